@@ -1,0 +1,52 @@
+"""A discriminator with several heads on one trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from ferbench.blocks import Init, any_init
+
+LEVELS = 4
+
+
+class MultiTaskDiscriminator(nn.Module):
+    """A convolutional trunk without normalisation (a discriminator sees real and made images in separate batches, whose
+    statistics would give them away) and one linear head a task.
+
+    Args:
+        heads: outputs of each head, by name.
+        image_size: of the square images.
+        width: channels of the first level; each further one has twice as many, up to 8 times.
+        dropout: of the trunk's output.
+        init: parts "trunk.0" and so on, and the names of the heads.
+    """
+
+    def __init__(
+        self,
+        heads: Mapping[str, int],
+        image_size: int,
+        width: int = 32,
+        dropout: float = 0.0,
+        init: Init = any_init,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs, size = 3, image_size
+        for level in range(LEVELS):
+            outputs = width * min(2**level, 8)
+            kernel = 5 if level == 0 else 3
+            with init(f"trunk.{level}"):
+                layers += [nn.Conv2d(inputs, outputs, kernel, 2, kernel // 2), nn.LeakyReLU(0.2)]
+            inputs, size = outputs, -(-size // 2)
+        self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout))
+        self.heads = nn.ModuleDict()
+        for name, count in heads.items():
+            with init(name):
+                self.heads[name] = nn.Linear(inputs * size**2, count)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """images: (B, 3, S, S) -> for each head (B, outputs)."""
+        shared = self.trunk(images)
+        return {name: head(shared) for name, head in self.heads.items()}

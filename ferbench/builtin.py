@@ -1,0 +1,85 @@
+"""The core's own cards, registered like any plugin's: protocols, evaluators, executors."""
+
+from __future__ import annotations
+
+from ferbench.cards import EvaluatorCard, ExecutorCard, Metric, ProtocolCard
+from ferbench.hookspecs import hookimpl
+from ferbench.protocols.settings import ProtocolSettings, SubjectKFoldSettings
+
+
+@hookimpl
+def ferbench_protocols() -> list[ProtocolCard]:
+    return [
+        ProtocolCard(
+            name="auto",
+            target="ferbench.protocols.auto:Auto",
+            title="the literature's protocol for the dataset, as its card says",
+            settings=ProtocolSettings,
+        ),
+        ProtocolCard(
+            name="subject_10fold_ordered",
+            target="ferbench.protocols.subject_10fold_ordered:SubjectTenFoldOrdered",
+            title="10 folds: subjects sorted by ID, the i-th (from 0) in fold i mod 10",
+            settings=ProtocolSettings,
+            paper="the step-10 list of Emotion-FAN for CK+; usual for CK+, Oulu-CASIA and MMI",
+        ),
+        ProtocolCard(
+            name="subject_kfold",
+            target="ferbench.protocols.subject_kfold:SubjectKFold",
+            title="k folds by subject, classes balanced as far as whole subjects allow",
+            settings=SubjectKFoldSettings,
+        ),
+    ]
+
+
+@hookimpl
+def ferbench_evaluators() -> list[EvaluatorCard]:
+    by_frame = [
+        Metric(name="accuracy", title="accuracy"),
+        Metric(name="balanced_accuracy", title="balanced accuracy"),
+        Metric(name="macro_f1", title="macro F1"),
+    ]
+    by_sequence = [
+        Metric(name="sequence_accuracy", title="accuracy by sequence"),
+        Metric(name="sequence_balanced_accuracy", title="balanced accuracy by sequence"),
+        Metric(name="sequence_macro_f1", title="macro F1 by sequence"),
+    ]
+    return [
+        EvaluatorCard(
+            name="recognition",
+            target="ferbench.evaluation.recognition:evaluate",
+            title="accuracy, balanced accuracy and macro F1, by frame and by sequence",
+            metrics=[*by_frame, *by_sequence],
+        ),
+        EvaluatorCard(
+            name="leakage",
+            target="ferbench.evaluation.leakage:evaluate",
+            title="what a linear and a nearest-neighbour probe find out about identity",
+            metrics=[
+                Metric(name="identity_leakage", title="identity leakage", higher_is_better=False, low=-1.0),
+                Metric(
+                    name="identity_leakage_knn",
+                    title="identity leakage (kNN)",
+                    higher_is_better=False,
+                    low=-1.0,
+                ),
+            ],
+        ),
+        EvaluatorCard(
+            name="probe",
+            target="ferbench.evaluation.expression_probe:evaluate",
+            title="what a linear probe finds out about expression, on subjects it was not fitted on",
+            metrics=[Metric(name="expression_probe", title="expression probe", low=-1.0)],
+        ),
+    ]
+
+
+@hookimpl
+def ferbench_executors() -> list[ExecutorCard]:
+    return [
+        ExecutorCard(
+            name="inprocess",
+            target="ferbench.executors.inprocess:InProcess",
+            title="one trial after another, in this process",
+        )
+    ]

@@ -1,0 +1,88 @@
+"""`ferbench leaderboard`: records, aggregated with statistics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from ferbench.leaderboard.aggregate import Board
+    from ferbench.records import Outcome, Record
+
+from ferbench.errors import FerbenchError, UnknownName
+
+
+@click.command("leaderboard")
+@click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(file_okay=False))
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["table", "markdown", "csv", "json"]),
+    default="table",
+    show_default=True,
+)
+@click.option("--output", metavar="FILE", help="Write to a file instead of the terminal.")
+@click.option("--dataset", metavar="NAME", help="Only this dataset.")
+@click.option("--sort", metavar="METRIC", default="accuracy", show_default=True, help="Rank by this metric.")
+def command(folders: tuple[str, ...], kind: str, output: str | None, dataset: str | None, sort: str) -> None:
+    """Rank what was run, from one or several results folders (default: results).
+
+    A board holds what may be compared: the same data, protocol, classes, preparation and budget. A row is a method
+    variant on a backbone. Intervals are 95 %: of recognition by resampling test subjects, of the others over folds.
+    Rows that lack folds are shown below, without a rank.
+    """
+    from ferbench.leaderboard import plain
+    from ferbench.leaderboard.aggregate import boards
+    from ferbench.store import Store
+
+    records: dict[str, Record] = {}
+    failures: list[Outcome] = []
+    for folder in folders or ("results",):
+        store = Store(folder)
+        whole, damaged = store.scan()
+        records |= {record.trial.id: record for record in whole}
+        failures += store.failures()
+        for item in damaged:
+            click.echo(f"Left out: {item.path} ({item.reason}).", err=True)
+    if not records and not failures:
+        raise FerbenchError(f"There is no record in {', '.join(folders or ('results',))}.")
+    metrics = {name for record in records.values() for name in record.metrics}
+    if records and sort not in metrics:
+        raise UnknownName("metric", sort, metrics)
+    names = {
+        str(t.config["dataset"]["name"]) for t in [r.trial for r in records.values()] + [o.trial for o in failures]
+    }
+    if dataset is not None and dataset not in names:
+        raise UnknownName("dataset among the records", dataset, names)
+    found = boards(list(records.values()), failures, dataset, sort)
+    if kind == "table":
+        text = _table(found, to_file=output is not None)
+    else:
+        text = {"markdown": plain.markdown, "csv": plain.to_csv, "json": plain.to_json}[kind](found)
+    if output is None:
+        if text:
+            click.echo(text, nl=False)
+        return
+    from ferbench.store import replace_text
+
+    try:
+        replace_text(Path(output), text)
+    except OSError as error:
+        raise FerbenchError(f"--output {output} cannot be written: {error.strerror or error}.") from error
+
+
+def _table(found: list[Board], to_file: bool) -> str:
+    import io
+
+    from rich.console import Console
+
+    from ferbench.leaderboard.table import render
+
+    if not to_file:
+        Console(highlight=False).print(render(found))
+        return ""
+    out = io.StringIO()
+    Console(file=out, width=120, highlight=False).print(render(found))
+    return out.getvalue()

@@ -1,0 +1,76 @@
+"""`ferbench`: finds the subcommand, and turns what the user can mend into one sentence."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import rich_click as click
+from click.exceptions import Exit
+
+from ferbench.errors import FerbenchError
+
+COMMANDS = ("run", "leaderboard", "list", "splits", "why", "plugins", "check")
+"""Each is a module of this package with a click command called `command`."""
+
+WRONG_USAGE = 2
+
+
+class Commands(click.RichGroup):
+    """Subcommands in their own modules."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"ferbench.cli.{cmd_name}").command
+
+
+def version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        from importlib.metadata import version as installed
+
+        click.echo(f"ferbench {installed('ferbench')}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=version, help="Print the version.")
+def cli() -> None:
+    """Does a method that claims to separate expression from identity really do so, and is it any better for it?
+
+    \b
+    ferbench run method=degan dataset=oulu dataset.root=/data/OuluCASIA
+    ferbench run method=degan dataset=synthfaces ablation=all
+    ferbench leaderboard
+    """
+
+
+def main() -> None:
+    """Console script. Status: 0 all done, 1 some trials failed, 2 wrong usage or configuration."""
+    try:
+        status = cli(standalone_mode=False)
+    except FerbenchError as error:
+        fail(str(error))
+    except Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WRONG_USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted. The same command goes on where it stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe has gone: no error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def fail(sentence: str) -> None:
+    """Print the sentence and end with status 2."""
+    click.echo(f"Error: {sentence}", err=True)
+    sys.exit(WRONG_USAGE)

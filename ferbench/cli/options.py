@@ -1,0 +1,34 @@
+"""What several subcommands share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich_click as click
+
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py",
+    help="Load a Python file as a plugin, for the first afternoon. May be repeated.",
+)
+
+
+def complete_overrides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """Hydra's own completion of overrides: groups, options of a group, settings."""
+    from click.shell_completion import CompletionItem
+
+    from ferbench.config import complete
+    from ferbench.registry import load_registry
+
+    given = list(ctx.params.get("overrides") or ())
+    prefix = ""
+    if given and given[-1] == "=":  # bash breaks words at '='
+        prefix = f"{given[-2]}="
+        given = given[:-2]
+    elif incomplete == "=" and given:
+        prefix, incomplete = f"{given[-1]}=", ""
+        given = given[:-1]
+    found = complete(load_registry(), given, prefix + incomplete)
+    return [CompletionItem(item.removeprefix(prefix)) for item in found]

@@ -1,0 +1,49 @@
+"""`ferbench plugins`: the doctor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from ferbench.cli.options import plugin_option
+
+if TYPE_CHECKING:
+    from ferbench.registry import Registry
+
+
+@click.command("plugins")
+@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of what could not be loaded.")
+@plugin_option
+def command(verbose: bool, plugins: tuple[str, ...]) -> int:
+    """Say what became of each plugin: its cards, or why it could not be loaded.
+
+    Exit status 1 where one is broken, or two claim one name. FERBENCH_PLUGINS=a,b loads only these.
+    """
+    from ferbench.registry import load_registry
+
+    registry = load_registry(plugins)
+    show(registry, verbose)
+    return 1 if registry.doubled() or any(p.state == "broken" for p in registry.plugins) else 0
+
+
+def show(registry: Registry, verbose: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("plugin", "from", "state", "cards"):
+        table.add_column(heading, overflow="fold")
+    for plugin in registry.plugins:
+        cards = ", ".join(f"{card.kind} {card.name}" for card in plugin.cards)
+        table.add_row(plugin.name, Text(plugin.origin), plugin.state, Text(plugin.error or cards))
+    console.print(table)
+    for (kind, name), owners in registry.doubled().items():
+        claims = " and ".join(f"{p.origin} ({p.module})" for p in owners)
+        console.print(Text(f"Two plugins claim the {kind} '{name}': {claims}."))
+    if verbose:
+        for plugin in registry.plugins:
+            if plugin.trace:
+                console.print(Text(f"\n{plugin.name} ({plugin.module}):\n{plugin.trace}"))

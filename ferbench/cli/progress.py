@@ -1,0 +1,197 @@
+"""What the user sees while a study runs: one live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from ferbench.executors.base import Report
+from ferbench.plan import Study
+from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Trial
+from ferbench.store import Store
+from ferbench.study import state
+
+EVERY = 15.0
+"""Seconds between two lines about a running stage where there is no terminal."""
+
+MARKS = {DONE: "done", STORED: "stored", FAILED: "FAILED", OOM: "OUT OF MEMORY", INTERRUPTED: "interrupted"}
+
+
+class PlainReport(Report):
+    """A line for each thing worth one, flushed at once."""
+
+    def __init__(self, trials: int) -> None:
+        self.trials = trials
+        self.number = 0
+        self.name, self.steps = "", 0
+        self.last = 0.0
+        self.prepared = False
+
+    def _say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def preparing(self, done: int, total: int) -> None:
+        if done >= total:
+            self._say(f"prepared {total} images")
+
+    def trial(self, trial: Trial) -> None:
+        self.number += 1
+        self._say(f"[{self.number}/{self.trials}] {trial.label}")
+
+    def message(self, text: str) -> None:
+        self._say(f"    {text}")
+
+    def stage(self, name: str, step: int, steps: int) -> None:
+        self.name, self.steps = name, steps
+        self.last = time.monotonic()
+        how = "trained already" if step >= steps else f"goes on at step {step} of {steps}" if step else f"{steps} steps"
+        self._say(f"    {name}: {how}")
+
+    def step(self, step: int, losses: Mapping[str, float], images_per_second: float) -> None:
+        now = time.monotonic()
+        if now - self.last >= EVERY or step == self.steps:
+            self.last = now
+            self._say(f"    {self.name} {step}/{self.steps}: {_losses(losses)}; {images_per_second:.0f} images/s")
+
+    def outcome(self, outcome: Outcome) -> None:
+        self._say(
+            f"    {MARKS[outcome.status]} in {outcome.seconds:.1f} s" + (f": {outcome.error}" if outcome.error else "")
+        )
+        if outcome.trace:
+            self._say(outcome.trace)
+
+
+class LiveReport(Report):
+    """Trials, stage and steps with losses, images a second and time left."""
+
+    def __init__(self, progress: Progress, trials: int) -> None:
+        self.progress = progress
+        self.all = progress.add_task("trials", total=trials, info="")
+        self.current = progress.add_task("", total=1, info="", visible=False)
+
+    def preparing(self, done: int, total: int) -> None:
+        self.progress.update(
+            self.current, description="preparing images", completed=done, total=total, visible=done < total
+        )
+
+    def trial(self, trial: Trial) -> None:
+        self.progress.update(self.all, info=trial.label)
+
+    def message(self, text: str) -> None:
+        self.progress.update(self.current, info=text)
+
+    def stage(self, name: str, step: int, steps: int) -> None:
+        self.progress.reset(self.current, description=f"  {name}", total=steps, completed=step, visible=True, info="")
+
+    def step(self, step: int, losses: Mapping[str, float], images_per_second: float) -> None:
+        info = f"{images_per_second:.0f} img/s  {_losses(losses)}"
+        self.progress.update(self.current, completed=step, info=info)
+
+    def outcome(self, outcome: Outcome) -> None:
+        self.progress.advance(self.all)
+        self.progress.update(self.current, visible=False)
+        if outcome.error:
+            self.progress.console.print(
+                Text(f"{outcome.trial.label}: {MARKS[outcome.status]}: {outcome.error}", style="red")
+            )
+        if outcome.trace:
+            self.progress.console.print(Text(outcome.trace))
+
+
+def _losses(losses: Mapping[str, float]) -> str:
+    """The groups' losses, not their terms."""
+    return "  ".join(f"{name} {value:.3f}" for name, value in losses.items() if "/" not in name)
+
+
+@contextlib.contextmanager
+def make_report(study: Study) -> Iterator[Report]:
+    """The live display where there is a terminal, else plain lines."""
+    store = Store(study.results_dir)
+    missing = sum(state(store, trial) is None for trial in study.trials)
+    if not sys.stdout.isatty():
+        yield PlainReport(missing)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[info]}"),
+    )
+    with Progress(*columns, console=Console()) as progress:
+        yield LiveReport(progress, missing)
+
+
+def print_plan(study: Study, retry: str) -> None:
+    """The trials of a study and what is known of each."""
+    store = Store(study.results_dir)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("trial", "", "state"):
+        table.add_column(heading, overflow="fold")
+    trained = set()
+    for trial in study.trials:
+        known = state(store, trial, retry)
+        if known is None:
+            parts = []
+            for stage in trial.stages:
+                place = store.stage(stage.key)
+                if (place / "stage.json").is_file():
+                    parts.append(f"{stage.name} is trained")
+                elif stage.key in trained:
+                    parts.append(f"{stage.name} shared")
+                else:
+                    started = place.with_name(f"{place.name}.checkpoint.safetensors").is_file()
+                    parts.append(f"{stage.name} {'goes on' if started else f'{stage.steps} steps'}")
+                trained.add(stage.key)
+            told = ", ".join(parts)
+        else:
+            told = MARKS[known.status] + (f": {known.error}" if known.error else "")
+        table.add_row(trial.id, Text(trial.label), Text(told))
+    alone, shared = study.stage_trainings
+    console = Console()
+    console.print(table)
+    saved = f", {alone - shared} of {alone} stage trainings shared" if alone > shared else ""
+    console.print(f"{len(study.trials)} trials{saved}. Results: {study.results_dir}")
+
+
+def print_outcomes(study: Study, outcomes: Sequence[Outcome]) -> None:
+    """The end of a study in words, and each failure."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    console = Console(highlight=False)
+    for outcome in outcomes:
+        if outcome.status in (FAILED, OOM):
+            console.print(Text(f"{MARKS[outcome.status]} {outcome.trial.label}: {outcome.error}"))
+    if counts[STORED] == len(outcomes):
+        console.print(f"Nothing to run: all {len(outcomes)} trials are stored in {study.results_dir}.")
+        return
+    words = [
+        f"{counts[s]} {w}"
+        for s, w in ((DONE, "run"), (STORED, "stored before"), (FAILED, "failed"), (OOM, "out of memory"))
+        if counts[s]
+    ]
+    console.print(f"{len(outcomes)} trials: {', '.join(words)}. Results: {study.results_dir}")
+    if counts[FAILED] or counts[OOM]:
+        console.print(
+            "Failed trials are kept as such; add --retry failed, --retry oom or --retry all to run them again."
+        )
+
+
+def printable(value: Any) -> str:
+    return "-" if value is None else str(value)

@@ -1,0 +1,125 @@
+"""`ferbench run`: its overrides go to Hydra whole."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import rich_click as click
+
+from ferbench.cli.options import complete_overrides, plugin_option
+from ferbench.errors import FerbenchError
+
+HYDRA_ONLY = ("cfg", "info", "hydra_help", "shell_completion", "version")
+"""Options of Hydra that print something and run nothing."""
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True})
+@click.option("--dry-run", is_flag=True, help="Show the plan, and what of it is done already; run nothing.")
+@click.option(
+    "--retry",
+    type=click.Choice(["failed", "oom", "all"]),
+    default=None,
+    help="Run again what ended in an error, out of memory, or either.",
+)
+@plugin_option
+@click.argument("overrides", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_overrides)
+def command(dry_run: bool, retry: str | None, plugins: tuple[str, ...], overrides: tuple[str, ...]) -> int:
+    """Train and evaluate; run only what is missing.
+
+    OVERRIDES are Hydra's: key=value.
+
+    \b
+    method=degan dataset=oulu dataset.root=/data/OuluCASIA
+    ablation=all                  the full method and every ablation of its card
+    budget=smoke|demo|paper       a few steps, minutes on two cores, the published size
+    seeds=[0,1,2] protocol.folds=[0,1]
+    backbone=timm backbone.model=resnet18
+    trainer.device=cuda:0 trainer.precision=fp32 results_dir=elsewhere
+    method=degan,cross_entropy --multirun      several as one study
+
+    Hydra's own options work too: --multirun, --cfg job, --info, --config-dir DIR, --config-name NAME, --hydra-help.
+
+    Exit status: 0 all trials are done, 1 some failed (the others are recorded), 2 wrong usage or configuration.
+    """
+    from ferbench.config import compose
+    from ferbench.plan import plan
+    from ferbench.registry import load_registry
+
+    options = _hydra_options(overrides)
+    registry = load_registry(plugins)
+    if options.config_path is not None:
+        raise FerbenchError("ferbench has its own configuration tree; add a folder to it with --config-dir DIR.")
+    if any(getattr(options, name, None) for name in HYDRA_ONLY):
+        return _print_by_hydra(registry, overrides)
+    configs = compose(
+        registry,
+        options.overrides,
+        sweep=options.multirun,
+        config_dir=options.config_dir,
+        config_name=options.config_name or "run",
+    )
+    study = plan(registry, configs)
+    if dry_run:
+        from ferbench.cli.progress import print_plan
+
+        print_plan(study, retry or "")
+        return 0
+    return _run(registry, study, retry or "")
+
+
+def _hydra_options(arguments: Sequence[str]) -> argparse.Namespace:
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    parser.prog = "ferbench run"
+    with contextlib.suppress(AttributeError):
+        parser.exit_on_error = False
+    try:
+        return parser.parse_intermixed_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise FerbenchError(f"{error}. 'ferbench run --help' shows what there is.") from error
+
+
+def _print_by_hydra(registry: Any, arguments: Sequence[str]) -> int:
+    from ferbench.config import hydra_main
+
+    try:
+        hydra_main(registry, arguments)
+    except SystemExit as stop:
+        return 2 if stop.code else 0
+    return 0
+
+
+def _run(registry: Any, study: Any, retry: str) -> int:
+    from ferbench.cli.progress import make_report, print_outcomes
+    from ferbench.records import DONE, STORED
+    from ferbench.store import Store
+    from ferbench.study import run_study
+
+    store = Store(study.results_dir)
+    outcomes = []
+    with make_report(study) as report:
+        for outcome in run_study(registry, study, report, retry):
+            outcomes.append(outcome)
+            if outcome.status == DONE:
+                _draw(store, outcome.trial.id, report)
+    print_outcomes(study, outcomes)
+    return 0 if all(o.status in (DONE, STORED) for o in outcomes) else 1
+
+
+def _draw(store: Any, trial: str, report: Any) -> None:
+    """Figures are made from the record; one that cannot be drawn costs the record nothing."""
+    from ferbench.report.figures import draw
+
+    try:
+        draw(store.path(trial), store.load(trial))
+    except Exception as error:
+        report.message(f"the figures of {trial} could not be drawn: {type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    sys.exit(command())

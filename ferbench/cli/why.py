@@ -1,0 +1,70 @@
+"""`ferbench why`: what sets a trial apart from its nearest stored relative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import rich_click as click
+
+from ferbench.errors import FerbenchError, UnknownName
+
+
+@click.command("why")
+@click.argument("trial", metavar="TRIAL")
+@click.option("--results-dir", default="results", show_default=True, metavar="DIR")
+@click.argument("other", required=False, metavar="[OTHER]")
+def command(trial: str, other: str | None, results_dir: str) -> None:
+    """Say which setting, code or data sets TRIAL apart from the nearest stored record, or from OTHER.
+
+    A trial is named by the first letters of its identifier, as 'ferbench run --dry-run' and the results folder show it.
+    """
+    from ferbench.store import Store
+
+    store = Store(results_dir)
+    records, _ = store.scan()
+    identities = {r.trial.id: (r.trial.label, r.trial.identity) for r in records}
+    identities |= {
+        o.trial.id: (o.trial.label, o.trial.identity) for o in store.failures() if o.trial.id not in identities
+    }
+    label, mine = identities[_find(trial, identities)]
+    name = _find(trial, identities)
+    if other is not None:
+        nearest = _find(other, identities)
+    else:
+        others = [key for key in identities if key != name]
+        if not others:
+            raise FerbenchError(f"{results_dir} holds no other trial to compare {name} with.")
+        nearest = min(others, key=lambda key: sum(1 for _ in differences(mine, identities[key][1])))
+    click.echo(f"{name}  {label}\n{nearest}  {identities[nearest][0]}\ndiffer in:")
+    found = list(differences(mine, identities[nearest][1]))
+    for path, a, b in found:
+        click.echo(
+            f"  {path}: {_short(a)} / {_short(b)}" if not path.startswith("code.") else f"  the code of {path[5:]}"
+        )
+    if not found:
+        click.echo("  nothing")
+
+
+def _find(start: str, names: Mapping[str, Any]) -> str:
+    found = [name for name in names if name.startswith(start)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise FerbenchError(f"'{start}' is the beginning of {len(found)} trials: {', '.join(found)}.")
+    raise UnknownName("trial", start, names)
+
+
+def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(path, value in a, value in b) for every leaf in which two identities differ; None where one has none."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in sorted({*a, *b}):
+            yield from differences(a.get(key), b.get(key), f"{path}.{key}" if path else key)
+    elif a != b:
+        yield path, a, b
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list) and len(value) > 6:
+        return f"[{', '.join(map(str, value[:4]))} ... {len(value)} in all]"
+    return "-" if value is None else str(value)

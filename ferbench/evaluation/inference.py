@@ -1,0 +1,74 @@
+"""A trained method on its test frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ferbench.interfaces.backbone import Backbone
+from ferbench.interfaces.method import Batch, Method, Synthesizes
+
+BATCH = 128
+PIXELS = 16
+"""The raw-pixel floor sees the image at this width, in gray."""
+
+
+def over_batches(function: Callable[[Tensor], Tensor], images: Callable[[Tensor], Tensor], rows: Tensor) -> np.ndarray:
+    """`function` of the images in `rows`, batch by batch, as float32."""
+    with torch.inference_mode():
+        parts = [function(images(part)).float().cpu() for part in rows.split(BATCH)]
+    return torch.cat(parts).numpy()
+
+
+def pooled(backbone: Backbone) -> Callable[[Tensor], Tensor]:
+    """The mean over the backbone's coarsest map: (B, channels[-1])."""
+    return lambda images: backbone(images)[-1].mean(dim=(2, 3))
+
+
+def raw_pixels(images: Tensor) -> Tensor:
+    """(B, 3, S, S) -> (B, 256): what the image itself tells, small and in gray."""
+    return F.interpolate(images.mean(1, keepdim=True), (PIXELS, PIXELS), mode="area").flatten(1)
+
+
+def synthesis_grid(method: Synthesizes, expressive: Tensor, identities: Batch) -> np.ndarray:
+    """Each expression on each identity, with the originals as first column and first row.
+
+    Args:
+        expressive: (R, 3, S, S), images of test subjects, one a row.
+        identities: K frames of training subjects, one a column.
+
+    Returns:
+        (R + 1, K + 1, S, S, 3), uint8; the corner is black.
+    """
+    rows, columns = len(expressive), len(identities)
+    assert isinstance(method, Method)
+    with torch.inference_mode():
+        made = method.synthesize(
+            expressive.repeat_interleave(columns, 0),
+            Batch(
+                identities.images.repeat(rows, 1, 1, 1),
+                identities.expression.repeat(rows),
+                identities.subject.repeat(rows),
+            ),
+        )
+    size = expressive.shape[-1]
+    grid = np.zeros((rows + 1, columns + 1, size, size, 3), np.uint8)
+    grid[1:, 1:] = to_uint8(made).reshape(rows, columns, size, size, 3)
+    grid[1:, 0] = to_uint8(expressive)
+    grid[0, 1:] = to_uint8(identities.images)
+    return grid
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """(B, 3, S, S) in [-1, 1] -> (B, S, S, 3), uint8."""
+    scaled = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return scaled.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def examples(labels: Sequence[int], count: int) -> list[int]:
+    """The position of the first example of each of the labels 0 ... count - 1 that occurs."""
+    return [labels.index(label) for label in range(count) if label in labels]

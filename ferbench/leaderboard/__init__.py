@@ -1,0 +1,1 @@
+"""Records, aggregated with statistics. Sees records only; imports no torch."""

@@ -1,0 +1,224 @@
+"""Records -> boards. Rows of one board may be compared: same data, protocol, classes, preparation and budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ferbench import statistics
+from ferbench.fingerprint import digest
+from ferbench.records import Outcome, Record, Trial
+
+BY_SUBJECT = {
+    "accuracy": ("confusion", statistics.accuracy),
+    "balanced_accuracy": ("confusion", statistics.balanced_accuracy),
+    "macro_f1": ("confusion", statistics.macro_f1),
+    "sequence_accuracy": ("sequence_confusion", statistics.accuracy),
+    "sequence_balanced_accuracy": ("sequence_confusion", statistics.balanced_accuracy),
+    "sequence_macro_f1": ("sequence_confusion", statistics.macro_f1),
+}
+"""Metrics that are computed over all folds together, with an interval by subject. All others are averaged over folds,
+with Student's t interval over folds, which are few: read it with care."""
+
+LOWER_IS_BETTER = ("identity_leakage", "identity_auc")
+
+
+@dataclass(frozen=True)
+class Score:
+    """A mean with its 95 % interval (NaN where there is too little to have one)."""
+
+    mean: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass
+class Row:
+    """A method variant on a backbone.
+
+    Attributes:
+        rank: 1 for the best; None where folds or seeds are missing.
+        scores: by metric.
+        done, planned: trials.
+        failed: trials that ended in an error.
+        missing: (fold, seed) of the trials that are missing.
+        trials: identifiers of the records behind the row.
+    """
+
+    method: str
+    version: int
+    variant: str
+    backbone: str
+    folds: int
+    seeds: tuple[int, ...]
+    scores: dict[str, Score] = field(default_factory=dict)
+    done: int = 0
+    failed: int = 0
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    trials: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    rank: int | None = None
+
+    @property
+    def planned(self) -> int:
+        return self.folds * len(self.seeds)
+
+    @property
+    def complete(self) -> bool:
+        return self.done == self.planned
+
+
+@dataclass
+class Board:
+    """Rows that may be compared."""
+
+    dataset: str
+    protocol: str
+    setting: str
+    rows: list[Row]
+
+
+def higher_is_better(metric: str) -> bool:
+    return not metric.startswith(LOWER_IS_BETTER)
+
+
+def boards(
+    records: Sequence[Record],
+    failures: Iterable[Outcome] = (),
+    dataset: str | None = None,
+    sort: str = "accuracy",
+) -> list[Board]:
+    """Group, average and rank. Incomplete rows come last and have no rank: nothing is imputed.
+
+    Args:
+        dataset: only this one.
+        sort: metric to rank by.
+    """
+    grouped: dict[str, dict[str, list[Record]]] = {}
+    heads: dict[str, Trial] = {}
+    failed: dict[str, list[Outcome]] = {}
+    for record in records:
+        trial = record.trial
+        if dataset is None or trial.config["dataset"]["name"] == dataset:
+            board, row = _board_key(trial), _row_key(trial)
+            heads.setdefault(board, trial)
+            grouped.setdefault(board, {}).setdefault(row, []).append(record)
+    known = {record.trial.id for record in records}
+    for outcome in failures:
+        trial = outcome.trial
+        if trial.id not in known and (dataset is None or trial.config["dataset"]["name"] == dataset):
+            heads.setdefault(_board_key(trial), trial)
+            grouped.setdefault(_board_key(trial), {}).setdefault(_row_key(trial), [])
+            failed.setdefault(_board_key(trial) + _row_key(trial), []).append(outcome)
+    found = []
+    for key, by_row in grouped.items():
+        rows = [_row(members, failed.get(key + row, [])) for row, members in by_row.items()]
+        _rank(rows, sort)
+        trial = heads[key]
+        found.append(
+            Board(
+                str(trial.config["dataset"]["name"]),
+                _protocol(trial.identity["protocol"]),
+                _setting(trial),
+                rows,
+            )
+        )
+    return sorted(found, key=lambda b: (b.dataset, b.protocol, b.setting))
+
+
+def _board_key(trial: Trial) -> str:
+    identity = trial.identity
+    return digest(
+        [
+            identity["dataset"],
+            identity["protocol"],
+            identity["preparation"],
+            identity["budget"],
+            identity["augment"],
+            trial.folds,
+        ]
+    )
+
+
+def _row_key(trial: Trial) -> str:
+    method = {k: v for k, v in trial.identity["method"].items() if k != "steps"}
+    return digest([method, trial.identity["backbone"]])
+
+
+def _protocol(protocol: Mapping[str, Any]) -> str:
+    settings = ", ".join(f"{k}={v}" for k, v in protocol.items() if k not in ("name", "version"))
+    return f"{protocol['name']} ({settings})"
+
+
+def _setting(trial: Trial) -> str:
+    budget, preparation = trial.identity["budget"], trial.identity["preparation"]
+    name = trial.config["budget"]["name"]
+    return (
+        f"budget {name}: {budget['steps']} steps of {budget['batch_size']}, {preparation['image_size']} px, "
+        f"data {trial.identity['dataset']['fingerprint'][:8]}"
+    )
+
+
+def _backbone(trial: Trial) -> str:
+    node = trial.config["backbone"]
+    shown = str(node.get("model", node["name"]))
+    return f"{shown} (pretrained)" if node.get("pretrained") else shown
+
+
+def _row(records: list[Record], failures: list[Outcome]) -> Row:
+    first = records[0].trial if records else failures[0].trial
+    seeds = tuple(sorted({r.trial.seed for r in records} | {o.trial.seed for o in failures}))
+    done = {(r.trial.fold, r.trial.seed) for r in records}
+    row = Row(
+        method=str(first.identity["method"]["name"]),
+        version=int(first.identity["method"]["version"]),
+        variant=first.variant,
+        backbone=_backbone(first),
+        folds=first.folds,
+        seeds=seeds,
+        done=len(done),
+        failed=len(failures),
+        missing=[(fold, seed) for seed in seeds for fold in range(first.folds) if (fold, seed) not in done],
+        trials=[r.trial.id for r in records],
+        seconds=sum(float(r.provenance.get("seconds", 0)) for r in records),
+    )
+    if not records:
+        return row
+    for metric, (source, score) in BY_SUBJECT.items():
+        tables = _tables(records, source)
+        row.scores[metric] = Score(float(score(tables.sum(0))), *statistics.bootstrap_by_subject(tables, score))
+    for metric in dict.fromkeys(name for record in records for name in record.metrics):
+        if metric in BY_SUBJECT:
+            continue
+        by_fold: dict[int, list[float]] = {}
+        for record in records:
+            if (value := record.metrics.get(metric)) is not None:
+                by_fold.setdefault(record.trial.fold, []).append(value)
+        if by_fold:
+            means = [sum(values) / len(values) for values in by_fold.values()]
+            row.scores[metric] = Score(sum(means) / len(means), *statistics.mean_interval(means))
+    return row
+
+
+def _tables(records: Sequence[Record], source: str) -> np.ndarray:
+    """(S, C, C): counts of each tested subject, summed over seeds."""
+    tables: dict[str, np.ndarray] = {}
+    for record in records:
+        for subject, table in getattr(record, source).items():
+            tables[subject] = tables.get(subject, 0) + np.asarray(table)
+    return np.stack([tables[subject] for subject in sorted(tables)])
+
+
+def _rank(rows: list[Row], sort: str) -> None:
+    def key(row: Row) -> tuple[bool, float, str]:
+        score = row.scores.get(sort)
+        value = -math.inf if score is None else score.mean if higher_is_better(sort) else -score.mean
+        return not row.complete, -value, f"{row.method} {row.variant}"
+
+    rows.sort(key=key)
+    for place, row in enumerate(rows, 1):
+        row.rank = place if row.complete else None

@@ -1,0 +1,55 @@
+"""Which metrics the tables for people show, and how a number with its interval is written."""
+
+from __future__ import annotations
+
+import math
+
+from ferbench.leaderboard.aggregate import Row
+
+COLUMNS = (
+    ("accuracy", "accuracy %", 100),
+    ("sequence_accuracy", "by seq. %", 100),
+    ("macro_f1", "F1 %", 100),
+    ("identity_leakage", "id leak", 1),
+    ("expression_probe", "expr. probe", 1),
+)
+"""(metric, heading, factor)."""
+
+WITH_INTERVAL = ("accuracy",)
+
+
+def cell(row: Row, metric: str) -> str:
+    """'81.2 [78.0, 84.1]', or '-' where there is nothing."""
+    score = row.scores.get(metric)
+    factor = next(f for m, _, f in COLUMNS if m == metric)
+    if score is None:
+        return "-"
+    digits = 1 if factor == 100 else 2
+    text = f"{score.mean * factor:.{digits}f}"
+    if metric in WITH_INTERVAL and not math.isnan(score.low):
+        text += f" [{score.low * factor:.{digits}f}, {score.high * factor:.{digits}f}]"
+    return text
+
+
+def missing(row: Row) -> str:
+    """What an incomplete row lacks, in words; empty for a complete one."""
+    if row.complete:
+        return ""
+    label = row.method if row.variant == "full" else f"{row.method} {row.variant}"
+    seeds = sorted({seed for _, seed in row.missing})
+    folds = sorted({fold for fold, _ in row.missing})
+    text = f"{label}: not ranked, {row.done} of {row.planned} trials done"
+    if row.failed:
+        text += f", {row.failed} failed"
+    return f"{text}; missing are fold {_ranges(folds)} of seed {_ranges(seeds)}."
+
+
+def _ranges(numbers: list[int]) -> str:
+    """'0-3, 5'."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1] = [spans[-1][0], number]
+        else:
+            spans.append([number])
+    return ", ".join(str(s[0]) if len(s) == 1 else f"{s[0]}-{s[-1]}" for s in spans)

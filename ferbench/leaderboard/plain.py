@@ -1,0 +1,77 @@
+"""The leaderboard as Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ferbench.leaderboard.aggregate import Board, Row
+from ferbench.leaderboard.columns import COLUMNS, cell, missing
+
+
+def markdown(boards: Sequence[Board]) -> str:
+    lines = []
+    for board in boards:
+        lines += [f"### {_escape(board.dataset)} · {_escape(board.protocol)}", "", _escape(board.setting), ""]
+        heads = ["#", "method", "variant", "backbone", "folds", *(heading for _, heading, _ in COLUMNS)]
+        lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+        for row in board.rows:
+            cells = ["-" if row.rank is None else str(row.rank), row.method, row.variant, row.backbone]
+            cells += [f"{row.done}/{row.planned}", *(cell(row, metric) for metric, _, _ in COLUMNS)]
+            lines.append("| " + " | ".join(map(_escape, cells)) + " |")
+        notes = [note for row in board.rows if (note := missing(row))]
+        lines += ["", *(f"- {_escape(note)}" for note in notes), *([""] if notes else [])]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def flat(boards: Sequence[Board]) -> list[dict[str, Any]]:
+    """A dictionary a row, with every metric and its interval; numbers that there are none of are None."""
+    rows = []
+    for board in boards:
+        for row in board.rows:
+            rows.append({"dataset": board.dataset, "protocol": board.protocol, "setting": board.setting, **_flat(row)})
+    return rows
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "rank": row.rank,
+        "method": row.method,
+        "method_version": row.version,
+        "variant": row.variant,
+        "backbone": row.backbone,
+        "trials_done": row.done,
+        "trials_planned": row.planned,
+        "trials_failed": row.failed,
+        "folds": row.folds,
+        "seeds": " ".join(map(str, row.seeds)),
+        "seconds": row.seconds,
+    }
+    for metric, score in row.scores.items():
+        for suffix, value in (("", score.mean), ("_low", score.low), ("_high", score.high)):
+            values[metric + suffix] = None if math.isnan(value) else round(value, 6)
+    return values
+
+
+def to_json(boards: Sequence[Board]) -> str:
+    by_row = [row for board in boards for row in board.rows]
+    rows = [{**values, "trials": row.trials} for values, row in zip(flat(boards), by_row, strict=True)]
+    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_csv(boards: Sequence[Board]) -> str:
+    rows = flat(boards)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

@@ -1,0 +1,58 @@
+"""The leaderboard in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ferbench.leaderboard.aggregate import Board, Row
+from ferbench.leaderboard.columns import COLUMNS, cell, missing
+
+
+def render(boards: Sequence[Board]) -> RenderableType:
+    """One table a board; incomplete rows below a line, without rank, with what they lack."""
+    parts: list[RenderableType] = []
+    for board in boards:
+        title = Text(f"{board.dataset} · {board.protocol}", style="bold")
+        backbones = {row.backbone for row in board.rows}
+        setting = f"{board.setting}, backbone {backbones.pop()}" if len(backbones) == 1 else board.setting
+        parts += [Text(""), title, Text(setting, style="dim"), _table(board)]
+        parts += [Text(f"  {note}", style="dim") for row in board.rows if (note := missing(row))]
+    return Group(*parts)
+
+
+def _table(board: Board) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True)
+    table.add_column("#", justify="right")
+    table.add_column("method", overflow="fold")
+    several = len({row.backbone for row in board.rows}) > 1
+    if several:
+        table.add_column("backbone", overflow="fold")
+    table.add_column("folds", justify="right")
+    for _, heading, _ in COLUMNS:
+        table.add_column(heading, justify="right", no_wrap=heading.startswith("accuracy"))
+    ended = False
+    for row in board.rows:
+        if row.rank is None and not ended and table.row_count:
+            table.add_section()
+            ended = True
+        table.add_row(
+            Text("-" if row.rank is None else str(row.rank)),
+            Text(name(row)),
+            *([Text(row.backbone)] if several else []),
+            Text(f"{row.done}/{row.planned}"),
+            *(Text(cell(row, metric)) for metric, _, _ in COLUMNS),
+            style="" if row.complete else "dim",
+        )
+    return table
+
+
+def name(row: Row) -> str:
+    return row.method if row.variant == "full" else f"{row.method} {row.variant}"
+
+
+def print_table(boards: Sequence[Board], console: Console) -> None:
+    console.print(render(boards))

@@ -1,0 +1,236 @@
+"""RunConfig -> Study: which trials, and the graph of their stages. No torch; `--dry-run` ends here."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ferbench import fingerprint
+from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard, ProtocolCard, StageCard
+from ferbench.config import COUNTS, RunConfig
+from ferbench.errors import FerbenchError, UnknownName
+from ferbench.interfaces.dataset import Dataset, check_frames
+from ferbench.protocols.base import Protocol, chosen_folds, split
+from ferbench.records import IDENTITY, StageNode, Trial
+from ferbench.registry import Registry
+
+CORE = ("ferbench.interfaces", "ferbench.data", "ferbench.training")
+"""Packages of the core whose code changes what is trained."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset under a protocol.
+
+    Attributes:
+        frames: the whole frame table.
+        selected: the frames that count, with `fold`.
+        protocol: name, version and settings as used.
+        fold_numbers: the folds that the protocol has.
+        fingerprint: of the dataset's content.
+    """
+
+    dataset: Dataset
+    card: DatasetCard
+    frames: pd.DataFrame
+    selected: pd.DataFrame
+    protocol: Mapping[str, Any]
+    fold_numbers: tuple[int, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """Trials in the order in which they run, and the data that they need, each with a configuration that prepares it."""
+
+    trials: tuple[Trial, ...]
+    data: tuple[tuple[Data, RunConfig], ...]
+    results_dir: str
+    executor: Mapping[str, Any]
+
+    @property
+    def stage_trainings(self) -> tuple[int, int]:
+        """(stage trainings without sharing, with sharing)."""
+        keys = [stage.key for trial in self.trials for stage in trial.stages]
+        return len(keys), len(set(keys))
+
+
+def component(registry: Registry, kind: type[Card], node: Mapping[str, Any], *more: Any) -> tuple[Any, Any]:
+    """(card, object) of a configuration node: settings without `name`, given to what the card points to."""
+    card = registry.get(kind, node["name"])
+    settings = card.settings(**{k: v for k, v in node.items() if k != "name"})
+    return card, card.load()(settings, *more)
+
+
+def load_data(registry: Registry, config: RunConfig) -> Data:
+    """The dataset's frames under the protocol, with folds.
+
+    Raises:
+        FerbenchError: the data cannot be read, or the protocol cannot split it.
+    """
+    card, dataset = component(registry, DatasetCard, config.dataset)
+    frames = check_frames(dataset.frames(), card)
+    node = dict(config.protocol)
+    if node["name"] == "auto":
+        node["name"] = card.protocol
+    protocol_card, protocol = component(registry, ProtocolCard, node)
+    assert isinstance(protocol, Protocol)
+    if "subject" not in card.provides:
+        raise FerbenchError(f"protocol={node['name']} splits by subject, and dataset '{card.name}' has no identities.")
+    selected = split(frames, card, protocol)
+    numbers = tuple(sorted({int(fold) for fold in selected["fold"]} - {-1}))
+    described = {"name": node["name"], "version": protocol_card.version} | {
+        k: v for k, v in node.items() if k not in ("name", "folds")
+    }
+    if described.get("frames") == "auto":
+        described["frames"] = card.frames
+    return Data(dataset, card, frames, selected, described, numbers, dataset.fingerprint())
+
+
+def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
+    """All trials of a study, each once.
+
+    Raises:
+        FerbenchError: a name is unknown, a dataset lacks what a method needs, the data cannot be split.
+    """
+    trials: dict[str, Trial] = {}
+    data_of: dict[str, Data] = {}
+    prepares: dict[str, tuple[Data, RunConfig]] = {}
+    for config in configs:
+        key = fingerprint.digest([config.dataset, {k: v for k, v in config.protocol.items() if k != "folds"}])
+        method = registry.get(MethodCard, config.method["name"])
+        chosen = variants(method, config)
+        dataset_card = registry.get(DatasetCard, config.dataset["name"])
+        if lacking := sorted(method.needs - dataset_card.provides):
+            raise FerbenchError(
+                f"method '{method.name}' needs '{lacking[0]}', which dataset '{dataset_card.name}' does not provide "
+                f"(it has: {', '.join(sorted(dataset_card.provides)) or 'none'})."
+            )
+        if key not in data_of:
+            data_of[key] = load_data(registry, config)
+        data = data_of[key]
+        prepares.setdefault(fingerprint.digest([key, config.plain()["preparation"]]), (data, config))
+        folds = chosen_folds(data.fold_numbers, config.protocol.get("folds"))
+        for seed in config.seeds or [config.seed]:
+            for fold in folds:
+                for settings in chosen:
+                    trial = _trial(registry, config, data, method, settings, fold, seed)
+                    trials.setdefault(trial.id, trial)
+    first = configs[0]
+    return Study(tuple(trials.values()), tuple(prepares.values()), first.results_dir, first.executor)
+
+
+def variants(card: MethodCard, config: RunConfig) -> list[dict[str, Any]]:
+    """Settings of each variant that `ablation` asks for.
+
+    Raises:
+        UnknownName: the method has no such ablation.
+    """
+    base = {k: v for k, v in config.method.items() if k != "name"}
+    if config.ablation in ("none", "full", ""):
+        return [base]
+    names = ["none", *card.ablations] if config.ablation == "all" else [config.ablation]
+    found = []
+    for name in names:
+        settings = dict(base)
+        for part in name.split("+") if name != "none" else []:
+            if part not in card.ablations:
+                raise UnknownName(f"ablation of method '{card.name}'", part, [*card.ablations, "all", "none"])
+            settings |= card.ablations[part]
+        found.append(settings)
+    return found
+
+
+def variant_name(card: MethodCard, settings: Mapping[str, Any]) -> str:
+    """What the settings are called: "full", an ablation, several joined by '+', or the settings that differ."""
+    changed = {k: v for k, v in settings.items() if card.defaults().get(k) != v}
+    names = []
+    for name, overrides in card.ablations.items():
+        if overrides and all(changed.get(k, card.defaults().get(k)) == v for k, v in overrides.items()):
+            names.append(name)
+            changed = {k: v for k, v in changed.items() if k not in overrides}
+    return "+".join(names + [f"{k}={v}" for k, v in sorted(changed.items())]) or "full"
+
+
+def _trial(
+    registry: Registry,
+    config: RunConfig,
+    data: Data,
+    method: MethodCard,
+    settings: Mapping[str, Any],
+    fold: int,
+    seed: int,
+) -> Trial:
+    values = copy.deepcopy(config.plain())
+    values["method"] = {"name": config.method["name"], **settings}
+    values["protocol"] = {**values["protocol"], "name": data.protocol["name"]}
+    values |= {"seed": seed, "seeds": [], "ablation": "none"}
+    backbone = registry.get(BackboneCard, config.backbone["name"])
+    tested = data.selected["fold"] == fold
+    identity: dict[str, Any] = {
+        "identity": IDENTITY,
+        "dataset": {"name": data.card.name, "version": data.card.version, "fingerprint": data.fingerprint},
+        "protocol": dict(data.protocol),
+        "test_subjects": sorted(data.selected.loc[tested, "subject"].unique()),
+        "train_subjects": sorted(data.selected.loc[~tested, "subject"].unique()),
+        "backbone": _component_identity(backbone, {k: v for k, v in config.backbone.items() if k != "name"}),
+        "seed": seed,
+        "code": dict(_code(registry, method, backbone)),
+    }
+    for name in ("preparation", "augment", "budget", "trainer"):
+        section = {k: v for k, v in values[name].items() if name in COUNTS or f"{name}.{k}" in COUNTS}
+        identity[name] = section
+    stages = _stages(method, settings, identity, config.budget.steps)
+    identity["method"] = _component_identity(method, settings) | {"steps": {s.name: s.steps for s in stages}}
+    return Trial(
+        id=fingerprint.digest(identity),
+        config=values,
+        identity=identity,
+        variant=variant_name(method, settings),
+        fold=fold,
+        folds=len(data.fold_numbers),
+        seed=seed,
+        stages=stages,
+        plugin_files=registry.files,
+    )
+
+
+def _component_identity(card: Card, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": card.name, "version": card.version, "settings": dict(settings)}
+
+
+def _code(registry: Registry, method: MethodCard, backbone: BackboneCard) -> Mapping[str, str]:
+    """Hashes of the code behind the components and of the core that trains them.
+
+    The modules that hold the cards are left out: what counts in them, the settings and stages, stands in the identity
+    by value, so that a new card in a plugin leaves the trials of its other methods alone.
+    """
+    modules = [card.target.partition(":")[0] for card in (method, backbone)]
+    core = [module for package in CORE for module in fingerprint.package_modules(package)]
+    cards = {registry.owner(card).module for card in (method, backbone)}
+    hashes = fingerprint.code([*modules, *core], within=("ferbench.blocks",))
+    return {name: value for name, value in hashes.items() if name not in cards or name in modules}
+
+
+def _stages(
+    method: MethodCard, settings: Mapping[str, Any], common: Mapping[str, Any], steps: int
+) -> tuple[StageNode, ...]:
+    """A stage is named by all that its weights depend on: the common part, its own settings, the stage before it."""
+    nodes: list[StageNode] = []
+    previous = ""
+    for card, count in zip(method.stages, stage_steps(method.stages, steps), strict=True):
+        own = {name: settings[name] for name in sorted(card.settings)}
+        previous = fingerprint.digest([common, method.name, method.version, card.name, count, own, previous], 24)
+        nodes.append(StageNode(card.name, previous, count))
+    return tuple(nodes)
+
+
+def stage_steps(stages: Sequence[StageCard], steps: int) -> list[int]:
+    """The budget, divided by the stages' shares; each gets at least one step."""
+    counts = [max(1, round(stage.share * steps)) for stage in stages]
+    counts[-1] = max(1, steps - sum(counts[:-1]))
+    return counts

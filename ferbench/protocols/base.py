@@ -1,0 +1,115 @@
+"""The protocol interface, and the selection of frames that all protocols share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ferbench.cards import DatasetCard
+from ferbench.errors import FerbenchError, enumerate_first
+from ferbench.protocols.settings import ProtocolSettings
+
+TRAIN_ONLY = -1
+"""Fold of a frame that every fold trains on and none tests."""
+
+SELECTIONS = ("auto", "all", "apex", "last_1", "last_3", "middle_3")
+
+
+class Protocol(ABC):
+    """Constructed with its settings."""
+
+    def __init__(self, settings: ProtocolSettings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def folds(self, frames: pd.DataFrame) -> np.ndarray:
+        """The fold in which each selected frame is tested, numbered from 0, or TRAIN_ONLY. frames: those selected.
+
+        Raises:
+            FerbenchError: the frames cannot be split this way.
+        """
+
+
+def select(frames: pd.DataFrame, card: DatasetCard, rule: str) -> pd.DataFrame:
+    """The labelled frames that count, in their order; neutral frames only where the card has them as a class.
+
+    Raises:
+        FerbenchError: the rule is unknown, or nothing is left.
+    """
+    if rule not in SELECTIONS:
+        raise FerbenchError(f"protocol.frames is '{rule}'; it can be {', '.join(SELECTIONS)}.")
+    rule = card.frames if rule == "auto" else rule
+    labelled = frames[frames["expression"].isin(card.expressions)]
+    if rule == "apex":
+        chosen = labelled[labelled["phase"] == "apex"]
+    elif rule == "all":
+        neutral_is_class = "neutral" in card.expressions
+        chosen = labelled if neutral_is_class else labelled[labelled["phase"] != "neutral"]
+    else:
+        where, count = rule.split("_")
+        by_sequence = labelled.sort_values(["sequence", "position"]).groupby("sequence", sort=False)
+        if where == "last":
+            chosen = by_sequence.tail(int(count))
+        else:
+            index, size = by_sequence.cumcount(), by_sequence["position"].transform("size")
+            first = (size - int(count)).clip(lower=0) // 2
+            chosen = labelled.loc[index.index[(index >= first) & (index < first + int(count))]]
+    if chosen.empty:
+        raise FerbenchError(f"protocol.frames={rule} leaves no frame of dataset '{card.name}'.")
+    return chosen.sort_index()
+
+
+def split(frames: pd.DataFrame, card: DatasetCard, protocol: Protocol) -> pd.DataFrame:
+    """The selected frames with a column `fold`.
+
+    Raises:
+        FerbenchError: the protocol cannot split them, or a fold would test a subject that it trains on.
+    """
+    selected = select(frames, card, protocol.settings.frames)
+    selected = selected.assign(fold=np.asarray(protocol.folds(selected), dtype=int))
+    tested = selected[selected["fold"] != TRAIN_ONLY]
+    if len(selected) > len(tested):
+        both = set(tested["subject"]) & set(selected.loc[selected["fold"] == TRAIN_ONLY, "subject"])
+    else:
+        owners = tested.groupby("subject")["fold"].nunique()
+        both = set(owners[owners > 1].index)
+    if both and "subject" in card.provides:
+        raise FerbenchError(f"The protocol trains on and tests the same subjects: {enumerate_first(sorted(both))}.")
+    return selected
+
+
+def chosen_folds(available: Sequence[int], wanted: Sequence[int] | None) -> list[int]:
+    """The folds to run.
+
+    Raises:
+        FerbenchError: a fold is asked for that the protocol does not have.
+    """
+    if not wanted:
+        return list(available)
+    unknown = [fold for fold in wanted if fold not in available]
+    if unknown:
+        raise FerbenchError(
+            f"protocol.folds asks for fold {enumerate_first(unknown)}; the protocol has the folds "
+            f"{min(available)} to {max(available)}."
+        )
+    return sorted(set(wanted))
+
+
+def need_subjects(frames: pd.DataFrame, folds: int) -> list[str]:
+    """The subject IDs, ascending, if there are enough for so many folds.
+
+    Raises:
+        FerbenchError: fewer subjects than folds, or fewer than two folds.
+    """
+    subjects = sorted(frames["subject"].unique())
+    if folds < 2:
+        raise FerbenchError(f"The protocol is asked for {folds} folds; it needs at least 2.")
+    if len(subjects) < folds:
+        raise FerbenchError(
+            f"There are {len(subjects)} subjects for {folds} folds; each fold tests at least one. "
+            f"Use protocol=subject_kfold protocol.k={max(2, len(subjects))} or fewer."
+        )
+    return subjects

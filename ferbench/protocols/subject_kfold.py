@@ -1,0 +1,29 @@
+"""k folds by subject, the classes balanced as far as whole subjects allow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ferbench.protocols.base import Protocol, need_subjects
+from ferbench.protocols.settings import SubjectKFoldSettings
+
+
+class SubjectKFold(Protocol):
+    """scikit-learn's StratifiedGroupKFold with the subjects as groups."""
+
+    settings: SubjectKFoldSettings
+
+    def folds(self, frames: pd.DataFrame) -> np.ndarray:
+        from sklearn.model_selection import StratifiedGroupKFold
+
+        need_subjects(frames, self.settings.k)
+        # the order of rows must not count: the splitter sees the frames sorted by subject and frame_id
+        order = frames.reset_index(drop=True).sort_values(["subject", "frame_id"]).index.to_numpy()
+        ordered = frames.iloc[order]
+        splitter = StratifiedGroupKFold(self.settings.k, shuffle=True, random_state=self.settings.assignment)
+        fold = np.empty(len(frames), dtype=int)
+        parts = splitter.split(np.zeros(len(ordered)), ordered["expression"], ordered["subject"])
+        for number, (_, tested) in enumerate(parts):
+            fold[order[tested]] = number
+        return fold

@@ -1,0 +1,153 @@
+"""What a finished trial leaves, and what became of one that did not finish. Plain JSON; no pickle anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA = 1
+"""Version of the files below; readers of all older versions stay."""
+
+IDENTITY = 1
+"""Version of how a trial's identity is put together."""
+
+DONE, FAILED, OOM, INTERRUPTED, STORED = "done", "failed", "oom", "interrupted", "stored"
+
+
+@dataclass(frozen=True)
+class StageNode:
+    """A stage training in the graph of a study: done once for all trials that hold its key."""
+
+    name: str
+    key: str
+    steps: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A method variant on one fold with one seed: the unit that is run, stored, resumed and distributed.
+
+    `identity` holds all that a result depends on; `id` is its hash. `config` is the study's configuration with the
+    variant's settings and this trial's seed filled in. Everything is plain data, so that an executor can send it.
+    """
+
+    id: str
+    config: Mapping[str, Any]
+    identity: Mapping[str, Any]
+    variant: str
+    fold: int
+    folds: int
+    seed: int
+    stages: tuple[StageNode, ...]
+    plugin_files: tuple[str, ...] = ()
+
+    @property
+    def method(self) -> str:
+        return str(self.config["method"]["name"])
+
+    @property
+    def label(self) -> str:
+        variant = "" if self.variant == "full" else f" {self.variant}"
+        return f"{self.method}{variant} · fold {self.fold} · seed {self.seed}"
+
+    def plain(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> Trial:
+        stages = tuple(StageNode(**stage) for stage in values["stages"])
+        return cls(**{**values, "stages": stages, "plugin_files": tuple(values.get("plugin_files", ()))})
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """What a trial did for one of its stages: `steps_run` of `steps`; 0 where the trained stage was found stored."""
+
+    name: str
+    key: str
+    steps: int
+    steps_run: int
+    seconds: float
+    weights: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished trial.
+
+    Attributes:
+        trial: see Trial.
+        expressions: the classes.
+        subjects: the tested subjects.
+        metrics: by name; None where the data did not allow one.
+        confusion: by subject, (C, C) counts of frames, rows true, columns predicted.
+        sequence_confusion: likewise of sequences.
+        notes: sentences for the reader: what was left out or could not be measured.
+        stages: what was trained.
+        provenance: versions, machine, device, precision, times, parameters.
+        files: SHA-256 of the other files in the folder.
+    """
+
+    trial: Trial
+    expressions: tuple[str, ...]
+    subjects: tuple[str, ...]
+    metrics: Mapping[str, float | None]
+    confusion: Mapping[str, list[list[int]]]
+    sequence_confusion: Mapping[str, list[list[int]]]
+    notes: tuple[str, ...] = ()
+    stages: tuple[StageRun, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """Raises ValueError, KeyError or TypeError where the text is no record."""
+        values = json.loads(text)
+        if values.get("schema") != SCHEMA:
+            raise ValueError(f"schema version {values.get('schema')!r}; this ferbench reads {SCHEMA}")
+        return cls(
+            **{
+                **values,
+                "trial": Trial.from_plain(values["trial"]),
+                "expressions": tuple(values["expressions"]),
+                "subjects": tuple(values["subjects"]),
+                "notes": tuple(values["notes"]),
+                "stages": tuple(StageRun(**stage) for stage in values["stages"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        status: done, stored (was there already), failed, oom or interrupted.
+        error: one sentence.
+        trace: the traceback, for errors that are not the user's.
+        stage, step: where it stopped.
+    """
+
+    trial: Trial
+    status: str
+    error: str = ""
+    trace: str = ""
+    stage: str = ""
+    step: int = -1
+    seconds: float = 0.0
+
+    def to_json(self) -> str:
+        return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, indent=1, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Outcome:
+        values = json.loads(text)
+        values.pop("schema")
+        return cls(**{**values, "trial": Trial.from_plain(values["trial"])})

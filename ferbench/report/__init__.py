@@ -1,0 +1,1 @@
+"""Figures of records. Sees records only; imports no torch."""

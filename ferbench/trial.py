@@ -1,0 +1,292 @@
+"""One trial, from data to record: the only place where data, training and evaluation meet."""
+
+from __future__ import annotations
+
+import math
+import platform
+import subprocess
+import time
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from ferbench.cards import BackboneCard, EvaluatorCard, MethodCard
+from ferbench.config import RunConfig, from_plain
+from ferbench.data.batches import Batches, Images, Labels
+from ferbench.data.cache import Prepared, cache_folder, neutral_frames, prepare
+from ferbench.errors import FerbenchError, TrainingError, enumerate_first
+from ferbench.evaluation import inference
+from ferbench.evaluation.recognition import by_subject
+from ferbench.executors.base import Report
+from ferbench.fingerprint import digest
+from ferbench.interfaces.backbone import Backbone
+from ferbench.interfaces.evaluator import Outputs
+from ferbench.interfaces.method import Batch, Method, Synthesizes, Task
+from ferbench.plan import Data, component, load_data
+from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, StageRun, Trial
+from ferbench.registry import Registry, load_registry
+from ferbench.store import Store
+from ferbench.training import checkpoint as checkpoints
+from ferbench.training.loop import Device, Training
+from ferbench.training.stages import Progress, run_stage
+
+GRID_COLUMNS = 8
+"""Identities in the grid of synthesised faces."""
+
+
+def run(trial: Trial, report: Report) -> Outcome:
+    """Run one trial and write its record. Gives its outcome; raises nothing but KeyboardInterrupt."""
+    report.trial(trial)
+    start = time.perf_counter()
+    store = Store(trial.config["results_dir"])
+    status, error, trace, stage, step = DONE, "", "", "", -1
+    try:
+        with store.lease(f"trial-{trial.id}", lambda who: report.message(f"waiting for the same trial, run by {who}")):
+            if store.has(trial.id):
+                status = STORED
+            else:
+                _run(trial, store, report)
+    except KeyboardInterrupt:
+        report.outcome(Outcome(trial, INTERRUPTED, "interrupted; the same command goes on from the last checkpoint"))
+        raise
+    except FerbenchError as failure:
+        status, error = FAILED, str(failure)
+        stage, step = getattr(failure, "stage", ""), getattr(failure, "step", -1)
+    except (torch.OutOfMemoryError, MemoryError) as failure:
+        status = OOM
+        error = (
+            f"Out of memory: {str(failure).splitlines()[0] if str(failure) else 'no more to be had'}. A smaller "
+            "budget.batch_size, or trainer.accumulate=4 with the same batch, needs less."
+        )
+    except OSError as failure:
+        status = FAILED
+        error = f"The record or its stages could not be written: {failure.strerror or failure} ({failure.filename or store.root})."
+    except Exception as failure:
+        status, error, trace = FAILED, f"{type(failure).__name__}: {failure}", traceback.format_exc()
+    outcome = Outcome(trial, status, error, trace, stage, step, round(time.perf_counter() - start, 3))
+    if status in (FAILED, OOM):
+        try:
+            store.write_failure(outcome)
+        except OSError as failure:
+            report.message(f"the failure could not be written down either: {failure.strerror or failure}")
+    report.outcome(outcome)
+    return outcome
+
+
+def _run(trial: Trial, store: Store, report: Report) -> None:
+    began = datetime.now(UTC)
+    registry = load_registry(trial.plugin_files)
+    config = from_plain(trial.config)
+    data = load_data(registry, config)
+    folder = cache_folder(config.cache_dir)
+    prepared = prepare(data.dataset, data.fingerprint, data.frames, data.selected, config.preparation, folder)
+    device = Device.choose(config.trainer.device, config.trainer.precision)
+    fold = Fold.make(trial, data, prepared)
+    card, method, backbone = build(registry, config, fold.task)
+    method.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    backbone.to(device.device)
+    images = Images(prepared.images, device.device)
+    neutral = fold.labels.neutral if "neutral" in card.needs else None
+    if "neutral" in card.needs and neutral is None:
+        raise FerbenchError(
+            f"method '{card.name}' needs a neutral face of every subject, and some training frames have none."
+        )
+    labels = Labels(fold.labels.rows, fold.labels.expression, fold.labels.subject, neutral)
+    with device.autocast():
+        untrained = inference.over_batches(inference.pooled(backbone.eval()), images, fold.test_rows)
+    batches = Batches(images, labels, config.augment, config.budget.batch_size, fold.key)
+    if config.trainer.compile:
+        for child in method.children():
+            child.compile()
+    runs, losses = _train(trial, store, method, batches, device, config, report)
+    report.message("evaluating")
+    with device.autocast():
+        outputs = Outputs(
+            frames=fold.test_frames,
+            expressions=data.card.expressions,
+            logits=inference.over_batches(method.logits, images, fold.test_rows),
+            features=inference.over_batches(method.features, images, fold.test_rows),
+            floors={
+                "untrained": untrained,
+                "pixels": inference.over_batches(inference.raw_pixels, images, fold.test_rows),
+            },
+        )
+        grid = _grid(method, images, fold, outputs)
+    metrics, notes = measure(registry, outputs)
+    if prepared.bad:
+        notes.append(f"{len(prepared.bad)} frames cannot be read and were left out: {enumerate_first(prepared.bad)}.")
+    confusion, sequence_confusion = by_subject(outputs)
+
+    def fill(folder: Path) -> Record:
+        predictions = outputs.frames.drop(columns="fold").reset_index(drop=True)
+        for index, expression in enumerate(outputs.expressions):
+            predictions[f"p_{expression}"] = outputs.probabilities[:, index].astype(np.float32)
+        predictions.to_parquet(folder / "predictions.parquet", index=False)
+        np.save(folder / "embeddings.npy", outputs.features, allow_pickle=False)
+        for name, features in outputs.floors.items():
+            np.save(folder / f"floor_{name}.npy", features, allow_pickle=False)
+        np.save(folder / "logits.npy", outputs.logits, allow_pickle=False)
+        if grid is not None:
+            np.save(folder / "synthesis.npy", grid, allow_pickle=False)
+        checkpoints.save_tensors(folder / "weights.safetensors", method.state_dict())
+        pd.concat(losses, ignore_index=True).to_parquet(folder / "losses.parquet", index=False)
+        return Record(
+            trial=trial,
+            expressions=outputs.expressions,
+            subjects=tuple(sorted(confusion)),
+            metrics=metrics,
+            confusion=confusion,
+            sequence_confusion=sequence_confusion,
+            notes=tuple(notes),
+            stages=tuple(runs),
+            provenance=_provenance(began, device, method),
+        )
+
+    store.write(trial.id, fill)
+
+
+def _train(
+    trial: Trial,
+    store: Store,
+    method: Method,
+    batches: Batches,
+    device: Device,
+    config: RunConfig,
+    report: Report,
+) -> tuple[list[StageRun], list[pd.DataFrame]]:
+    stages = method.stages()
+    if len(stages) != len(trial.stages):
+        raise TrainingError(f"The method's stages() gives {len(stages)} stages; its card says {len(trial.stages)}.")
+    progress = Progress(report.stage, report.message)
+    training = Training(
+        batches=batches,
+        device=device,
+        accumulate=config.trainer.accumulate,
+        clip_norm=config.trainer.clip_norm,
+        seed=trial.seed,
+        checkpoint_every=config.trainer.checkpoint_every,
+        report=report.step,
+    )
+    runs, tables = [], []
+    for node, stage in zip(trial.stages, stages, strict=True):
+        stage_run, losses = run_stage(store, node, method, stage, training, progress)
+        runs.append(stage_run)
+        table = pd.DataFrame(losses, columns=["step", "loss", "value"])
+        table.insert(0, "stage", node.name)
+        tables.append(table)
+    return runs, tables
+
+
+class Fold:
+    """The frames of one fold as rows of the prepared array."""
+
+    def __init__(
+        self,
+        task: Task,
+        labels: Labels,
+        test_frames: pd.DataFrame,
+        test_rows: torch.Tensor,
+        key: tuple[object, ...],
+    ) -> None:
+        self.task = task
+        self.labels = labels
+        self.test_frames = test_frames
+        self.test_rows = test_rows
+        self.key = key
+
+    @classmethod
+    def make(cls, trial: Trial, data: Data, prepared: Prepared) -> Fold:
+        usable = data.selected[data.selected["frame_id"].isin(prepared.rows)]
+        tested = usable["fold"] == trial.fold
+        train, test = usable[~tested], usable[tested]
+        if train.empty or test.empty:
+            raise FerbenchError(
+                f"Fold {trial.fold} has {len(train)} training and {len(test)} test frames that can be read."
+            )
+        subjects = tuple(sorted(train["subject"].unique()))
+        task = Task(data.card.expressions, subjects, trial.config["preparation"]["image_size"], trial.seed)
+        neutral = neutral_frames(data.frames, train).map(prepared.rows)
+
+        def indices(column: str, names: tuple[str, ...]) -> torch.Tensor:
+            return torch.tensor([names.index(value) for value in train[column]])
+
+        labels = Labels(
+            rows=torch.tensor(train["frame_id"].map(prepared.rows).to_numpy()),
+            expression=indices("expression", task.expressions),
+            subject=indices("subject", subjects),
+            neutral=None if neutral.isna().any() else torch.tensor(neutral.to_numpy(dtype=int)),
+        )
+        rows = torch.tensor(test["frame_id"].map(prepared.rows).to_numpy())
+        return cls(task, labels, test, rows, (trial.seed, digest(subjects)))
+
+
+def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard, Method, Backbone]:
+    """The method with its initial weights, its card, and the backbone inside it."""
+    with task.init("backbone"):
+        _, backbone = component(registry, BackboneCard, config.backbone, task.image_size)
+    card = registry.get(MethodCard, config.method["name"])
+    settings = card.settings(**{k: v for k, v in config.method.items() if k != "name"})
+    method = card.load()(task, backbone, settings)
+    return card, method, backbone
+
+
+def measure(registry: Registry, outputs: Outputs) -> tuple[dict[str, float | None], list[str]]:
+    """All metrics, and for those that the data did not allow None and a sentence."""
+    metrics: dict[str, float | None] = {}
+    notes = []
+    for card in registry.catalogue(EvaluatorCard).values():
+        try:
+            found: Mapping[str, float | None] = card.load()(outputs)
+        except FerbenchError as error:
+            notes.append(str(error))
+            found = {metric.name: None for metric in card.metrics}
+        metrics |= {k: None if v is None or not math.isfinite(v) else float(v) for k, v in found.items()}
+    return metrics, notes
+
+
+def _grid(method: Method, images: Images, fold: Fold, outputs: Outputs) -> np.ndarray | None:
+    """One test image of each expression on up to GRID_COLUMNS training identities, if the method synthesises."""
+    if not isinstance(method, Synthesizes):
+        return None
+    rows = inference.examples(outputs.labels.tolist(), len(outputs.expressions))
+    columns = inference.examples(fold.labels.subject.tolist(), len(fold.task.subjects))[:GRID_COLUMNS]
+    device = images.device
+    identities = Batch(
+        images(fold.labels.rows[columns]),
+        fold.labels.expression[columns].to(device),
+        fold.labels.subject[columns].to(device),
+    )
+    return inference.synthesis_grid(method, images(fold.test_rows[rows]), identities)
+
+
+def _provenance(began: datetime, device: Device, method: nn.Module) -> dict[str, Any]:
+    on_cuda = device.device.type == "cuda"
+    return {
+        "began": began.isoformat(timespec="seconds"),
+        "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "device": torch.cuda.get_device_name(device.device) if on_cuda else f"cpu, {torch.get_num_threads()} threads",
+        "precision": device.precision,
+        "parameters": sum(p.numel() for p in method.parameters()),
+        "versions": {name: metadata.version(name) for name in ("ferbench", "torch", "timm", "numpy", "scikit-learn")}
+        | {"python": platform.python_version(), "cuda": torch.version.cuda if on_cuda else None},
+        "revision": _revision(),
+    }
+
+
+def _revision() -> str | None:
+    """The git revision of the sources, where ferbench runs from a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,1 @@
+"""A small convolutional backbone, the default on a CPU."""

@@ -1,0 +1,1 @@
+"""DE-GAN, the reference method."""

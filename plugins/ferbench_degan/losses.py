@@ -1,0 +1,89 @@
+"""The losses of DE-GAN, as functions of the discriminator's heads.
+
+Heads: "expression" (B, C), "identity" (B, N), "real" (B, 1). The head that `fake` names has one more class, its last,
+for made images; "separate" names the real/fake logit. Each function gives its terms by name; the loss is their sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Heads = Mapping[str, Tensor]
+
+
+def discriminator_terms(
+    real: Heads, fake: Heads | None, expression: Tensor, subject: Tensor, where: str
+) -> dict[str, Tensor]:
+    """L_disc = CE(expr(x), y) + CE(id(x), s) + CE(head(x'), fake).
+
+    Args:
+        real, fake: heads on real and on made images; no fake ones where there is no adversary.
+        expression, subject: (B,), labels of the real images.
+        where: "identity", "expression" or "separate".
+    """
+    terms = {}
+    if "expression" in real:
+        terms["expression"] = F.cross_entropy(real["expression"], expression)
+    if "identity" in real:
+        terms["identity"] = F.cross_entropy(real["identity"], subject)
+    if fake is None:
+        return terms
+    if where == "separate":
+        is_real = F.binary_cross_entropy_with_logits(real["real"], torch.ones_like(real["real"]))
+        is_fake = F.binary_cross_entropy_with_logits(fake["real"], torch.zeros_like(fake["real"]))
+        terms["fake"] = is_real + is_fake
+    else:
+        logits = fake[where]
+        last = torch.full((len(logits),), logits.shape[1] - 1, device=logits.device)
+        terms["fake"] = F.cross_entropy(logits, last)
+    return terms
+
+
+def generator_terms(
+    fake: Heads,
+    made: Tensor,
+    images: Tensor,
+    expression: Tensor,
+    target: Tensor,
+    own: Tensor,
+    where: str,
+    weights: Mapping[str, float],
+) -> dict[str, Tensor]:
+    """L_gen = a_e CE(expr(x'), y) + a_i CE(id(x'), t) + a_a BCE(real(x'), 1) + a_r |x' - x|_1 where t = s.
+
+    Args:
+        fake: heads on the made images.
+        made, images: (B, 3, S, S), x' and x.
+        expression, target: (B,), y and t.
+        own: (B,), bool: whether t = s.
+        weights: a_e, a_i, a_a, a_r by the names "expression", "identity", "adversarial", "reconstruction"; a term of
+            weight 0 is left out.
+    """
+    terms = {}
+    if "expression" in fake and weights["expression"]:
+        terms["expression"] = weights["expression"] * F.cross_entropy(fake["expression"], expression)
+    if "identity" in fake and weights["identity"]:
+        terms["identity"] = weights["identity"] * F.cross_entropy(fake["identity"], target)
+    if where == "separate" and "real" in fake and weights["adversarial"]:
+        real = torch.ones_like(fake["real"])
+        terms["adversarial"] = weights["adversarial"] * F.binary_cross_entropy_with_logits(fake["real"], real)
+    if weights["reconstruction"]:
+        terms["reconstruction"] = weights["reconstruction"] * reconstruction(made, images, own)
+    return terms
+
+
+def reconstruction(made: Tensor, images: Tensor, own: Tensor) -> Tensor:
+    """Mean absolute difference over the images whose target is their own subject; 0 where there are none."""
+    by_image = (made - images).abs().mean(dim=(1, 2, 3))
+    chosen = own.to(by_image.dtype)
+    return (by_image * chosen).sum() / chosen.sum().clamp(min=1)
+
+
+def r1_penalty(logits: Tensor, images: Tensor) -> Tensor:
+    """R1 = E |grad_x sum(logits)|^2 / 2 on real images (Mescheder et al., ICML 2018, eq. 9)."""
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()

@@ -1,0 +1,202 @@
+"""DE-GAN: Ali and Hughes, arXiv 1912.01456; what is stated there and what is our reading stands in plugin.py.
+
+x image, y its expression, s its subject among the N that are trained on, t the subject of the made image.
+
+Stage "synthesis": f = E(x), x' = D([f, onehot(t), z]); a discriminator with an expression and an identity head. Half of
+each batch reconstructs (t = s), half transfers (t another training subject).
+Stage "recognition": E frozen. A small CNN on each of its maps, with a loss of its own; their features and f are
+concatenated and classified.  L = b sum_l CE_l + b_all CE_all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ferbench import Backbone, Batch, Clock, FerbenchError, Group, Method, Stage, Task, Update
+from ferbench.blocks.decoder import Decoder
+from ferbench.blocks.discriminator import MultiTaskDiscriminator
+from ferbench.blocks.residue import ResidueBranch
+from ferbench_degan.losses import discriminator_terms, generator_terms, r1_penalty
+from ferbench_degan.plugin import DeGanSettings
+
+
+class Encoder(nn.Module):
+    """E: the backbone, and a linear map from the mean of its coarsest feature map to f."""
+
+    def __init__(self, backbone: Backbone, outputs: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.project = nn.Linear(backbone.channels[-1], outputs)
+
+    def forward(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """(B, 3, S, S) -> the maps h_1 .. h_L and f, (B, outputs)."""
+        maps = self.backbone(images)
+        return maps, self.project(maps[-1].mean(dim=(2, 3)))
+
+
+class DeGan(Method):
+    """Features: f and the residue features, concatenated, as the classifier sees them."""
+
+    settings: DeGanSettings
+
+    def __init__(self, task: Task, backbone: Backbone, settings: DeGanSettings) -> None:
+        super().__init__(task, backbone, settings)
+        self.where = fake_head(settings)
+        if not settings.residue and not settings.disentangled:
+            raise FerbenchError(
+                "method.residue=false and method.disentangled=false leave the classifier nothing to see."
+            )
+        if len(task.subjects) < 2:
+            raise FerbenchError("degan transfers expressions between subjects and needs at least two to train on.")
+        classes, subjects = len(task.expressions), len(task.subjects)
+        with task.init("degan.encoder"):
+            self.encoder = Encoder(backbone, settings.feature_dim)
+        code = settings.feature_dim + settings.noise_dim + (subjects if settings.identity_code else 0)
+        self.decoder = Decoder(code, task.image_size, settings.width, task.scope("degan.decoder"))
+        heads = {}
+        if settings.expression_head:
+            heads["expression"] = classes + (self.where == "expression")
+        if settings.identity_head:
+            heads["identity"] = subjects + (self.where == "identity")
+        if self.where == "separate":
+            heads["real"] = 1
+        self.discriminator = MultiTaskDiscriminator(
+            heads,
+            task.image_size,
+            settings.width,
+            settings.discriminator_dropout,
+            task.scope("degan.discriminator"),
+        )
+        branches = backbone.channels if settings.residue else ()
+        with task.init("degan.branches"):
+            self.branches = nn.ModuleList(ResidueBranch(c, settings.branch_dim, classes) for c in branches)
+        width = settings.branch_dim * len(branches) + (settings.feature_dim if settings.disentangled else 0)
+        with task.init("degan.classifier"):
+            self.classifier = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, classes))
+
+    def stages(self) -> Sequence[Stage]:
+        s = self.settings
+        betas = (s.beta1, 0.999)
+        return [
+            Stage(
+                "synthesis",
+                self.synthesis,
+                {
+                    "discriminator": Group([self.discriminator], s.lr * s.discriminator_lr_scale, betas),
+                    "generator": Group([self.encoder, self.decoder], s.lr, betas),
+                },
+            ),
+            Stage(
+                "recognition",
+                self.recognition,
+                {
+                    "classifier": Group(
+                        [*self.branches, self.classifier],
+                        s.classifier_lr,
+                        weight_decay=s.classifier_weight_decay,
+                        schedule="cosine",
+                    )
+                },
+            ),
+        ]
+
+    def synthesis(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        s = self.settings
+        target, own = self.targets(batch.subject)
+        _, f = self.encoder(batch.images)
+        made = self.decoder(self.code(f, target))
+
+        images = batch.images.detach().requires_grad_(s.r1 > 0)
+        real = self.discriminator(images)
+        fake = self.discriminator(made.detach()) if s.adversarial else None
+        terms = discriminator_terms(real, fake, batch.expression, batch.subject, self.where)
+        if s.r1:
+            with torch.autocast(images.device.type, enabled=False):  # a gradient of a gradient needs fp32
+                heads = self.discriminator(images).values()
+                terms["r1"] = s.r1 * r1_penalty(torch.cat(list(heads), 1), images)
+        yield Update("discriminator", total(terms), terms)
+
+        weights = {
+            "expression": s.weight_expression,
+            "identity": s.weight_identity,
+            "adversarial": s.weight_adversarial if s.adversarial else 0.0,
+            "reconstruction": s.weight_reconstruction,
+        }
+        fake = self.discriminator(made)
+        terms = generator_terms(fake, made, batch.images, batch.expression, target, own, self.where, weights)
+        yield Update("generator", total(terms), terms)
+
+    def recognition(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        s = self.settings
+        features, by_branch = self._features(batch.images)
+        terms = {"all": s.weight_all * F.cross_entropy(self.classifier(features), batch.expression)}
+        for level, logits in enumerate(by_branch):
+            terms[f"branch_{level}"] = s.weight_branch * F.cross_entropy(logits, batch.expression)
+        yield Update("classifier", total(terms), terms)
+
+    def targets(self, subject: Tensor) -> tuple[Tensor, Tensor]:
+        """(t, whether t = s), each (B,): the first half of the batch, whose order is random, keeps its identity."""
+        own = torch.arange(len(subject), device=subject.device) < (len(subject) + 1) // 2
+        if not self.settings.identity_code:
+            return subject, torch.ones_like(own)
+        count = len(self.task.subjects)
+        other = (subject + torch.randint(1, count, subject.shape, device=subject.device)) % count
+        return torch.where(own, subject, other), own
+
+    def code(self, f: Tensor, target: Tensor) -> Tensor:
+        """[f, onehot(t), z], (B, feature_dim + N + noise_dim)."""
+        parts = [f]
+        if self.settings.identity_code:
+            parts.append(F.one_hot(target, len(self.task.subjects)).to(f.dtype))
+        if self.settings.noise_dim:
+            parts.append(torch.rand(len(f), self.settings.noise_dim, device=f.device, dtype=f.dtype) * 2 - 1)
+        return torch.cat(parts, 1)
+
+    def _features(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What the classifier sees, and the logits of each branch."""
+        maps, f = self.encoder(images)
+        residues = [branch(feature_map) for branch, feature_map in zip(self.branches, maps, strict=bool(self.branches))]
+        seen = ([f] if self.settings.disentangled else []) + [feature for feature, _ in residues]
+        return torch.cat(seen, 1), [logits for _, logits in residues]
+
+    def features(self, images: Tensor) -> Tensor:
+        return self._features(images)[0]
+
+    def logits(self, images: Tensor) -> Tensor:
+        return self.classifier(self.features(images))
+
+    def synthesize(self, images: Tensor, identity: Batch) -> Tensor:
+        """images (B, 3, S, S), whose expression; identity.subject (B,), whose face. Noise is at its mean, 0."""
+        _, f = self.encoder(images)
+        code = self.code(f, identity.subject)
+        if self.settings.noise_dim:
+            code = torch.cat(
+                [code[:, : -self.settings.noise_dim], torch.zeros_like(code[:, -self.settings.noise_dim :])],
+                1,
+            )
+        return self.decoder(code)
+
+
+def fake_head(settings: DeGanSettings) -> str:
+    """Where 'fake' is said: as the setting has it, or by a real/fake logit where that head is taken away.
+
+    Raises:
+        FerbenchError: the setting is unknown, or nothing would train the generator.
+    """
+    options = ("identity", "expression", "separate")
+    if settings.fake_class not in options:
+        raise FerbenchError(f"method.fake_class is '{settings.fake_class}'; it can be {', '.join(options)}.")
+    if not (
+        settings.adversarial or settings.expression_head or settings.identity_head or settings.weight_reconstruction
+    ):
+        raise FerbenchError("These settings of degan leave its generator no loss at all.")
+    present = {"identity": settings.identity_head, "expression": settings.expression_head, "separate": True}
+    return settings.fake_class if present[settings.fake_class] else "separate"
+
+
+def total(terms: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack(list(terms.values())).sum()

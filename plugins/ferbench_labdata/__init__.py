@@ -1,0 +1,1 @@
+"""Datasets of the field, read from the layouts in which their owners distribute them: one file a dataset."""

@@ -1,0 +1,1 @@
+"""synthfaces: procedural faces with known factors, the embedded dataset."""

@@ -1,0 +1,32 @@
+"""Card of the timm backbones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ferbench.cards import BackboneCard
+from ferbench.hookspecs import hookimpl
+
+
+@dataclass
+class TimmSettings:
+    """Attributes:
+    model: any timm model that supports `features_only`.
+    pretrained: start from timm's weights, which are downloaded on first use.
+    """
+
+    model: str = "resnet18"
+    pretrained: bool = False
+
+
+@hookimpl
+def ferbench_backbones() -> list[BackboneCard]:
+    return [
+        BackboneCard(
+            name="timm",
+            target="ferbench_timm.backbone:Timm",
+            title="any timm model with features_only: backbone.model=resnet18",
+            settings=TimmSettings,
+            paper="Wightman, PyTorch Image Models, 2019, doi:10.5281/zenodo.4414861",
+        )
+    ]

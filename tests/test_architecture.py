@@ -1,0 +1,127 @@
+"""The direction of the arrows: what may import what, and what stays light."""
+
+from __future__ import annotations
+
+import ast
+import io
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+import ferbench
+
+ROOT = Path(ferbench.__file__).parent
+LIGHT = [
+    "ferbench", "ferbench.errors", "ferbench.cards", "ferbench.hookspecs", "ferbench.registry", "ferbench.config",
+    "ferbench.records", "ferbench.store", "ferbench.plan", "ferbench.study", "ferbench.statistics", "ferbench.builtin",
+    "ferbench.fingerprint", "ferbench.data.cache", "ferbench.interfaces.dataset", "ferbench.interfaces.evaluator",
+    "ferbench.executors.inprocess", "ferbench.leaderboard.aggregate", "ferbench.leaderboard.table",
+    "ferbench.leaderboard.plain", "ferbench.report.figures", "ferbench.cli.main", "ferbench.cli.run",
+    "ferbench.cli.leaderboard", "ferbench.cli.progress", "ferbench.cli.splits", "ferbench.cli.why",
+    "ferbench.protocols.subject_kfold",
+]  # fmt: skip
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def modules_under(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def test_the_light_part_imports_no_torch() -> None:
+    code = f"import importlib, sys\nfor name in {LIGHT!r}: importlib.import_module(name)\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_planning_a_study_imports_no_torch() -> None:
+    code = """
+import sys
+from ferbench.config import compose
+from ferbench.plan import plan
+from ferbench.registry import load_registry
+registry = load_registry()
+study = plan(registry, compose(registry, ["method=degan", "ablation=all", "dataset.subjects=10"]))
+print(len(study.trials), "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["80", "False"]
+
+
+@pytest.mark.parametrize("path", modules_under("."), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_core_knows_no_plugin(path: Path) -> None:
+    names = {name.partition(".")[0] for name in imports_of(path)}
+    assert not names & {p.name for p in (ROOT.parent / "plugins").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("room", "strangers"),
+    [
+        ("training", ("ferbench.evaluation", "ferbench.data.cache", "ferbench.cli")),
+        ("evaluation", ("ferbench.training", "ferbench.cli", "ferbench.store")),
+        (
+            "leaderboard",
+            ("ferbench.training", "ferbench.evaluation", "ferbench.interfaces", "ferbench.plan", "ferbench.trial"),
+        ),
+        (
+            "report",
+            ("ferbench.training", "ferbench.evaluation", "ferbench.interfaces", "ferbench.plan", "ferbench.trial"),
+        ),
+        (
+            "interfaces",
+            ("ferbench.training", "ferbench.evaluation", "ferbench.data", "ferbench.registry", "ferbench.plan"),
+        ),
+        ("executors", ("ferbench.trial", "ferbench.training", "ferbench.evaluation")),
+        ("protocols", ("ferbench.registry", "ferbench.plan", "ferbench.interfaces")),
+    ],
+)
+def test_a_room_does_not_import_its_strangers(room: str, strangers: tuple[str, ...]) -> None:
+    for path in modules_under(room):
+        for name in imports_of(path):
+            assert not name.startswith(strangers), f"{path.name} imports {name}"
+
+
+def lines_of_code(path: Path) -> int:
+    """Lines that hold code: no blank lines, comments or docstrings."""
+    source = path.read_text(encoding="utf-8")
+    prose = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in prose:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return len(lines)
+
+
+def test_the_core_stays_small() -> None:
+    """The core without the conformance suite and the networks that ship beside it."""
+    paths = [p for p in ROOT.rglob("*.py") if "testing" not in p.parts and "blocks" not in p.parts]
+    assert sum(map(lines_of_code, paths)) < 4000
+
+
+def test_every_hook_is_documented() -> None:
+    from ferbench import hookspecs
+
+    hooks = [getattr(hookspecs, name) for name in dir(hookspecs) if name.startswith("ferbench_")]
+    assert hooks
+    assert all(hook.__doc__ for hook in hooks)
+
+
+def test_public_names_can_be_imported() -> None:
+    for name in ferbench.__all__:
+        assert getattr(ferbench, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        ferbench.Nothing  # noqa: B018
