@@ -19,7 +19,7 @@ lint: .venv/developed
 	$(BIN)/mypy
 
 bench: .venv/tested
-	$(BIN)/python -m pytest benchmarks --benchmark-only -q
+	$(BIN)/python -m pytest benchmarks --benchmark-only -q -s
 
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -7,6 +7,8 @@ unknown key is refused. The rest of the tree stands in configs/.
 from __future__ import annotations
 
 import dataclasses
+import logging
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -210,7 +212,7 @@ def register(registry: Registry) -> None:
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
-    store.store(name="run_schema", node=_schema(), provider="ferbench")
+    store.store(name="run_schema", node=_schema(), provider="ferbench", **_replace())
     for path in sorted(tree().rglob("*.yaml")):
         _store_yaml(store, path, path.parent.relative_to(tree()).as_posix(), "ferbench")
     for plugin in registry.plugins:
@@ -225,7 +227,9 @@ def register(registry: Registry) -> None:
         for name, card in registry.catalogue(kind).items():
             fields = [("name", str, field(default=name))]
             node = dataclasses.make_dataclass(f"{card.name}_{group}", fields, bases=(card.settings,))
-            store.store(group=group, name=name, node=node, package=group, provider=registry.owner(card).origin)
+            store.store(
+                group=group, name=name, node=node, package=group, provider=registry.owner(card).origin, **_replace()
+            )
 
 
 def _store_yaml(store: Any, path: Path, group: str, provider: str) -> None:
@@ -239,6 +243,7 @@ def _store_yaml(store: Any, path: Path, group: str, provider: str) -> None:
         node=OmegaConf.create(text),
         package=package,
         provider=provider,
+        **_replace(),
     )
 
 
@@ -248,11 +253,20 @@ def _schema() -> type:
     return dataclasses.make_dataclass("run_schema", components, bases=(RunConfig,))
 
 
-def _version_base() -> dict[str, Any]:
-    """Hydra below 1.4 wants to be told which version's behaviour is meant; 1.4 deprecates the argument."""
+def _before_1_4() -> bool:
     import hydra
 
-    return {"version_base": "1.3"} if tuple(map(int, hydra.__version__.split(".")[:2])) < (1, 4) else {}
+    return tuple(map(int, hydra.__version__.split(".")[:2])) < (1, 4)
+
+
+def _version_base() -> dict[str, Any]:
+    """Hydra below 1.4 wants to be told which version's behaviour is meant; 1.4 deprecates the argument."""
+    return {"version_base": "1.3"} if _before_1_4() else {}
+
+
+def _replace() -> dict[str, Any]:
+    """Hydra from 1.4 wants to be told that storing a name again is meant; before, it always was."""
+    return {} if _before_1_4() else {"replace": True}
 
 
 def hydra_main(registry: Registry, arguments: Sequence[str], prog: str = "ferbench run") -> None:
@@ -266,12 +280,14 @@ def hydra_main(registry: Registry, arguments: Sequence[str], prog: str = "ferben
     def nothing(_: Any) -> None:
         return None
 
-    before = sys.argv
+    argv, handlers, level = sys.argv, logging.root.handlers[:], logging.root.level
     sys.argv = [prog, *arguments]
     try:
         hydra.main(config_path=None, config_name="run", **_version_base())(nothing)()
     finally:
-        sys.argv = before
+        sys.argv = argv
+        logging.root.handlers[:] = handlers  # Hydra leaves its own behind
+        logging.root.setLevel(level)
 
 
 @contextmanager
@@ -364,6 +380,9 @@ def _compose_one(registry: Registry, overrides: list[str], config_name: str) -> 
     assert isinstance(values, dict)
     values.pop("experiment", None)
     plain = {str(k): v for k, v in values.items()}
+    for key, value in _flat(plain):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise FerbenchError(f"{key} is {value}; it has to be a number.")
     extra = sorted(set(plain) - {f.name for f in dataclasses.fields(RunConfig)})
     if extra:
         raise UnknownName("setting", extra[0], [f.name for f in dataclasses.fields(RunConfig)])
@@ -374,6 +393,15 @@ def _compose_one(registry: Registry, overrides: list[str], config_name: str) -> 
         if unknown := sorted(set(node) - allowed):
             raise UnknownName(f"setting of {group} '{node['name']}'", unknown[0], allowed - {"name"})
     return config
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of every leaf."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _check_names(registry: Registry, parsed: Iterable[Any], config_name: str) -> None:

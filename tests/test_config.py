@@ -80,6 +80,7 @@ def test_a_shipped_experiment() -> None:
             ("method=degan", "method.lr=abc"),
             "method.lr=abc is not possible: value 'abc' .* could not be converted to Float",
         ),
+        (("method=degan", "method.lr=inf"), "method.lr is inf; it has to be a number"),
         (("method=degan", "seeds=3"), "seeds=3 is not possible"),
         (("method=degan", "nonsense"), "'nonsense' is not an override; one reads key=value"),
         (("method=degan", "--nonsense"), "'--nonsense' is no option of ferbench run"),

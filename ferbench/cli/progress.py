@@ -7,7 +7,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -120,10 +119,10 @@ def _losses(losses: Mapping[str, float]) -> str:
 
 
 @contextlib.contextmanager
-def make_report(study: Study) -> Iterator[Report]:
+def make_report(study: Study, retry: str = "") -> Iterator[Report]:
     """The live display where there is a terminal, else plain lines."""
     store = Store(study.results_dir)
-    missing = sum(state(store, trial) is None for trial in study.trials)
+    missing = sum(state(store, trial, retry) is None for trial in study.trials)
     if not sys.stdout.isatty():
         yield PlainReport(missing)
         return
@@ -191,7 +190,3 @@ def print_outcomes(study: Study, outcomes: Sequence[Outcome]) -> None:
         console.print(
             "Failed trials are kept as such; add --retry failed, --retry oom or --retry all to run them again."
         )
-
-
-def printable(value: Any) -> str:
-    return "-" if value is None else str(value)

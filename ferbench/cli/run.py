@@ -102,7 +102,7 @@ def _run(registry: Any, study: Any, retry: str) -> int:
 
     store = Store(study.results_dir)
     outcomes = []
-    with make_report(study) as report:
+    with make_report(study, retry) as report:
         for outcome in run_study(registry, study, report, retry):
             outcomes.append(outcome)
             if outcome.status == DONE:

@@ -141,4 +141,4 @@ def apply(images: Tensor, theta: Tensor, light: Tensor) -> Tensor:
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     images = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     contrast, brightness = light[:, 0].view(-1, 1, 1, 1), light[:, 1].view(-1, 1, 1, 1)
-    return images.mul_(contrast).add_(brightness).clamp_(-1, 1)
+    return images.mul_(contrast).add_(brightness).clamp_(-1, 1).contiguous(memory_format=torch.channels_last)

@@ -31,9 +31,11 @@ def sequences(outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
 def _scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     classes = probabilities.shape[1]
     predicted, target = torch.from_numpy(probabilities.argmax(1)), torch.from_numpy(labels)
+    # torchmetrics' own macro average counts a class that is predicted and never true as recalled with 0
+    recall = multiclass_accuracy(predicted, target, classes, average="none")
     return {
         "accuracy": float(multiclass_accuracy(predicted, target, classes, average="micro")),
-        "balanced_accuracy": float(multiclass_accuracy(predicted, target, classes, average="macro")),
+        "balanced_accuracy": float(recall[target.unique()].mean()),
         "macro_f1": float(multiclass_f1_score(predicted, target, classes, average="macro")),
     }
 

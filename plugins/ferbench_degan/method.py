@@ -25,17 +25,18 @@ from ferbench_degan.plugin import DeGanSettings
 
 
 class Encoder(nn.Module):
-    """E: the backbone, and a linear map from the mean of its coarsest feature map to f."""
+    """E: the backbone, and a linear map from its coarsest feature map, averaged in `cells` x `cells` cells, to f."""
 
-    def __init__(self, backbone: Backbone, outputs: int) -> None:
+    def __init__(self, backbone: Backbone, outputs: int, cells: int) -> None:
         super().__init__()
         self.backbone = backbone
-        self.project = nn.Linear(backbone.channels[-1], outputs)
+        self.cells = cells
+        self.project = nn.Linear(backbone.channels[-1] * cells**2, outputs)
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """(B, 3, S, S) -> the maps h_1 .. h_L and f, (B, outputs)."""
         maps = self.backbone(images)
-        return maps, self.project(maps[-1].mean(dim=(2, 3)))
+        return maps, self.project(F.adaptive_avg_pool2d(maps[-1], self.cells).flatten(1))
 
 
 class DeGan(Method):
@@ -54,7 +55,7 @@ class DeGan(Method):
             raise FerbenchError("degan transfers expressions between subjects and needs at least two to train on.")
         classes, subjects = len(task.expressions), len(task.subjects)
         with task.init("degan.encoder"):
-            self.encoder = Encoder(backbone, settings.feature_dim)
+            self.encoder = Encoder(backbone, settings.feature_dim, settings.cells)
         code = settings.feature_dim + settings.noise_dim + (subjects if settings.identity_code else 0)
         self.decoder = Decoder(code, task.image_size, settings.width, task.scope("degan.decoder"))
         heads = {}

@@ -1,0 +1,405 @@
+"""The main job from the command line, end to end, on real layouts; and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ferbench.records import Record
+from ferbench.store import Store
+from ferbench.training import checkpoint as checkpoints
+
+Run = Callable[..., Any]
+
+
+def records(folder: Path) -> list[Record]:
+    whole, damaged = Store(folder).scan()
+    assert not damaged
+    return whole
+
+
+def by_variant(folder: Path) -> dict[str, Record]:
+    return {r.trial.variant: r for r in records(folder)}
+
+
+def test_the_main_job_on_oulus_layout(ferbench: Run, oulu_tree: Callable[..., Path], tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    arguments = (
+        "run", "method=degan", "dataset=oulu", f"dataset.root={oulu_tree(subjects=12)}", "budget=smoke",
+        "protocol.folds=[0]", f"results_dir={results}",
+    )  # fmt: skip
+    done = ferbench(*arguments)
+    assert done.status == 0, done.err
+    assert "1 trials: 1 run" in done.out
+    (record,) = records(results)
+    assert record.trial.identity["test_subjects"] == ["P001", "P011"]
+    folder = results / record.trial.id
+    assert {p.name for p in folder.iterdir() if p.is_file()} == {
+        "record.json", "predictions.parquet", "embeddings.npy", "logits.npy", "floor_pixels.npy", "floor_untrained.npy",
+        "weights.safetensors", "losses.parquet", "synthesis.npy",
+    }  # fmt: skip
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    assert len(predictions) == 2 * 6 * 3
+    assert np.allclose(predictions.filter(regex="^p_").sum(axis=1), 1, atol=1e-5)
+    assert set(predictions["subject"]) == {"P001", "P011"}
+    assert np.load(folder / "embeddings.npy").shape == (36, 256 + 4 * 64)
+    names = set(pd.read_parquet(folder / "losses.parquet")["loss"])
+    assert {"discriminator/identity", "discriminator/fake", "generator/reconstruction", "classifier/branch_3"} <= names
+    for name in ("losses", "confusion", "synthesis"):
+        with Image.open(folder / "figures" / f"{name}.png") as figure:
+            assert min(figure.size) > 200
+            assert record.trial.id in str(figure.text)  # type: ignore[attr-defined]
+    assert {"accuracy", "macro_f1", "sequence_accuracy", "identity_leakage/untrained", "expression_probe"} <= set(
+        record.metrics
+    )
+
+    again = ferbench(*arguments)
+    assert again.status == 0
+    assert "Nothing to run: all 1 trials are stored" in again.out
+
+    board = ferbench("leaderboard", str(results))
+    assert board.status == 0
+    assert "degan" in board.out
+    assert "1/10" in board.out
+
+
+def test_all_ablations_share_stage_one_where_they_may(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
+    done = ferbench("run", "method=degan", "ablation=all", *smoke)
+    assert done.status == 0, done.err
+    found = by_variant(tmp_path / "results")
+    assert len(found) == 8
+    same = [found[v].stages[0] for v in ("full", "no_residue_loss", "no_disentangled")]
+    assert len({stage.weights for stage in same}) == 1
+    assert sum(stage.steps_run for stage in same) == same[0].steps
+    others = [found[v].stages[0] for v in found if v not in ("full", "no_residue_loss", "no_disentangled")]
+    assert len({stage.weights for stage in [*others, same[0]]}) == 6
+    assert all(stage.steps_run == stage.steps for stage in others)
+    assert "trained already" in done.out
+    # without the identity head the network is another, but its other parts start alike and see the same images
+    assert found["no_identity_head"].stages[0].key != same[0].key
+
+
+def test_two_runs_are_bit_identical(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
+    tensors = []
+    for name in ("a", "b"):
+        assert ferbench("run", "method=degan", *smoke, f"results_dir={tmp_path / name}").status == 0
+        (record,) = records(tmp_path / name)
+        weights, _ = checkpoints.load_tensors(tmp_path / name / record.trial.id / "weights.safetensors")
+        tensors.append((weights, record.metrics, np.load(tmp_path / name / record.trial.id / "embeddings.npy")))
+    (ours, metrics, embeddings), (theirs, other_metrics, other_embeddings) = tensors
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    assert metrics == other_metrics
+    assert np.array_equal(embeddings, other_embeddings)
+
+
+def test_killed_and_run_again_ends_with_the_same_metrics(smoke: tuple[str, ...], tmp_path: Path) -> None:
+    """kill -9 in the middle of stage 1; the same command goes on from the checkpoint."""
+    budget = ("budget.steps=120", "trainer.checkpoint_every=5")
+    command = [sys.executable, "-m", "ferbench", "run", "method=degan", *smoke, *budget]
+    whole = subprocess.run([*command, f"results_dir={tmp_path / 'whole'}"], capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    killed = subprocess.Popen([*command, f"results_dir={tmp_path / 'killed'}"], stdout=subprocess.DEVNULL)
+    stages = tmp_path / "killed" / ".stages"
+    deadline = time.monotonic() + 120
+    while not list(stages.glob("*.checkpoint.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert not [p for p in (tmp_path / "killed").iterdir() if not p.name.startswith(".")]
+    resumed = subprocess.run([*command, f"results_dir={tmp_path / 'killed'}"], capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "goes on at step" in resumed.stdout
+    (a,), (b,) = records(tmp_path / "whole"), records(tmp_path / "killed")
+    assert a.trial.id == b.trial.id
+    assert a.metrics == b.metrics
+    assert [s.weights for s in a.stages] == [s.weights for s in b.stages]
+    assert b.stages[0].steps_run < b.stages[0].steps
+
+
+def test_a_timm_backbone(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
+    done = ferbench("run", "method=degan", "backbone=timm", "backbone.model=resnet18", "budget.steps=2", *smoke)
+    assert done.status == 0, done.err
+    assert records(tmp_path / "results")[0].trial.config["backbone"]["model"] == "resnet18"
+
+
+def test_several_methods_as_one_study(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
+    done = ferbench("run", "method=degan,cross_entropy", *smoke, "--multirun")
+    assert done.status == 0, done.err
+    assert "2 trials: 2 run" in done.out
+    assert not (Path.cwd() / "multirun.yaml").exists()
+    assert not (Path.cwd() / "outputs").exists()
+
+
+def test_micro_batches_and_compile_do_not_change_what_runs(ferbench: Run, smoke: tuple[str, ...]) -> None:
+    assert ferbench("run", "method=cross_entropy", *smoke, "trainer.accumulate=2", "trainer.clip_norm=1").status == 0
+
+
+PLUGIN = """
+import torch
+from dataclasses import dataclass
+from torch import nn
+from ferbench import Group, Method, MethodCard, Stage, StageCard, Update, hookimpl
+
+
+@dataclass
+class Settings:
+    factor: float = 1.0
+
+
+class Mine(Method):
+    def __init__(self, task, backbone, settings):
+        super().__init__(task, backbone, settings)
+        self.backbone = backbone
+        with task.init("mine"):
+            self.head = nn.Linear(backbone.channels[-1], len(task.expressions))
+
+    def stages(self):
+        return [Stage("training", self.training_step, {"all": Group([self.backbone, self.head])})]
+
+    def training_step(self, batch, clock):
+        loss = nn.functional.cross_entropy(self.logits(batch.images), batch.expression)
+        yield Update("all", loss * self.settings.factor)
+
+    def features(self, images):
+        return self.backbone(images)[-1].mean((2, 3))
+
+    def logits(self, images):
+        return self.head(self.features(images))
+
+
+@hookimpl
+def ferbench_methods():
+    return [
+        MethodCard(
+            name="mine", target=f"{__name__}:Mine", title="a method of the first afternoon", settings=Settings,
+            stages=[StageCard(name="training", settings=frozenset({"factor"}))],
+            ablations={"twice": {"factor": 2.0}, "broken": {"factor": 1e39}},
+        )
+    ]
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(PLUGIN)
+    return path
+
+
+def test_a_method_from_a_file(ferbench: Run, smoke: tuple[str, ...], mine: Path) -> None:
+    done = ferbench("run", "--plugin", mine, "method=mine", *smoke)
+    assert done.status == 0, done.err
+    assert ferbench("check", "--plugin", mine, "mine", "--only", "step_on_meta[mine]").status == 0
+
+
+def test_one_that_fails_does_not_cost_the_others(
+    ferbench: Run, smoke: tuple[str, ...], mine: Path, tmp_path: Path
+) -> None:
+    arguments = ("run", "--plugin", mine, "method=mine", "ablation=all", *smoke)
+    done = ferbench(*arguments)
+    assert done.status == 1
+    assert "3 trials: 2 run, 1 failed" in done.out
+    assert "The loss 'all' is inf in step 0 of stage 'training'" in done.out
+    assert set(by_variant(tmp_path / "results")) == {"full", "twice"}
+    (failure,) = Store(tmp_path / "results").failures()
+    assert (failure.trial.variant, failure.status, failure.stage, failure.step) == ("broken", "failed", "training", 0)
+
+    again = ferbench(*arguments)
+    assert again.status == 1
+    assert "2 stored before, 1 failed" in again.out
+    assert "[1/" not in again.out
+    retried = ferbench(*arguments, "--retry", "failed")
+    assert retried.status == 1
+    assert "[1/1] mine broken" in retried.out
+    assert "[1/" not in ferbench(*arguments, "--retry", "oom").out
+    board = ferbench("leaderboard", tmp_path / "results")
+    assert "mine broken: not ranked, 0 of 2 trials done, 1 failed" in " ".join(board.out.split())
+
+
+def test_an_error_of_a_method_shows_its_traceback(ferbench: Run, smoke: tuple[str, ...], mine: Path) -> None:
+    mine.write_text(PLUGIN.replace("loss * self.settings.factor", "loss * self.settings.no_such"))
+    done = ferbench("run", "--plugin", mine, "method=mine", *smoke)
+    assert done.status == 1
+    assert "AttributeError: 'Settings' object has no attribute 'no_such'" in done.out
+    assert "in training_step" in done.out
+
+
+def test_out_of_memory_is_an_outcome_of_its_own(
+    ferbench: Run, smoke: tuple[str, ...], mine: Path, tmp_path: Path
+) -> None:
+    mine.write_text(PLUGIN.replace("loss = ", "raise MemoryError\n        loss = "))
+    done = ferbench("run", "--plugin", mine, "method=mine", *smoke)
+    assert done.status == 1
+    assert "Out of memory" in done.out
+    assert "trainer.accumulate=4" in done.out
+    (failure,) = Store(tmp_path / "results").failures()
+    assert failure.status == "oom"
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **more: object) -> None:
+        raise OSError(28, "No space left on device", "embeddings.npy")
+
+    monkeypatch.setattr("ferbench.trial.np.save", full)
+    done = ferbench("run", "method=cross_entropy", *smoke)
+    assert done.status == 1
+    assert "could not be written: No space left on device (embeddings.npy)" in done.out
+    results = tmp_path / "results"
+    assert [p.name for p in results.iterdir() if not p.name.startswith(".")] == []
+    assert list((results / ".drafts").iterdir()) == []
+    monkeypatch.undo()
+    again = ferbench("run", "method=cross_entropy", *smoke, "--retry", "failed")
+    assert again.status == 0
+    assert "trained already" in again.out
+
+
+def test_a_figure_that_cannot_be_drawn_costs_nothing(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ferbench.report.figures.confusion", lambda record: 1 / 0)
+    done = ferbench("run", "method=cross_entropy", *smoke)
+    assert done.status == 0
+    assert "could not be drawn: ZeroDivisionError" in done.out
+    assert len(records(tmp_path / "results")) == 1
+
+
+def test_dry_run_says_what_is_known(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
+    plan = ferbench("run", "method=degan", "ablation=all", *smoke, "--dry-run")
+    assert plan.status == 0
+    assert "8 trials, 2 of 16 stage trainings shared" in " ".join(plan.out.split())
+    assert not (tmp_path / "results").exists()
+    assert ferbench("run", "method=degan", *smoke).status == 0
+    assert "stored" in ferbench("run", "method=degan", *smoke, "--dry-run").out
+    assert "synthesis is trained" in " ".join(
+        ferbench("run", "method=degan", "ablation=no_disentangled", *smoke, "--dry-run").out.split()
+    )
+
+
+def test_why_names_what_differs(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
+    results = f"--results-dir={tmp_path / 'results'}"
+    assert ferbench("run", "method=cross_entropy", *smoke).status == 0
+    assert ferbench("run", "method=cross_entropy", "method.lr=0.01", *smoke).status == 0
+    changed = next(r for r in records(tmp_path / "results") if r.trial.variant != "full")
+    told = ferbench("why", changed.trial.id[:6], results)
+    assert told.status == 0
+    assert "method.settings.lr: 0.01 / 0.001" in told.out
+    assert ferbench("why", "zzz", results).status == 2
+
+
+def test_hydras_own_options(ferbench: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = ferbench("run", "method=degan", "--cfg", "job")
+    assert printed.status == 0
+    assert "identity_head: true" in printed.out
+    assert "ferbench" in ferbench("run", "method=degan", "--info", "searchpath").out
+    assert ferbench("run", "--config-path", "x", "method=degan").status == 2
+    assert ferbench("run", "--cfg", "nonsense", "method=degan").status == 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (("method=degna",), "Error: There is no method 'degna'. Did you mean 'degan'?"),
+        (("method=degan", "dataset=oulo"), "There is no dataset 'oulo'"),
+        (("method=degan", "dataset=oulu"), "add dataset.root=/path/to/it"),
+        (("method=degan", "dataset=oulu", "dataset.root=/no/where"), "/no/where does not exist"),
+        (("method=degan", "ablation=no_head"), "There is no ablation of method 'degan' 'no_head'"),
+        (("method=degan", "backbone=vgg"), "There is no backbone 'vgg'"),
+        (("method=degan", "protocol=loso"), "There is no protocol 'loso'"),
+        (("method=degan", "protocol.folds=[99]"), "asks for fold 99"),
+        (("method=degan", "dataset.subjects=5"), "There are 5 subjects for 10 folds"),
+        (
+            ("method=degan", "results_dir=/dev/null/x", "dataset.subjects=10"),
+            "results_dir=/dev/null/x cannot be written",
+        ),
+        (("method=degan", "dataset.subjects=0"), "dataset.subjects is 0; it has to be at least 1"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_status_2(ferbench: Run, overrides: tuple[str, ...], sentence: str) -> None:
+    done = ferbench("run", *overrides, "budget=smoke")
+    assert done.status == 2
+    assert sentence in done.err
+    assert done.err.startswith("Error: ")
+    assert done.err.strip().count("\n") == 0
+    assert "Traceback" not in done.err
+
+
+def test_a_truncated_image_is_named_before_anything_is_trained(
+    ferbench: Run, oulu_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = oulu_tree(subjects=10)
+    broken = root / "PreProcess Img" / "VL" / "Strong" / "P004" / "Anger" / "004.jpeg"
+    broken.write_bytes(broken.read_bytes()[:400])
+    results = tmp_path / "results"
+    common = (
+        "method=cross_entropy",
+        "dataset=oulu",
+        f"dataset.root={root}",
+        "budget=smoke",
+        "protocol.folds=[0]",
+        f"results_dir={results}",
+    )
+    done = ferbench("run", *common)
+    assert done.status == 2
+    assert "P004/Anger/004.jpeg is damaged" in done.err
+    assert not list((results / ".stages").iterdir())
+    skipped = ferbench("run", *common, "preparation.bad_frames=skip")
+    assert skipped.status == 0, skipped.err
+    assert "1 frames cannot be read and were left out: P004/Anger/004" in records(results)[0].notes[-1]
+
+
+def test_a_damaged_record_is_reported_left_alone_and_not_ranked(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path
+) -> None:
+    results = tmp_path / "results"
+    assert ferbench("run", "method=cross_entropy", *smoke).status == 0
+    (record,) = records(results)
+    bad = results / "0123456789abcdef"
+    shutil.copytree(results / record.trial.id, bad)
+    (bad / "record.json").write_text((bad / "record.json").read_text()[:500])
+    board = ferbench("leaderboard", results, "--format", "json")
+    assert board.status == 0
+    assert f"Left out: {bad} (record.json cannot be read" in board.err
+    assert [row["trials_done"] for row in json.loads(board.out)] == [1]
+    assert bad.exists()
+
+
+def test_splits_is_csv(ferbench: Run, oulu_tree: Callable[..., Path], tmp_path: Path) -> None:
+    done = ferbench("splits", "dataset=oulu", f"dataset.root={oulu_tree(subjects=11)}")
+    assert done.status == 0, done.err
+    path = tmp_path / "s.csv"
+    path.write_text(done.out)
+    table = pd.read_csv(path)
+    assert list(table.columns) == ["frame_id", "subject", "sequence", "expression", "phase", "fold"]
+    assert len(table) == 11 * 18
+    assert set(table.loc[table["fold"] == 0, "subject"]) == {"P001", "P011"}
+    only = ferbench("splits", "dataset=synthfaces", "protocol=subject_kfold", "protocol.folds=[1]")
+    assert {line.rpartition(",")[2] for line in only.out.splitlines()[1:]} == {"1"}
+
+
+def test_completion_in_the_shell() -> None:
+    words = "ferbench run method=de"
+    environment = {
+        **os.environ,
+        "_FERBENCH_COMPLETE": "bash_complete",
+        "COMP_WORDS": words.replace(" ", "\n"),
+        "COMP_CWORD": "2",
+    }
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ferbench")], env=environment, capture_output=True, text=True
+    )
+    assert "plain,method=degan" in done.stdout

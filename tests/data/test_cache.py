@@ -1,0 +1,90 @@
+"""Frames are decoded once; bad ones are named, counted, and never dropped in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ferbench.config import Preparation
+from ferbench.data.cache import Prepared, needed_frames, neutral_frames, prepare, square
+from ferbench.errors import FrameError
+from ferbench.interfaces.dataset import Dataset
+from ferbench_labdata.oulu import Oulu
+from ferbench_labdata.plugin import OuluSettings
+
+
+def ready(root: Path, folder: Path, **more: object) -> tuple[Dataset, Prepared]:
+    dataset = Oulu(OuluSettings(root=str(root)))
+    frames = dataset.frames()
+    preparation = Preparation(image_size=32, **more)  # type: ignore[arg-type]
+    return dataset, prepare(dataset, dataset.fingerprint(), frames, frames, preparation, folder)
+
+
+def test_rows_hold_the_frames(oulu_tree: Callable[..., Path], tmp_path: Path) -> None:
+    dataset, prepared = ready(oulu_tree(subjects=2), tmp_path / "cache")
+    assert prepared.images.shape == (60, 32, 32, 3)
+    for frame in ("P001/Anger/000", "P002/Surprise/004"):
+        assert np.array_equal(prepared.images[prepared.rows[frame]], square(dataset.image(frame), Preparation(32)))
+
+
+def test_the_second_time_nothing_is_read(
+    oulu_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = oulu_tree(subjects=1)
+    _, first = ready(root, tmp_path / "cache")
+    monkeypatch.setattr(Oulu, "image", lambda self, frame: pytest.fail("a frame was read again"))
+    _, second = ready(root, tmp_path / "cache")
+    assert np.array_equal(first.images, second.images)
+
+
+def test_bad_frames_are_an_error_and_leave_no_cache(oulu_tree: Callable[..., Path], tmp_path: Path) -> None:
+    root = oulu_tree(subjects=1)
+    broken = root / "PreProcess Img" / "VL" / "Strong" / "P001" / "Fear" / "002.jpeg"
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(FrameError, match=r"1 of 30 frames cannot be read: .*Fear/002.jpeg is damaged") as caught:
+        ready(root, tmp_path / "cache")
+    assert caught.value.frames == ("P001/Fear/002",)
+    assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+
+
+def test_bad_frames_may_be_left_out_and_are_counted(oulu_tree: Callable[..., Path], tmp_path: Path) -> None:
+    root = oulu_tree(subjects=1)
+    (root / "PreProcess Img" / "VL" / "Strong" / "P001" / "Fear" / "002.jpeg").write_bytes(b"")
+    dataset, prepared = ready(root, tmp_path / "cache", bad_frames="skip")
+    assert list(prepared.bad) == ["P001/Fear/002"]
+    assert "is empty" in prepared.bad["P001/Fear/002"]
+    assert len(prepared.rows) == 29
+    frame = "P001/Surprise/004"
+    assert np.array_equal(prepared.images[prepared.rows[frame]], square(dataset.image(frame), Preparation(32)))
+
+
+@pytest.mark.parametrize(("fit", "column"), [("crop", 1), ("pad", 0), ("squash", 0)])
+def test_how_an_image_is_made_square(fit: str, column: int) -> None:
+    """A wide image whose left quarter is white: cut off, kept beside bars, or squeezed."""
+    image = np.zeros((20, 40, 3), np.uint8)
+    image[:, :10] = 255
+    made = square(image, Preparation(image_size=40, fit=fit))
+    assert made.shape == (40, 40, 3)
+    middle_row = made[20, :, 0]
+    assert (middle_row[0] > 200) == (fit != "crop")
+    assert (made[0, 0, 0] > 200) == (fit == "squash")
+
+
+def test_the_neutral_face_is_of_the_sequence_or_else_of_the_subject() -> None:
+    frames = pd.DataFrame(
+        [
+            ("a0", "A", "A/x", 0, "neutral"),
+            ("a1", "A", "A/x", 1, "apex"),
+            ("a2", "A", "A/y", 0, "apex"),
+            ("b0", "B", "B/x", 0, "apex"),
+        ],
+        columns=["frame_id", "subject", "sequence", "position", "phase"],
+    )
+    selected = frames[frames["phase"] == "apex"]
+    assert neutral_frames(frames, selected).tolist()[:2] == ["a0", "a0"]
+    assert pd.isna(neutral_frames(frames, selected).iloc[2])
+    assert needed_frames(frames, selected) == ["a1", "a2", "b0", "a0"]

@@ -1,0 +1,52 @@
+"""What the documentation shows works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
+
+
+def test_the_method_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "howto" / "write-a-method.md").read_text()
+    file = tmp_path / "twoheads.py"
+    file.write_text(re.findall(r"```python\n(.*?)```", page, re.S)[0])
+    done = ferbench("run", "--plugin", file, "method=twoheads", "ablation=all", *smoke)
+    assert done.status == 0, done.err
+    checked = ferbench("check", "--plugin", file, "twoheads")
+    assert checked.status == 0, checked.out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_dependency_has_a_line() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    decisions = (ROOT / "docs" / "decisions.md").read_text()
+    extras = [name for group in project["optional-dependencies"].values() for name in group]
+    for dependency in [*project["dependencies"], *extras]:
+        name = re.split(r"[>=<\[ ]", dependency)[0]
+        assert name == "ferbench" or re.search(rf"^\|[^|]*\b{re.escape(name)}\b", decisions, re.M), name
+
+
+def test_every_setting_of_the_configuration_is_documented() -> None:
+    from ferbench.config import COUNTS, DOES_NOT_COUNT, Augment, Budget, Preparation, Trainer
+
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text()
+    for section, kind in {"preparation": Preparation, "augment": Augment, "trainer": Trainer, "budget": Budget}.items():
+        for name in kind.__dataclass_fields__:
+            assert f"`{section}.{name}`" in page or f"`.{name}`" in page or name == "name", f"{section}.{name}"
+    for name in {key.partition(".")[0] for key in COUNTS | set(DOES_NOT_COUNT)}:
+        assert f"`{name}" in page, name

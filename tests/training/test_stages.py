@@ -1,0 +1,94 @@
+"""The cache of trained stages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from ferbench.cards import MethodCard
+from ferbench.errors import TrainingError
+from ferbench.interfaces.method import Batch, Method
+from ferbench.records import StageNode
+from ferbench.registry import load_registry
+from ferbench.store import Store
+from ferbench.testing.checks import make_batch, make_method, training
+from ferbench.training.checkpoint import Checkpoint, load, save
+from ferbench.training.stages import Progress, run_stage
+
+NODE = StageNode("training", "abc", 4)
+
+
+def method() -> Method:
+    registry = load_registry()
+    return make_method(registry, registry.get(MethodCard, "cross_entropy"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "results")
+    made.prepare()
+    return made
+
+
+def test_a_trained_stage_is_trained_once(store: Store) -> None:
+    first, second = method(), method()
+    run, losses = run_stage(store, NODE, first, first.stages()[0], training(), Progress())
+    again, found = run_stage(store, NODE, second, second.stages()[0], training(), Progress())
+    assert (run.steps_run, again.steps_run) == (4, 0)
+    assert run.weights == again.weights
+    assert losses == found
+    assert all(torch.equal(v, second.state_dict()[k]) for k, v in first.state_dict().items())
+
+
+def test_a_killed_stage_goes_on_from_its_checkpoint(store: Store) -> None:
+    whole, killed, resumed = method(), method(), method()
+    run_stage(store, StageNode("training", "whole", 4), whole, whole.stages()[0], training(), Progress())
+    made = training(checkpoint_every=2)
+
+    def dies(step: int) -> Batch:
+        if step == 3:
+            raise KeyboardInterrupt
+        return make_batch(killed.task, seed=step)
+
+    made.batches = dies
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(store, NODE, killed, killed.stages()[0], made, Progress())
+    begun: list[tuple[str, int, int]] = []
+    run, losses = run_stage(
+        store, NODE, resumed, resumed.stages()[0], training(), Progress(begins=lambda *a: begun.append(a))
+    )
+    assert begun == [("training", 2, 4)]
+    assert run.steps_run == 2
+    assert [step for step, _, _ in losses] == [0, 1, 2, 3]
+    assert all(torch.equal(v, resumed.state_dict()[k]) for k, v in whole.state_dict().items())
+    assert not list((store.root / ".stages").glob("*.checkpoint.safetensors"))
+
+
+def test_a_method_that_disagrees_with_its_card(store: Store) -> None:
+    made = method()
+    with pytest.raises(TrainingError, match="gives 'training' where its card says 'other'"):
+        run_stage(store, StageNode("other", "x", 4), made, made.stages()[0], training(), Progress())
+
+
+def test_a_damaged_checkpoint_counts_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    save(path, Checkpoint(7, {"a": torch.arange(3.0)}, [(0, "x", 1.5)]))
+    saved = load(path)
+    assert saved is not None
+    assert (saved.step, saved.losses) == (7, [(0, "x", 1.5)])
+    assert torch.equal(saved.tensors["a"], torch.arange(3.0))
+    path.write_bytes(path.read_bytes()[:20])
+    assert load(path) is None
+    assert load(tmp_path / "nothing") is None
+
+
+def test_stages_are_readable_by_others(store: Store) -> None:
+    made = method()
+    run_stage(store, NODE, made, made.stages()[0], training(), Progress())
+    place = store.stage("abc")
+    assert {p.name for p in place.iterdir()} == {"stage.json", "weights.safetensors", "losses.parquet"}
+    assert json.loads((place / "stage.json").read_text())["steps"] == 4
+    assert all(p.stat().st_mode & 0o044 for p in place.iterdir())
