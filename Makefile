@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-light lint bench clean
 
 # Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, draws the figures.
 demo: .venv/installed
@@ -12,6 +12,11 @@ demo: .venv/installed
 
 test: .venv/tested
 	$(BIN)/python -m pytest
+
+# The light part without torch, on the oldest pluggy and the coming Hydra.
+test-light: .venv-light/installed
+	.venv-light/bin/python -m pytest -p no:cacheprovider tests/test_config.py tests/test_registry.py tests/test_plan.py \
+	    tests/test_cards.py tests/protocols
 
 lint: .venv/developed
 	$(BIN)/ruff check .
@@ -34,5 +39,13 @@ bench: .venv/tested
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+.venv-light/installed: pyproject.toml
+	test -x .venv-light/bin/python || $(PYTHON) -m venv .venv-light
+	.venv-light/bin/python -m pip install --quiet --disable-pip-version-check --pre 'hydra-core>=1.4.0rc3,<1.5'
+	.venv-light/bin/python -m pip install --quiet --disable-pip-version-check 'pluggy==1.5.0' numpy pandas \
+	    scikit-learn scipy pyarrow pillow rich rich-click pytest hypothesis
+	.venv-light/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-light build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

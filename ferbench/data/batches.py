@@ -31,16 +31,15 @@ class Images:
         self.array = array
         self.resident: Tensor | None = None
         if array.nbytes < RESIDENT_FRACTION * _free_memory(device):
-            self.resident = torch.from_numpy(np.array(array)).permute(0, 3, 1, 2).to(device)
+            self.resident = torch.from_numpy(np.array(array)).to(device)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """rows: (B,), int64, on the CPU -> (B, 3, S, S), float, in [-1, 1], channels last."""
         if self.resident is not None:
-            images = self.resident[rows.to(self.device)]
+            images = self.resident.index_select(0, rows.to(self.device))
         else:
-            taken = torch.from_numpy(self.array[rows.numpy()])
-            images = taken.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
-        return images.to(torch.float32).mul_(2 / 255).sub_(1).contiguous(memory_format=torch.channels_last)
+            images = torch.from_numpy(self.array[rows.numpy()]).to(self.device, non_blocking=True)
+        return images.to(torch.float32).mul_(2 / 255).sub_(1).permute(0, 3, 1, 2)
 
 
 def _free_memory(device: torch.device) -> float:
@@ -136,9 +135,22 @@ def draw(augment: Augment, count: int, generator: torch.Generator) -> tuple[Tens
     return theta.view(count, 2, 3), torch.stack([1 + augment.contrast * contrast, augment.brightness * brightness], 1)
 
 
+def affine_grid(theta: Tensor, size: int) -> Tensor:
+    """`torch.nn.functional.affine_grid` for square images without aligned corners, (B, 2, 3) -> (B, S, S, 2), as sums of a
+    row and a column instead of a matrix product: a tenth of its time on a CPU."""
+    line = (torch.arange(size, device=theta.device, dtype=theta.dtype) * 2 + 1) / size - 1
+    grid = theta.new_empty((len(theta), size, size, 2))
+    for axis in (0, 1):
+        along, across, shift = theta[:, axis].unbind(1)
+        row = along[:, None] * line
+        column = across[:, None] * line + shift[:, None]
+        torch.add(row[:, None, :], column[:, :, None], out=grid[..., axis])
+    return grid
+
+
 def apply(images: Tensor, theta: Tensor, light: Tensor) -> Tensor:
     """Change a batch: (B, 3, S, S) in [-1, 1] -> the same. Outside the image, its border is repeated."""
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    grid = affine_grid(theta, images.shape[-1])
     images = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     contrast, brightness = light[:, 0].view(-1, 1, 1, 1), light[:, 1].view(-1, 1, 1, 1)
     return images.mul_(contrast).add_(brightness).clamp_(-1, 1).contiguous(memory_format=torch.channels_last)

@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms.v2 import functional as V
 
 from ferbench.config import Augment
-from ferbench.data.batches import Batches, Images, Labels, apply, draw
+from ferbench.data.batches import Batches, Images, Labels, affine_grid, apply, draw
 
 OFF = Augment(0, 0, 0, 0, 0, 0)
 CPU = torch.device("cpu")
@@ -92,6 +92,12 @@ def test_rotation_agrees_with_torchvision() -> None:
     ours = apply(images.clone(), theta, light)
     inner = (slice(None), slice(None), slice(6, 27), slice(6, 27))
     assert torch.allclose(ours[inner], expected[inner], atol=0.02)
+
+
+def test_the_grid_is_torchs() -> None:
+    theta, _ = draw(Augment(), 5, torch.Generator().manual_seed(1))
+    theirs = torch.nn.functional.affine_grid(theta, [5, 3, 20, 20], align_corners=False)
+    assert torch.allclose(affine_grid(theta, 20), theirs, atol=1e-6)
 
 
 def test_ranges_of_the_draws() -> None:
