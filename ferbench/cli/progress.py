@@ -17,7 +17,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ferbench.executors.base import Report
@@ -115,7 +115,7 @@ class LiveReport(Report):
 
 def _losses(losses: Mapping[str, float]) -> str:
     """The groups' losses, not their terms."""
-    return "  ".join(f"{name} {value:.3f}" for name, value in losses.items() if "/" not in name)
+    return "  ".join(f"{name} {value:.2f}" for name, value in losses.items() if "/" not in name)
 
 
 @contextlib.contextmanager
@@ -126,13 +126,16 @@ def make_report(study: Study, retry: str = "") -> Iterator[Report]:
     if not sys.stdout.isatty():
         yield PlainReport(missing)
         return
+    def fixed() -> Column:
+        return Column(no_wrap=True)
+
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[info]}"),
+        TextColumn("{task.description}", table_column=fixed()),
+        BarColumn(bar_width=8, table_column=fixed()),
+        MofNCompleteColumn(table_column=fixed()),
+        TimeRemainingColumn(compact=True, table_column=fixed()),
+        TextColumn("{task.fields[info]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
     )
     with Progress(*columns, console=Console()) as progress:
         yield LiveReport(progress, missing)

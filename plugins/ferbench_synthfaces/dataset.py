@@ -11,9 +11,11 @@ import pandas as pd
 
 from ferbench import Dataset, FerbenchError, FrameError
 from ferbench.fingerprint import code, digest
-from ferbench_synthfaces.factors import frame_table
+from ferbench_synthfaces.factors import difficulty, frame_table
 from ferbench_synthfaces.plugin import SynthFacesSettings
-from ferbench_synthfaces.render import render
+
+CHUNK = 16
+"""Frames drawn at once: their arrays then stay in the processor's cache."""
 
 
 class SynthFaces(Dataset):
@@ -22,9 +24,10 @@ class SynthFaces(Dataset):
     settings: SynthFacesSettings
 
     def __init__(self, settings: SynthFacesSettings) -> None:
-        for name, low in {"subjects": 1, "takes": 1, "frames": 2, "image_size": 16}.items():
+        for name, low in {"takes": 1, "frames": 2, "image_size": 16}.items():
             if getattr(settings, name) < low:
                 raise FerbenchError(f"dataset.{name} is {getattr(settings, name)}; it has to be at least {low}.")
+        self.difficulty = difficulty(settings)
         super().__init__(settings)
 
     @cached_property
@@ -38,13 +41,21 @@ class SynthFaces(Dataset):
         return self.images([frame_id])[0]
 
     def images(self, frame_ids: list[str]) -> np.ndarray:
+        from ferbench_synthfaces.render import render  # torch: only when frames are drawn
+
         unknown = [f for f in frame_ids if f not in self._table.index]
         if unknown:
             raise FrameError(f"synthfaces has no frame '{unknown[0]}'.", unknown)
         chosen = self._table.loc[frame_ids].select_dtypes("number")
-        return render({str(name): chosen[name].to_numpy() for name in chosen}, self.settings.image_size)
+        columns = {str(name): chosen[name].to_numpy() for name in chosen}
+        parts = [
+            render({n: c[i : i + CHUNK] for n, c in columns.items()}, self.settings.image_size, self.settings.device)
+            for i in range(0, len(frame_ids), CHUNK)
+        ]
+        return np.concatenate(parts)
 
     def fingerprint(self) -> str:
         module = inspect.getmodule(type(self))
         assert module is not None
-        return digest([dataclasses.asdict(self.settings), dict(code([module.__name__]))])
+        drawn = {k: v for k, v in dataclasses.asdict(self.settings).items() if k not in ("device", "preset")}
+        return digest([drawn | dataclasses.asdict(self.difficulty), dict(code([module.__name__]))])
