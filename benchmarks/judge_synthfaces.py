@@ -101,7 +101,10 @@ def main() -> None:
     for name, row in zip(LABELS, table, strict=True):
         print(f"{name:>10} " + " ".join(f"{count:6d}" for count in row))
     recall = np.diagonal(table) / table.sum(1)
-    print(f"accuracy {np.trace(table) / table.sum():.3f} (chance {1 / 7:.3f}); recall " + " ".join(f"{r:.2f}" for r in recall))
+    print(
+        f"accuracy {np.trace(table) / table.sum():.3f} (chance {1 / 7:.3f}); recall "
+        + " ".join(f"{r:.2f}" for r in recall)
+    )
 
 
 if __name__ == "__main__":

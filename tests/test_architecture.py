@@ -16,10 +16,11 @@ import ferbench
 ROOT = Path(ferbench.__file__).parent
 LIGHT = [
     "ferbench", "ferbench.errors", "ferbench.cards", "ferbench.hookspecs", "ferbench.registry", "ferbench.config",
-    "ferbench.records", "ferbench.store", "ferbench.plan", "ferbench.study", "ferbench.statistics", "ferbench.builtin",
-    "ferbench.fingerprint", "ferbench.data.cache", "ferbench.interfaces.dataset", "ferbench.interfaces.evaluator",
-    "ferbench.executors.inprocess", "ferbench.leaderboard.aggregate", "ferbench.leaderboard.table",
-    "ferbench.leaderboard.plain", "ferbench.report.figures", "ferbench.cli.main", "ferbench.cli.run",
+    "ferbench.records", "ferbench.store", "ferbench.plan", "ferbench.study", "ferbench.statistics",
+    "ferbench.builtin", "ferbench.fingerprint", "ferbench.data.cache", "ferbench.interfaces.dataset",
+    "ferbench.interfaces.evaluator", "ferbench.executors.inprocess", "ferbench.leaderboard.aggregate",
+    "ferbench.leaderboard.table", "ferbench.leaderboard.plain", "ferbench.report.figures",
+    "ferbench.report.contact_sheet", "ferbench.cli.contact_sheet", "ferbench.cli.main", "ferbench.cli.run",
     "ferbench.cli.leaderboard", "ferbench.cli.progress", "ferbench.cli.splits", "ferbench.cli.why",
     "ferbench.protocols.subject_kfold",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from click.exceptions import Exit
 
 from ferbench.errors import FerbenchError
 
-COMMANDS = ("run", "leaderboard", "list", "splits", "why", "plugins", "check")
+COMMANDS = ("run", "leaderboard", "list", "splits", "contact-sheet", "why", "plugins", "check")
 """Each is a module of this package with a click command called `command`."""
 
 WRONG_USAGE = 2
@@ -27,7 +27,7 @@ class Commands(click.RichGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(f"ferbench.cli.{cmd_name}").command
+        return importlib.import_module(f"ferbench.cli.{cmd_name.replace('-', '_')}").command
 
 
 def version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -126,6 +126,7 @@ def make_report(study: Study, retry: str = "") -> Iterator[Report]:
     if not sys.stdout.isatty():
         yield PlainReport(missing)
         return
+
     def fixed() -> Column:
         return Column(no_wrap=True)
 

@@ -14,7 +14,7 @@ from ferbench.fingerprint import code, digest
 from ferbench_synthfaces.factors import difficulty, frame_table
 from ferbench_synthfaces.plugin import SynthFacesSettings
 
-CHUNK = 16
+CHUNK = 32
 """Frames drawn at once: their arrays then stay in the processor's cache."""
 
 

@@ -79,10 +79,19 @@ def difficulty(settings: SynthFacesSettings) -> Difficulty:
     if "intensity" in given:
         pair = tuple(given["intensity"])
         if len(pair) != 2 or not 0 < pair[0] <= pair[1] <= 1:
-            raise FerbenchError(f"dataset.intensity is {list(pair)}; it is [lowest, highest] with 0 < lowest <= highest <= 1.")
+            raise FerbenchError(
+                f"dataset.intensity is {list(pair)}; it is [lowest, highest] with 0 < lowest <= highest <= 1."
+            )
         given["intensity"] = pair
     made = dataclasses.replace(PRESETS[settings.preset], **given)
-    for name, low, high in (("correlation", 0, 1), ("style", 0, 1), ("light", 0, 1), ("occlusion", 0, 1), ("noise", 0, 0.5), ("pose", 0, 40)):
+    for name, low, high in (
+        ("correlation", 0, 1),
+        ("style", 0, 1),
+        ("light", 0, 1),
+        ("occlusion", 0, 1),
+        ("noise", 0, 0.5),
+        ("pose", 0, 40),
+    ):
         if not low <= getattr(made, name) <= high:
             raise FerbenchError(f"dataset.{name} is {getattr(made, name)}; it has to be from {low} to {high}.")
     if made.subjects < 1:
@@ -103,7 +112,10 @@ def frame_table(settings: SynthFacesSettings) -> pd.DataFrame:
     for number in range(made.subjects):
         subject = f"S{number + 1:03d}"
         random = generator(settings.seed, subject)
-        identity = {f"id_{name}": float(value) for name, value in zip(IDENTITY, random.uniform(-1, 1, len(IDENTITY)), strict=True)}
+        identity = {
+            f"id_{name}": float(value)
+            for name, value in zip(IDENTITY, random.uniform(-1, 1, len(IDENTITY)), strict=True)
+        }
         for expression, take in _sequences(settings, made, number):
             rows += _sequence(settings, made, subject, identity, expression, take)
     return pd.DataFrame(rows)
@@ -126,7 +138,12 @@ def _sequences(settings: SynthFacesSettings, made: Difficulty, number: int) -> l
 
 
 def _sequence(
-    settings: SynthFacesSettings, made: Difficulty, subject: str, identity: Mapping[str, float], expression: str, take: int
+    settings: SynthFacesSettings,
+    made: Difficulty,
+    subject: str,
+    identity: Mapping[str, float],
+    expression: str,
+    take: int,
 ) -> list[dict[str, object]]:
     style = generator(settings.seed, subject, expression)
     strength = 1 - 0.25 * made.style * style.uniform()
@@ -143,7 +160,8 @@ def _sequence(
     }
     turn = math.radians(made.pose)
     view = {
-        "yaw": turn * random.uniform(-1, 1), "pitch": 0.5 * turn * random.uniform(-1, 1), "roll": 0.5 * turn * random.uniform(-1, 1),
+        "yaw": turn * random.uniform(-1, 1), "pitch": 0.5 * turn * random.uniform(-1, 1),
+        "roll": 0.5 * turn * random.uniform(-1, 1),
         "shift_x": 0.03 * random.uniform(-1, 1), "shift_y": 0.03 * random.uniform(-1, 1), "zoom": 0.04 * random.uniform(-1, 1),
         "light_x": made.light * random.uniform(-1, 1), "light_y": 0.4 * made.light * random.uniform(-1, 1),
         "light_strength": made.light * random.uniform(-1, 1), "exposure": made.light * random.uniform(-1, 1) * 0.5,
@@ -164,7 +182,7 @@ def _sequence(
                 "intensity": peak * onset, "occlusion": hidden or "none",
                 "asymmetry": 0.92 * side if expression == "contempt" else lopsided,
                 **view,
-                "yaw": view["yaw"] + drift[0] * rise, "pitch": view["pitch"] + drift[1] * rise, "roll": view["roll"] + drift[2] * rise,
+                **{axis: view[axis] + by * rise for axis, by in zip(("yaw", "pitch", "roll"), drift, strict=True)},
                 "noise_seed": int(generator(settings.seed, name, position).integers(1 << 20)),
                 **covers,
                 **{f"au{au}": peak * onset * varied.get(au, 0.0) for au in ACTION_UNITS},

@@ -24,7 +24,7 @@ CHIN = 0.84
 class Face:
     """The factors of a batch, each (B, 1, 1), by attribute-like access; missing ones are 0."""
 
-    def __init__(self, factors: Mapping[str, np.ndarray], device: torch.device) -> None:
+    def __init__(self, factors: Mapping[str, np.ndarray], size: int, device: torch.device) -> None:
         self.device = device
         self.values = {
             name: torch.from_numpy(np.ascontiguousarray(column, np.float32)).to(device).view(-1, 1, 1)
@@ -32,6 +32,30 @@ class Face:
         }
         self.count = len(next(iter(self.values.values())))
         self.zero = torch.zeros((self.count, 1, 1), device=device)
+        self.size = size
+        turned = max(
+            float(abs(columns).max()) for columns in (factors.get(n, np.zeros(1)) for n in ("roll", "pitch", "yaw"))
+        )
+        self.margin = 0.06 + 1.1 * turned
+
+    def window(self, top: float, bottom: float) -> slice:
+        """Rows of pixels in which a feature between two heights of the head can be, however the heads are turned. What is
+        drawn in it is nothing outside, so a larger window gives the same pixels."""
+        return self._pixels(top - self.margin, bottom + self.margin)
+
+    def middle(self, reach: float) -> slice:
+        """Columns within `reach` of the middle of the head."""
+        return self._pixels(-reach - self.margin, reach + self.margin)
+
+    def half(self, sign: int) -> slice:
+        """Columns of the left (-1) or right (1) half of the head."""
+        return self._pixels(-1, self.margin) if sign < 0 else self._pixels(-self.margin, 1)
+
+    def _pixels(self, low: float, high: float) -> slice:
+        def index(x: float) -> int:
+            return min(max(int((x + 1) / 2 * self.size), 0), self.size)
+
+        return slice(index(low), max(index(high) + 1, index(low) + 1))
 
     def __call__(self, name: str) -> Tensor:
         return self.values.get(name, self.zero)
@@ -45,7 +69,7 @@ class Face:
 
 def render(factors: Mapping[str, np.ndarray], size: int, device: str = "cpu") -> np.ndarray:
     """factors: columns of the frame table, each (B,). Gives (B, size, size, 3), uint8."""
-    face = Face(factors, torch.device(device))
+    face = Face(factors, size, torch.device(device))
     with torch.no_grad():
         image = _draw(face, size)
         return (image * 255 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
@@ -113,7 +137,9 @@ class Shape:
         self.eye_y = -0.13 + 0.02 * who("eye_height")
         self.eye_half = 0.125 + 0.012 * who("eye_size")
         size = 1 + 0.14 * who("eye_size")
-        self.lid_up = size * (0.050 + 0.042 * au(5) - 0.016 * au(7) - 0.012 * au(6) - 0.016 * au(9) - 0.012 * au(4)).clamp(min=0.008)
+        self.lid_up = size * (
+            0.050 + 0.042 * au(5) - 0.016 * au(7) - 0.012 * au(6) - 0.016 * au(9) - 0.012 * au(4)
+        ).clamp(min=0.008)
         self.lid_low = size * (0.042 + 0.006 * au(5) - 0.020 * au(7) - 0.022 * au(6) - 0.018 * au(9)).clamp(min=0.006)
         self.slant = 0.012 * who("eye_slant")
         # brows: heights of the inner end, the middle and the outer end
@@ -174,24 +200,53 @@ def _height(f: Face, s: Shape, u: Tensor, v: Tensor, depth: Tensor) -> Tensor:
     z = z + 0.045 * lump(u, v, 0.0, s.mouth_y, 0.34, 0.22)
     z = z + (0.05 + 0.03 * au(17)) * lump(u, v, 0.0, s.mouth_y + 0.235 - 0.02 * au(17), 0.17, 0.13)
     z = z - (0.030 + 0.02 * au(17)) * lump(u, v, 0.0, s.mouth_y + 0.125 + 0.6 * s.gap_low, 0.17, 0.05)
-    return z + _folds(f, s, u, v)
+    low, high = f.window(-0.12, 1.1), f.window(-1.1, 0.36)
+    z[:, low] += _lower_folds(f, s, u[:, low], v[:, low])
+    z[:, high] += _upper_folds(f, s, u[:, high], v[:, high])
+    return z
 
 
-def _folds(f: Face, s: Shape, u: Tensor, v: Tensor) -> Tensor:
-    """Wrinkles and folds: grooves that action units (and age) press into the height field."""
+def _lower_folds(f: Face, s: Shape, u: Tensor, v: Tensor) -> Tensor:
+    """Folds around nose, mouth and chin: grooves that action units (and age) press into the height field."""
+    au, who = f.au, f.who
+    a = u.abs()
+    age = 0.5 + 0.5 * who("age")
+    # nasolabial: from the wing of the nose to beside the corner of the mouth
+    deep = (
+        0.006 * age + 0.015 * au(12) + 0.030 * au(9) + 0.020 * au(10) + 0.005 * au(6) + 0.005 * au(20) + 0.005 * au(15)
+    ).clamp(max=0.040)
+    top, bottom = s.nose_tip - 0.05 - 0.03 * au(9), s.mouth_y + 0.02
+    t = ((v - top) / (bottom - top)).clamp(0, 1)
+    reach = (
+        s.nose_half
+        + 0.025
+        + (s.mouth_half + 0.035 - s.nose_half + 0.02 * au(12)) * t * (1.25 - 0.25 * t)
+        + 0.02 * au(12) * t
+    )
+    ends = step(v - top, 0.05) * (1 - step(v - bottom, 0.07))
+    sided = torch.where(u < 0, s.sides[0], s.sides[1])
+    z = -deep * (0.4 + 0.6 * sided) * ridge(a - reach, 0.055) * ends
+    z = z + 0.6 * deep * ridge(a - reach - 0.075, 0.08) * ends  # the cheek bulges beside it
+    # corners of the mouth: dimples (14), marionette lines (15), stretch (20), chin bosses (17)
+    for side, corner, sign in zip(s.sides, s.corners, (-1, 1), strict=True):
+        at_x, at_y = sign * (s.mouth_half + 0.03), s.mouth_y + corner
+        z = z - (0.045 * au(14) + 0.02 * au(12)) * side * lump(u, v, at_x, at_y, 0.04, 0.06)
+        z = z - 0.030 * au(15) * lump(u, v, sign * (s.mouth_half + 0.015), at_y + 0.06, 0.045, 0.10)
+        z = z - 0.016 * au(20) * lump(u, v, at_x, at_y + 0.03, 0.035, 0.12)
+    spot = (
+        lump(a, v, 0.05, s.mouth_y + 0.21, 0.035, 0.03)
+        + lump(a, v, 0.09, s.mouth_y + 0.25, 0.03, 0.03)
+        + lump(u, v, 0.0, s.mouth_y + 0.25, 0.03, 0.03)
+    )
+    return z - 0.016 * au(17) * spot
+
+
+def _upper_folds(f: Face, s: Shape, u: Tensor, v: Tensor) -> Tensor:
+    """Wrinkles of the forehead, between the brows, over the nose and around the eyes."""
     au, who = f.au, f.who
     a = u.abs()
     age = 0.5 + 0.5 * who("age")
     z = torch.zeros_like(u)
-    # nasolabial: from the wing of the nose to beside the corner of the mouth
-    deep = (0.006 * age + 0.015 * au(12) + 0.030 * au(9) + 0.020 * au(10) + 0.005 * au(6) + 0.005 * au(20) + 0.005 * au(15)).clamp(max=0.040)
-    top, bottom = s.nose_tip - 0.05 - 0.03 * au(9), s.mouth_y + 0.02
-    t = ((v - top) / (bottom - top)).clamp(0, 1)
-    reach = s.nose_half + 0.025 + (s.mouth_half + 0.035 - s.nose_half + 0.02 * au(12)) * t * (1.25 - 0.25 * t) + 0.02 * au(12) * t
-    ends = step(v - top, 0.05) * (1 - step(v - bottom, 0.07))
-    sided = torch.where(u < 0, s.sides[0], s.sides[1])
-    z = z - deep * (0.4 + 0.6 * sided) * ridge(a - reach, 0.055) * ends
-    z = z + 0.6 * deep * ridge(a - reach - 0.075, 0.08) * ends  # the cheek bulges beside it
     # between the brows, and over the root of the nose
     inner = s.brow_inner
     z = z - 0.032 * au(4) * ridge(a - 0.055, 0.022) * lump(u, v, 0.0, inner + 0.0, 1.0, 0.13)
@@ -215,16 +270,8 @@ def _folds(f: Face, s: Shape, u: Tensor, v: Tensor) -> Tensor:
         near = step(a - outer - 0.02, 0.02) * (1 - step(a - outer - 0.12, 0.03))
         z = z - (0.016 * au(6) + 0.004 * age) * ridge(v - line, 0.016) * near
     under = s.eye_y + s.lid_low + 0.035 + 0.35 * (a - s.eye_x) ** 2
-    bag = (0.006 + 0.008 * age + 0.020 * au(6) + 0.014 * au(7) + 0.018 * au(9))
-    z = z - bag * ridge(v - under, 0.026) * lump(a, v, s.eye_x, s.eye_y + 0.1, 0.17, 0.2)
-    # corners of the mouth: dimples (14), marionette lines (15), stretch (20), chin bosses (17)
-    for side, corner, sign in zip(s.sides, s.corners, (-1, 1), strict=True):
-        at_x, at_y = sign * (s.mouth_half + 0.03), s.mouth_y + corner
-        z = z - (0.045 * au(14) + 0.02 * au(12)) * side * lump(u, v, at_x, at_y, 0.04, 0.06)
-        z = z - 0.030 * au(15) * lump(u, v, sign * (s.mouth_half + 0.015), at_y + 0.06, 0.045, 0.10)
-        z = z - 0.016 * au(20) * lump(u, v, at_x, at_y + 0.03, 0.035, 0.12)
-    spot = (lump(a, v, 0.05, s.mouth_y + 0.21, 0.035, 0.03) + lump(a, v, 0.09, s.mouth_y + 0.25, 0.03, 0.03) + lump(u, v, 0.0, s.mouth_y + 0.25, 0.03, 0.03))
-    return z - 0.016 * au(17) * spot
+    bag = 0.006 + 0.008 * age + 0.020 * au(6) + 0.014 * au(7) + 0.018 * au(9)
+    return z - bag * ridge(v - under, 0.026) * lump(a, v, s.eye_x, s.eye_y + 0.1, 0.17, 0.2)
 
 
 def _slope(z: Tensor, axis: int, spacing: float) -> Tensor:
@@ -275,13 +322,18 @@ def _draw(f: Face, size: int) -> Tensor:
     image = image * (1 - blush[..., None] * torch.tensor([0.0, 0.55, 0.55], device=f.device))
     image = _marks(f, s, u, v, image)
     image = _beard(f, s, u, v, image)
-    image = _lips(f, s, u, v, image, edge)
+    middle = f.middle(0.56)
+    mouth, eyes, brows = (f.window(0.02, 1.0), middle), f.window(-0.36, 0.10), (f.window(-0.62, 0.02), f.middle(0.62))
+    nose = (f.window(-0.1, 0.40), middle)
+    image[:, *mouth] = _lips(f, s, u[:, *mouth], v[:, *mouth], image[:, *mouth], edge)
     image = image * shade[..., None] + (0.07 * gloss * (0.6 + 0.4 * tone))[..., None]
-    nostril = lump(u.abs(), v, s.nose_half * 0.48, s.nose_tip + 0.052, 0.038, 0.022)
-    image = image * (1 - 0.75 * nostril.clamp(max=0.8)[..., None])
-    image = _mouth(f, s, u, v, image, shade, edge)
-    image = _eyes(f, s, u, v, image, shade, edge)
-    image = _brows(f, s, u, v, image, shade, edge)
+    nostril = lump(u[:, *nose].abs(), v[:, *nose], s.nose_half * 0.48, s.nose_tip + 0.052, 0.038, 0.022)
+    image[:, *nose] *= 1 - 0.75 * nostril.clamp(max=0.8)[..., None]
+    image[:, *mouth] = _mouth(f, s, u[:, *mouth], v[:, *mouth], image[:, *mouth], shade[:, *mouth], edge)
+    for sign in (-1, 1):
+        half = (eyes, f.half(sign))
+        image[:, *half] = _eye(f, s, sign, u[:, *half], v[:, *half], image[:, *half], shade[:, *half], edge)
+    image[:, *brows] = _brows(f, s, u[:, *brows], v[:, *brows], image[:, *brows], shade[:, *brows], edge)
     image = _glasses(f, s, u, v, image, edge)
     return _surroundings(f, s, x, y, u, v, image, inside, shade, edge, size).clamp(0, 1)
 
@@ -296,6 +348,8 @@ def _marks(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor) -> Tensor:
 def _beard(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor) -> Tensor:
     """Stubble to beard, for those who have it."""
     grown = (f.who("beard") - 0.25).clamp(min=0) * 0.75
+    if float(grown.max()) <= 0:
+        return image
     cheek = step(v - 0.30 - 0.25 * (0.5 - u.abs()), 0.10)
     lip = ridge(v - (s.mouth_y - 0.105 - s.rise), 0.07) * (1 - step(u.abs() - 0.2, 0.06))
     chin = step(v - s.mouth_y - 0.11 - s.gap_low, 0.06) * (1 - step(u.abs() - 0.30, 0.08))
@@ -349,7 +403,9 @@ def _mouth(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, shade: Tensor
     dark = rgb(f.zero + 0.20, f.zero + 0.055, f.zero + 0.06)
     image = over(image, dark.expand_as(image), hollow)
     tongue = lump(u, v, 0.0, s.mouth_y + s.gap_low * 0.95, s.mouth_half * 0.62 + 0.01, s.gap_low * 0.62 + 0.01)
-    image = over(image, rgb(f.zero + 0.55, f.zero + 0.22, f.zero + 0.22).expand_as(image), hollow * (0.75 * tongue).clamp(0, 1))
+    image = over(
+        image, rgb(f.zero + 0.55, f.zero + 0.22, f.zero + 0.22).expand_as(image), hollow * (0.75 * tongue).clamp(0, 1)
+    )
     shown = (0.75 * au(12) + 0.8 * au(10) + 0.55 * au(20) + 0.35 * au(26)).clamp(0.25, 1)
     above = step(shown * 0.085 - (v - m.top), 0.012)
     below = step(0.045 * (au(20) + 0.5 * au(10)).clamp(0, 1) - (m.bottom - v), 0.012) * step(0.15 - gap, 0.03)
@@ -368,43 +424,46 @@ def _mouth(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, shade: Tensor
     return image * (1 - 0.20 * under[..., None])
 
 
-def _eyes(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, shade: Tensor, edge: float) -> Tensor:
+def _eye(f: Face, s: Shape, sign: int, u: Tensor, v: Tensor, image: Tensor, shade: Tensor, edge: float) -> Tensor:
+    """One eye: white, iris, pupil, a spark, lashes, the rim of the lower lid and the crease of the upper."""
     who = f.who
     iris_tone = 0.5 + 0.5 * who("iris")
     iris_colour = rgb(0.16 + 0.20 * (1 - iris_tone), 0.14 + 0.22 * iris_tone, 0.08 + 0.36 * iris_tone)
-    for sign in (-1, 1):
-        w = sign * u - s.eye_x  # grows outwards
-        t = (w / s.eye_half).clamp(-1.4, 1.4)
-        bow = (1 - t * t).clamp(min=0)
-        axis = s.eye_y - s.slant * t
-        inner = 1 + 0.18 * t  # the lids meet lower towards the nose
-        upper = axis - s.lid_up * bow * (1.35 - 0.35 * bow) * inner
-        lower = axis + s.lid_low * bow * (1.2 - 0.2 * bow)
-        reach = s.eye_half - w.abs()
-        opened = step(torch.minimum(torch.minimum(v - upper, lower - v), reach), edge)
-        below_lid = ((v - upper) / (s.lid_up * 0.9 + 0.01)).clamp(0, 1)
-        white = rgb(f.zero + 0.90, f.zero + 0.88, f.zero + 0.87) * ((0.45 + 0.5 * shade) * (0.62 + 0.38 * below_lid))[..., None]
-        gaze = w - sign * (0.02 * f("gaze") + 0.05 * sine(f("yaw")))
-        r = (gaze * gaze + (v - s.eye_y + 0.006) ** 2).sqrt()
-        radius = 0.056 + 0.003 * who("eye_size")
-        iris = step(radius - r, edge)
-        ring = 1 - 0.55 * ridge(r - radius, 0.018)
-        white = over(white, iris_colour.expand_as(white) * (ring * (0.75 + 0.5 * (r / radius).clamp(0, 1)))[..., None], iris)
-        pupil = step(0.024 - r, edge)
-        white = white * (1 - 0.95 * pupil[..., None])
-        spark = lump(gaze, v, 0.016 * sign, s.eye_y - 0.026, 0.014, 0.014)
-        white = white + (0.85 * spark)[..., None]
-        image = over(image, white, opened)
-        lashes = ridge(v - upper + 0.004, 0.020) * step(reach + 0.012, 0.012)
-        image = image * (1 - 0.80 * lashes[..., None])
-        rim = ridge(v - lower - 0.003, 0.012) * step(reach, 0.012)
-        image = image * (1 - 0.32 * rim[..., None])
-        fold = upper - 0.030 - 0.012 * f.au(5) + 0.012 * f.au(4)
-        crease = ridge(v - fold, 0.014) * step(reach - 0.012, 0.02)
-        image = image * (1 - (0.34 * crease)[..., None])
-        socket = lump(w, v, -0.10, s.eye_y - 0.05, 0.11, 0.10)
-        image = image * (1 - (0.08 + 0.16 * f.au(4))[..., None] * socket[..., None])
-    return image
+    w = sign * u - s.eye_x  # grows outwards
+    t = (w / s.eye_half).clamp(-1.4, 1.4)
+    bow = (1 - t * t).clamp(min=0)
+    axis = s.eye_y - s.slant * t
+    inner = 1 + 0.18 * t  # the lids meet lower towards the nose
+    upper = axis - s.lid_up * bow * (1.35 - 0.35 * bow) * inner
+    lower = axis + s.lid_low * bow * (1.2 - 0.2 * bow)
+    reach = s.eye_half - w.abs()
+    opened = step(torch.minimum(torch.minimum(v - upper, lower - v), reach), edge)
+    below_lid = ((v - upper) / (s.lid_up * 0.9 + 0.01)).clamp(0, 1)
+    white = (
+        rgb(f.zero + 0.90, f.zero + 0.88, f.zero + 0.87) * ((0.45 + 0.5 * shade) * (0.62 + 0.38 * below_lid))[..., None]
+    )
+    gaze = w - sign * (0.02 * f("gaze") + 0.05 * sine(f("yaw")))
+    r = (gaze * gaze + (v - s.eye_y + 0.006) ** 2).sqrt()
+    radius = 0.056 + 0.003 * who("eye_size")
+    iris = step(radius - r, edge)
+    ring = 1 - 0.55 * ridge(r - radius, 0.018)
+    white = over(
+        white, iris_colour.expand_as(white) * (ring * (0.75 + 0.5 * (r / radius).clamp(0, 1)))[..., None], iris
+    )
+    pupil = step(0.024 - r, edge)
+    white = white * (1 - 0.95 * pupil[..., None])
+    spark = lump(gaze, v, 0.016 * sign, s.eye_y - 0.026, 0.014, 0.014)
+    white = white + (0.85 * spark)[..., None]
+    image = over(image, white, opened)
+    lashes = ridge(v - upper + 0.004, 0.020) * step(reach + 0.012, 0.012)
+    image = image * (1 - 0.80 * lashes[..., None])
+    rim = ridge(v - lower - 0.003, 0.012) * step(reach, 0.012)
+    image = image * (1 - 0.32 * rim[..., None])
+    fold = upper - 0.030 - 0.012 * f.au(5) + 0.012 * f.au(4)
+    crease = ridge(v - fold, 0.014) * step(reach - 0.012, 0.02)
+    image = image * (1 - (0.34 * crease)[..., None])
+    socket = lump(w, v, -0.10, s.eye_y - 0.05, 0.11, 0.10)
+    return image * (1 - (0.08 + 0.16 * f.au(4))[..., None] * socket[..., None])
 
 
 def _brows(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, shade: Tensor, edge: float) -> Tensor:
@@ -426,7 +485,8 @@ def _glasses(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, edge: float
     if float(worn.max()) <= 0:
         return image
     w, h = u.abs() - s.eye_x, v - s.eye_y - 0.01
-    r = ((w / 0.19) ** 4 + (h / 0.14) ** 4).sqrt().sqrt()
+    across, up = (w / 0.19) ** 2, (h / 0.14) ** 2
+    r = (across * across + up * up).sqrt().sqrt()
     rim = ridge((r - 1) * 0.16, 0.022)
     bridge = ridge(h + 0.02, 0.018) * step(s.eye_x - 0.17 - u.abs(), edge)
     temple = ridge(h + 0.02, 0.018) * step(u.abs() - s.eye_x - 0.18, edge)
@@ -436,7 +496,17 @@ def _glasses(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, edge: float
 
 
 def _surroundings(
-    f: Face, s: Shape, x: Tensor, y: Tensor, u: Tensor, v: Tensor, image: Tensor, inside: Tensor, shade: Tensor, edge: float, size: int
+    f: Face,
+    s: Shape,
+    x: Tensor,
+    y: Tensor,
+    u: Tensor,
+    v: Tensor,
+    image: Tensor,
+    inside: Tensor,
+    shade: Tensor,
+    edge: float,
+    size: int,
 ) -> Tensor:
     """Background, neck, clothes, ears, hair, and what covers the face."""
     who = f.who
@@ -449,15 +519,23 @@ def _surroundings(
     long = who("hair_length")
     back = ((x / (s.half_width + 0.13)) ** 2 + ((y + 0.05) / 0.98) ** 2).sqrt()
     falls = torch.maximum(step(1 - back, edge * 2), step(s.half_width + 0.14 - x.abs(), 0.03) * step(y, 0.05))
-    canvas = over(canvas, hair * (0.65 + 0.15 * (0.5 + 0.5 * f("light_x") * x))[..., None], falls * step(long - 0.15, 0.02))
+    canvas = over(
+        canvas, hair * (0.65 + 0.15 * (0.5 + 0.5 * f("light_x") * x))[..., None], falls * step(long - 0.15, 0.02)
+    )
     tone = 0.60 + 0.23 * who("skin")
     skin = rgb((tone * 1.10 + 0.04).clamp(0, 1), tone * 0.84, tone * 0.68)
     neck = step(0.36 - x.abs() + 0.12 * step(y - 0.9, 0.1), 0.02) * step(y - 0.55, 0.02)
     canvas = over(canvas, skin * (0.62 - 0.18 * step(0.98 - y, 0.12) + 0.10 * f("light_x") * x)[..., None], neck)
     cloth = step(y - 0.93 + 0.10 * x * x - 0.10 * lump(x, y, 0.0, 0.95, 0.4, 1.0), 0.02)
-    canvas = over(canvas, rgb(0.30 + 0.2 * who("hair_hue"), 0.32 - 0.1 * who("iris"), 0.36 + 0.15 * who("skin_hue")), cloth)
+    canvas = over(
+        canvas, rgb(0.30 + 0.2 * who("hair_hue"), 0.32 - 0.1 * who("iris"), 0.36 + 0.15 * who("skin_hue")), cloth
+    )
     ear = ((x.abs() - s.half_width + 0.005) / 0.075) ** 2 + ((y - 0.02) / 0.16) ** 2
-    canvas = over(canvas, skin * (0.78 - 0.25 * lump(x.abs(), y, s.half_width + 0.02, 0.02, 0.05, 0.11))[..., None], step(1 - ear, 0.25))
+    canvas = over(
+        canvas,
+        skin * (0.78 - 0.25 * lump(x.abs(), y, s.half_width + 0.02, 0.02, 0.05, 0.11))[..., None],
+        step(1 - ear, 0.25),
+    )
     head = step(inside, edge)
     canvas = over(canvas, image, head)
     # hair on the skull
@@ -467,13 +545,19 @@ def _surroundings(
     volume = 0.05 + 0.05 * who("hair_volume").clamp(-0.6, 1)
     crown = ((x / (s.half_width + volume)) ** 2 + ((y - s.centre) / (s.half_height + volume)) ** 2).sqrt()
     cap = step(1 - crown, edge * 2) * step(top - v, 0.03)
-    sideburn = step(x.abs() - s.half_width + 0.07 - 0.05 * long, 0.02) * step(0.02 + 0.35 * long - y, 0.06) * step(1 - crown, edge * 2)
+    sideburn = (
+        step(x.abs() - s.half_width + 0.07 - 0.05 * long, 0.02)
+        * step(0.02 + 0.35 * long - y, 0.06)
+        * step(1 - crown, edge * 2)
+    )
     bald = step(who("hair_volume") + 0.80, 0.05)
     canvas = over(canvas, hair * lit[..., None], torch.maximum(cap, 0.9 * sideburn) * bald)
     return _finish(f, s, _covers(f, s, x, y, u, v, canvas, hair * lit[..., None], edge), size)
 
 
-def _covers(f: Face, s: Shape, x: Tensor, y: Tensor, u: Tensor, v: Tensor, image: Tensor, hair: Tensor, edge: float) -> Tensor:
+def _covers(
+    f: Face, s: Shape, x: Tensor, y: Tensor, u: Tensor, v: Tensor, image: Tensor, hair: Tensor, edge: float
+) -> Tensor:
     """Occlusions: a fringe over the brows, a hand at the chin, a mask over nose and mouth."""
     if float(f("fringe").max()) > 0:
         comb = -0.28 + 0.05 * ridge(((u * 7) % 1.0) - 0.5, 0.5) + 0.25 * u * u
