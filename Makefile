@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 # Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, draws the figures.
 demo: .venv/installed
-	$(BIN)/ferbench run --multirun method=degan,cross_entropy dataset=synthfaces budget=demo \
+	$(BIN)/ferbench run --multirun method=degan,cross_entropy dataset=synthfaces dataset.takes=1 budget=demo \
 	    protocol=subject_kfold protocol.k=2 results_dir=results/demo
 	$(BIN)/ferbench leaderboard results/demo
 	@echo "Figures: results/demo/*/figures/"

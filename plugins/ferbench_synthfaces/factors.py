@@ -61,7 +61,7 @@ class Difficulty:
 PRESETS: Mapping[str, Difficulty] = {
     "easy": Difficulty(40, 0.0, (0.9, 1.0), 0.1, 3.0, 0.15, 0.0, 0.0),
     "default": Difficulty(60, 0.0, (0.8, 1.0), 0.4, 10.0, 0.5, 0.0, 0.015),
-    "confounded": Difficulty(60, 0.85, (0.6, 1.0), 0.7, 10.0, 0.5, 0.0, 0.015),
+    "confounded": Difficulty(40, 0.9, (0.2, 0.7), 0.9, 12.0, 0.8, 0.0, 0.02),
     "wild": Difficulty(80, 0.0, (0.35, 1.0), 1.0, 24.0, 1.0, 0.45, 0.04),
 }
 
