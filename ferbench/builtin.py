@@ -24,6 +24,12 @@ def ferbench_protocols() -> list[ProtocolCard]:
             paper="the step-10 list of Emotion-FAN for CK+; usual for CK+, Oulu-CASIA and MMI",
         ),
         ProtocolCard(
+            name="loso",
+            target="ferbench.protocols.loso:LeaveOneSubjectOut",
+            title="leave one subject out: a fold a subject",
+            settings=ProtocolSettings,
+        ),
+        ProtocolCard(
             name="subject_kfold",
             target="ferbench.protocols.subject_kfold:SubjectKFold",
             title="k folds by subject, classes balanced as far as whole subjects allow",

@@ -12,7 +12,7 @@ from click.exceptions import Exit
 
 from ferbench.errors import FerbenchError
 
-COMMANDS = ("run", "leaderboard", "list", "splits", "contact-sheet", "why", "plugins", "check")
+COMMANDS = ("run", "leaderboard", "list", "splits", "audit", "contact-sheet", "why", "plugins", "check")
 """Each is a module of this package with a click command called `command`."""
 
 WRONG_USAGE = 2

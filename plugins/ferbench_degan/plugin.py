@@ -31,12 +31,12 @@ class DeGanSettings:
         identity_head: the discriminator classifies identity (stated).
         expression_head: the discriminator classifies expression (stated).
         adversarial: the discriminator learns to tell made images; without it, it is a classifier only.
-        weight_expression, weight_identity, weight_adversarial, weight_reconstruction: terms of the generator's loss;
-            100 for the pixels is pix2pix's (Isola et al., CVPR 2017).
+        weight_expression, weight_identity, weight_adversarial, weight_reconstruction: terms of the generator's loss. With
+            100 for the pixels (pix2pix's) and a slow discriminator, the decoder ignores the identity code; with 10 and a
+            fast one, it makes textures that satisfy the discriminator and are no faces (docs/reference/degan.md).
         lr, beta1: Adam's, of the generator; beta1 is DR-GAN's.
-        discriminator_lr_scale: the discriminator's learning rate as a fraction of the generator's. At 1, and without
-            dropout, the discriminator of a small dataset is soon satisfied by textures that are no faces; with 0.2 and
-            0.3 faces come out. DR-GAN's own values are lr=2e-4, discriminator_lr_scale=1, discriminator_dropout=0.
+        discriminator_lr_scale: the discriminator's learning rate as a fraction of the generator's. DR-GAN's own values are
+            lr=2e-4, discriminator_lr_scale=1, discriminator_dropout=0.
         discriminator_dropout: of its trunk.
         r1: weight of the gradient penalty on real images (Mescheder et al., ICML 2018).
         residue: stage 2 learns the residue in the encoder's maps (stated).
@@ -58,10 +58,10 @@ class DeGanSettings:
     weight_expression: float = 1.0
     weight_identity: float = 1.0
     weight_adversarial: float = 1.0
-    weight_reconstruction: float = 100.0
+    weight_reconstruction: float = 20.0
     lr: float = 5e-4
     beta1: float = 0.5
-    discriminator_lr_scale: float = 0.2
+    discriminator_lr_scale: float = 0.5
     discriminator_dropout: float = 0.3
     r1: float = 0.0
     residue: bool = True

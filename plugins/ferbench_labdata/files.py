@@ -15,7 +15,7 @@ IMAGES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
 
 LAYOUTS: Mapping[str, tuple[str, ...]] = {
     "Oulu-CASIA (dataset=oulu)": ("OriginalImg", "PreProcess Img"),
-    "CK+": ("cohn-kanade-images", "Emotion"),
+    "CK+ (dataset=ckplus7c)": ("cohn-kanade-images", "Emotion"),
     "MMI": ("Sessions",),
     "RAVDESS": ("Actor_01",),
     "CREMA-D": ("VideoFlash", "AudioWAV"),
@@ -44,7 +44,7 @@ def check_root(root: str, name: str, title: str, obtain: str) -> Path:
 
 def wrong_root(folder: Path, looked_for: str) -> FerbenchError:
     """The error for a root without the folders of its dataset: what was looked for, what is there, whose it looks like."""
-    entries = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    entries = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
     there = (
         ", ".join(entries[:6]) + (f" and {len(entries) - 6} more" if len(entries) > 6 else "") if entries else "nothing"
     )
@@ -78,9 +78,9 @@ def read_image(path: Path, frame_id: str) -> np.ndarray:
         raise FrameError(f"{path} {reason}", [frame_id]) from error
 
 
-def content_fingerprint(files: Iterable[tuple[str, Path]]) -> str:
-    """A hash of the files' relative names and bytes, in the given order."""
-    digest = hashlib.sha256()
+def content_fingerprint(files: Iterable[tuple[str, Path]], extra: str = "") -> str:
+    """A hash of the files' relative names and bytes, in the given order, and of `extra`: labels, classes."""
+    digest = hashlib.sha256(extra.encode())
     for name, path in files:
         digest.update(name.encode() + b"\0")
         try:

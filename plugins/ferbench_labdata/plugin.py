@@ -28,6 +28,36 @@ class OuluSettings:
     allow_incomplete: bool = False
 
 
+@dataclass
+class CkPlusSettings:
+    """Attributes:
+    root: folder that holds 'cohn-kanade-images' and 'Emotion'.
+    """
+
+    root: str = ""
+
+
+def _ckplus(name: str, target: str, title: str, expressions: tuple[str, ...]) -> DatasetCard:
+    return DatasetCard(
+        name=name,
+        target=f"ferbench_labdata.ckplus:{target}",
+        title=title,
+        settings=CkPlusSettings,
+        expressions=expressions,
+        provides=frozenset({"subject", "neutral", "sequence"}),
+        frames="last_3",
+        protocol="subject_10fold_ordered",
+        paper=(
+            "Lucey, Cohn, Kanade, Saragih, Ambadar, Matthews, The Extended Cohn-Kanade Dataset (CK+), CVPR Workshops 2010"
+        ),
+        licence="research only, by signed agreement",
+        obtain="the University of Pittsburgh (Jeffrey Cohn), on request",
+    )
+
+
+CONTEMPT = tuple(sorted((*BASIC, "contempt")))
+
+
 @hookimpl
 def ferbench_datasets() -> list[DatasetCard]:
     return [
@@ -46,5 +76,14 @@ def ferbench_datasets() -> list[DatasetCard]:
             ),
             licence="research only, by signed agreement",
             obtain="the Center for Machine Vision and Signal Analysis, University of Oulu, on request",
-        )
+        ),
+        _ckplus("ckplus7c", "CkPlus7c", "CK+, six expressions and contempt: 327 sequences of 118 subjects", CONTEMPT),
+        _ckplus(
+            "ckplus7n",
+            "CkPlus7n",
+            "CK+, six expressions and neutral: 309 sequences of 106 subjects",
+            (*BASIC, "neutral"),
+        ),
+        _ckplus("ckplus6", "CkPlus6", "CK+, six expressions: 309 sequences of 106 subjects", BASIC),
+        _ckplus("ckplus8", "CkPlus8", "CK+, six expressions, contempt and neutral", (*CONTEMPT, "neutral")),
     ]

@@ -319,7 +319,7 @@ def test_hydras_own_options(ferbench: Run, capsys: pytest.CaptureFixture[str]) -
         (("method=degan", "dataset=oulu", "dataset.root=/no/where"), "/no/where does not exist"),
         (("method=degan", "ablation=no_head"), "There is no ablation of method 'degan' 'no_head'"),
         (("method=degan", "backbone=vgg"), "There is no backbone 'vgg'"),
-        (("method=degan", "protocol=loso"), "There is no protocol 'loso'"),
+        (("method=degan", "protocol=frames"), "There is no protocol 'frames'"),
         (("method=degan", "protocol.folds=[99]"), "asks for fold 99"),
         (("method=degan", "dataset.subjects=5"), "There are 5 subjects for 10 folds"),
         (

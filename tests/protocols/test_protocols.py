@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ferbench.cards import DatasetCard
 from ferbench.errors import FerbenchError
 from ferbench.protocols.base import TRAIN_ONLY, Protocol, chosen_folds, select, split
+from ferbench.protocols.loso import LeaveOneSubjectOut
 from ferbench.protocols.settings import ProtocolSettings, SubjectKFoldSettings
 from ferbench.protocols.subject_10fold_ordered import SubjectTenFoldOrdered
 from ferbench.protocols.subject_kfold import SubjectKFold
@@ -148,3 +149,10 @@ def test_chosen_folds() -> None:
     assert chosen_folds(range(3), [2, 0, 2]) == [0, 2]
     with pytest.raises(FerbenchError, match=r"asks for fold 5; the protocol has the folds 0 to 2"):
         chosen_folds(range(3), [1, 5])
+
+
+def test_leave_one_subject_out() -> None:
+    table = split(frames(5), CARD, LeaveOneSubjectOut(ProtocolSettings()))
+    assert table.groupby("fold")["subject"].unique().str.join("").tolist() == [f"P00{i}" for i in range(1, 6)]
+    with pytest.raises(FerbenchError, match="There are 1 subjects for 2 folds"):
+        split(frames(1), CARD, LeaveOneSubjectOut(ProtocolSettings()))
