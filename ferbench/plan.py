@@ -11,12 +11,12 @@ import pandas as pd
 
 from ferbench import fingerprint
 from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard, ProtocolCard, StageCard
-from ferbench.config import COUNTS, RunConfig
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.interfaces.dataset import Dataset, check_frames
 from ferbench.protocols.base import Protocol, chosen_folds, split
 from ferbench.records import IDENTITY, StageNode, Trial
 from ferbench.registry import Registry
+from ferbench.settings import COUNTS, RunConfig
 
 CORE = ("ferbench.interfaces", "ferbench.data", "ferbench.training")
 """Packages of the core whose code changes what is trained."""

@@ -19,7 +19,6 @@ import torch
 from torch import nn
 
 from ferbench.cards import BackboneCard, EvaluatorCard, MethodCard
-from ferbench.config import RunConfig, from_plain
 from ferbench.data.batches import Batches, Images, Labels
 from ferbench.data.cache import Prepared, cache_folder, neutral_frames, prepare
 from ferbench.errors import FerbenchError, TrainingError, enumerate_first
@@ -33,6 +32,7 @@ from ferbench.interfaces.method import Batch, Method, Synthesizes, Task
 from ferbench.plan import Data, component, load_data
 from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, StageRun, Trial
 from ferbench.registry import Registry, load_registry
+from ferbench.settings import RunConfig, from_plain
 from ferbench.store import Store
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.loop import Device, Training

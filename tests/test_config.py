@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ferbench.config import COUNTS, DOES_NOT_COUNT, RunConfig, complete, compose, from_plain
+from ferbench.config import complete, compose
 from ferbench.errors import FerbenchError
 from ferbench.registry import load_registry
+from ferbench.settings import COUNTS, DOES_NOT_COUNT, RunConfig, from_plain
 
 
 def one(*overrides: str, **more: object) -> RunConfig:

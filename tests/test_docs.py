@@ -42,7 +42,7 @@ def test_every_dependency_has_a_line() -> None:
 
 
 def test_every_setting_of_the_configuration_is_documented() -> None:
-    from ferbench.config import COUNTS, DOES_NOT_COUNT, Augment, Budget, Preparation, Trainer
+    from ferbench.settings import COUNTS, DOES_NOT_COUNT, Augment, Budget, Preparation, Trainer
 
     page = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     for section, kind in {"preparation": Preparation, "augment": Augment, "trainer": Trainer, "budget": Budget}.items():

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ferbench.config import Augment
 from ferbench.interfaces.method import Batch, derive_seed
+from ferbench.settings import Augment
 
 RESIDENT_FRACTION = 0.25
 """Of the device's free memory; an array larger than that is streamed from its file instead."""

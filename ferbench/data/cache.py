@@ -20,9 +20,9 @@ import pandas as pd
 from PIL import Image
 
 from ferbench import fingerprint
-from ferbench.config import Preparation
 from ferbench.errors import FrameError, enumerate_first
 from ferbench.interfaces.dataset import BatchImages, Dataset
+from ferbench.settings import Preparation
 from ferbench.store import publish
 
 VERSION = 1

@@ -23,7 +23,7 @@ import pandas as pd
 
 from ferbench import Dataset, FerbenchError, UnknownName
 from ferbench.errors import enumerate_first
-from ferbench_labdata.files import IMAGES, check_root, child, content_fingerprint, read_image, wrong_root
+from ferbench_labdata.files import IMAGES, check_root, child, content_fingerprint, frame_table, read_image, wrong_root
 from ferbench_labdata.plugin import BASIC, CkPlusSettings
 
 CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -100,16 +100,7 @@ class _CkPlus(Dataset):
         return files
 
     def frames(self) -> pd.DataFrame:
-        table = pd.DataFrame({"frame_id": list(self._files)})
-        parts = table["frame_id"].str.split("/", expand=True)
-        table["subject"] = parts[0]
-        table["sequence"] = parts[0] + "/" + parts[1]
-        by_sequence = table.groupby("sequence", sort=False)
-        table["position"] = by_sequence.cumcount()
-        from_end = by_sequence["frame_id"].transform("size") - table["position"]
-        table["phase"] = "onset"
-        table.loc[from_end <= APEX, "phase"] = "apex"
-        table.loc[table["position"] == 0, "phase"] = "neutral"
+        table = frame_table(self._files, APEX)
         table["expression"] = table["sequence"].map(self._labels)
         if "neutral" in self.classes:
             first = table["position"] == 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from ferbench import FerbenchError, FrameError
@@ -61,6 +62,22 @@ def child(folder: Path, name: str) -> Path | None:
     if exact.is_dir():
         return exact
     return next((p for p in sorted(folder.iterdir()) if p.name.lower() == name.lower() and p.is_dir()), None)
+
+
+def frame_table(frame_ids: Iterable[str], apex: int) -> pd.DataFrame:
+    """The frame table of sequences that run from neutral to apex, from identifiers 'subject/sequence/frame' in their order:
+    all columns but `expression`. The first frame of a sequence is neutral, its last `apex` are the apex."""
+    table = pd.DataFrame({"frame_id": list(frame_ids)})
+    parts = table["frame_id"].str.split("/", expand=True)
+    table["subject"] = parts[0]
+    table["sequence"] = parts[0] + "/" + parts[1]
+    by_sequence = table.groupby("sequence", sort=False)
+    table["position"] = by_sequence.cumcount()
+    from_end = by_sequence["frame_id"].transform("size") - table["position"]
+    table["phase"] = "onset"
+    table.loc[from_end <= apex, "phase"] = "apex"
+    table.loc[table["position"] == 0, "phase"] = "neutral"
+    return table
 
 
 def read_image(path: Path, frame_id: str) -> np.ndarray:

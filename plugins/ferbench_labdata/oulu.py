@@ -16,7 +16,7 @@ import pandas as pd
 
 from ferbench import Dataset, FerbenchError, UnknownName
 from ferbench.errors import enumerate_first
-from ferbench_labdata.files import IMAGES, check_root, child, content_fingerprint, read_image, wrong_root
+from ferbench_labdata.files import IMAGES, check_root, child, content_fingerprint, frame_table, read_image, wrong_root
 from ferbench_labdata.plugin import BASIC, OuluSettings
 
 FOLDERS = {"preprocessed": "PreProcess Img", "original": "OriginalImg"}
@@ -96,17 +96,8 @@ class Oulu(Dataset):
         return files
 
     def frames(self) -> pd.DataFrame:
-        table = pd.DataFrame({"frame_id": list(self._files)})
-        parts = table["frame_id"].str.split("/", expand=True)
-        table["subject"] = parts[0]
-        table["sequence"] = parts[0] + "/" + parts[1]
-        of_sequence = table.groupby("sequence", sort=False)
-        table["position"] = of_sequence.cumcount()
-        from_end = of_sequence["frame_id"].transform("size") - table["position"]
-        table["phase"] = "onset"
-        table.loc[from_end <= APEX, "phase"] = "apex"
-        table.loc[table["position"] == 0, "phase"] = "neutral"
-        table["expression"] = parts[1].str.lower()
+        table = frame_table(self._files, APEX)
+        table["expression"] = table["sequence"].str.partition("/")[2].str.lower()
         table["camera"] = self.settings.camera
         table["illumination"] = self.settings.illumination
         return table

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ferbench.config import Preparation
 from ferbench.data.cache import Prepared, needed_frames, neutral_frames, prepare, square
 from ferbench.errors import FrameError
 from ferbench.interfaces.dataset import Dataset
+from ferbench.settings import Preparation
 from ferbench_labdata.oulu import Oulu
 from ferbench_labdata.plugin import OuluSettings
 

@@ -18,9 +18,9 @@ from ferbench import DatasetCard, FerbenchError, FrameError
 from ferbench.config import compose
 from ferbench.interfaces.dataset import check_frames
 from ferbench.registry import load_registry
-from ferbench_synthfaces import render as rendering
 from ferbench_synthfaces.dataset import SynthFaces
 from ferbench_synthfaces.factors import EMFACS, IDENTITY, OCCLUSIONS, PRESETS
+from ferbench_synthfaces.fields import Face
 from ferbench_synthfaces.plugin import EXPRESSIONS, SynthFacesSettings
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -95,7 +95,7 @@ def test_a_frame_is_drawn_alike_whatever_is_drawn_with_it(monkeypatch: pytest.Mo
     ids = dataset.frames()["frame_id"].iloc[7::16].tolist()
     drawn = dataset.images(ids)
     whole = lambda self, low, high: slice(0, self.size)  # noqa: E731
-    monkeypatch.setattr(rendering.Face, "_pixels", whole)
+    monkeypatch.setattr(Face, "_pixels", whole)
     assert np.array_equal(drawn, dataset.images(ids))
 
 
