@@ -151,3 +151,11 @@ class Outcome:
         values = json.loads(text)
         values.pop("schema")
         return cls(**{**values, "trial": Trial.from_plain(values["trial"])})
+
+
+def differences(a: Any, b: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """(path, value in a, value in b) for every leaf in which two identities differ; None where one has none."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        keys = sorted({*a, *b})
+        return [d for key in keys for d in differences(a.get(key), b.get(key), f"{path}.{key}" if path else key)]
+    return [] if a == b else [(path, a, b)]

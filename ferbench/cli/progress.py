@@ -20,9 +20,10 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from ferbench.errors import enumerate_first
 from ferbench.executors.base import Report
 from ferbench.plan import Study
-from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Trial
+from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, Trial, differences
 from ferbench.store import Store
 from ferbench.study import state
 
@@ -149,6 +150,7 @@ def print_plan(study: Study, retry: str) -> None:
     for heading in ("trial", "", "state"):
         table.add_column(heading, overflow="fold")
     trained = set()
+    stored = store.scan()[0] if store.root.is_dir() else []
     for trial in study.trials:
         known = state(store, trial, retry)
         if known is None:
@@ -163,7 +165,7 @@ def print_plan(study: Study, retry: str) -> None:
                     started = place.with_name(f"{place.name}.checkpoint.safetensors").is_file()
                     parts.append(f"{stage.name} {'goes on' if started else f'{stage.steps} steps'}")
                 trained.add(stage.key)
-            told = ", ".join(parts)
+            told = ", ".join(parts) + _new_because(trial, stored)
         else:
             told = MARKS[known.status] + (f": {known.error}" if known.error else "")
         table.add_row(trial.id, Text(trial.label), Text(told))
@@ -172,6 +174,15 @@ def print_plan(study: Study, retry: str) -> None:
     console.print(table)
     saved = f", {alone - shared} of {alone} stage trainings shared" if alone > shared else ""
     console.print(f"{len(study.trials)} trials{saved}. Results: {study.results_dir}")
+
+
+def _new_because(trial: Trial, stored: Sequence[Record]) -> str:
+    """In what a trial differs from the nearest stored one of its method, if there is one."""
+    relatives = [r for r in stored if r.trial.method == trial.method]
+    if not relatives:
+        return ""
+    found = min((differences(trial.identity, r.trial.identity) for r in relatives), key=len)
+    return f"; nearest record differs in {enumerate_first([path for path, _, _ in found], 3)}"
 
 
 def print_outcomes(study: Study, outcomes: Sequence[Outcome]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import rich_click as click
@@ -19,6 +19,7 @@ def command(trial: str, other: str | None, results_dir: str) -> None:
 
     A trial is named by the first letters of its identifier, as 'ferbench run --dry-run' and the results folder show it.
     """
+    from ferbench.records import differences
     from ferbench.store import Store
 
     store = Store(results_dir)
@@ -35,9 +36,9 @@ def command(trial: str, other: str | None, results_dir: str) -> None:
         others = [key for key in identities if key != name]
         if not others:
             raise FerbenchError(f"{results_dir} holds no other trial to compare {name} with.")
-        nearest = min(others, key=lambda key: sum(1 for _ in differences(mine, identities[key][1])))
+        nearest = min(others, key=lambda key: len(differences(mine, identities[key][1])))
     click.echo(f"{name}  {label}\n{nearest}  {identities[nearest][0]}\ndiffer in:")
-    found = list(differences(mine, identities[nearest][1]))
+    found = differences(mine, identities[nearest][1])
     for path, a, b in found:
         click.echo(
             f"  {path}: {_short(a)} / {_short(b)}" if not path.startswith("code.") else f"  the code of {path[5:]}"
@@ -53,15 +54,6 @@ def _find(start: str, names: Mapping[str, Any]) -> str:
     if found:
         raise FerbenchError(f"'{start}' is the beginning of {len(found)} trials: {', '.join(found)}.")
     raise UnknownName("trial", start, names)
-
-
-def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(path, value in a, value in b) for every leaf in which two identities differ; None where one has none."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for key in sorted({*a, *b}):
-            yield from differences(a.get(key), b.get(key), f"{path}.{key}" if path else key)
-    elif a != b:
-        yield path, a, b
 
 
 def _short(value: Any) -> str:

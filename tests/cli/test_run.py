@@ -290,6 +290,12 @@ def test_dry_run_says_what_is_known(ferbench: Run, smoke: tuple[str, ...], tmp_p
     )
 
 
+def test_a_dry_run_says_why_a_trial_is_new(ferbench: Run, smoke: tuple[str, ...]) -> None:
+    assert ferbench("run", "method=cross_entropy", *smoke).status == 0
+    told = " ".join(ferbench("run", "method=cross_entropy", "method.lr=0.5", *smoke, "--dry-run").out.split())
+    assert "nearest record differs in method.settings.lr" in told
+
+
 def test_why_names_what_differs(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
     results = f"--results-dir={tmp_path / 'results'}"
     assert ferbench("run", "method=cross_entropy", *smoke).status == 0
