@@ -290,9 +290,12 @@ def test_dry_run_says_what_is_known(ferbench: Run, smoke: tuple[str, ...], tmp_p
     )
 
 
-def test_a_dry_run_says_why_a_trial_is_new(ferbench: Run, smoke: tuple[str, ...]) -> None:
+def test_a_dry_run_says_why_a_trial_is_new(
+    ferbench: Run, smoke: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     assert ferbench("run", "method=cross_entropy", *smoke).status == 0
-    told = " ".join(ferbench("run", "method=cross_entropy", "method.lr=0.5", *smoke, "--dry-run").out.split())
+    told = ferbench("run", "method=cross_entropy", "method.lr=0.5", *smoke, "--dry-run").out
     assert "nearest record differs in method.settings.lr" in told
 
 
