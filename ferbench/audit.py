@@ -7,7 +7,7 @@ Works on a table alone: one row a frame, with `subject` and `split` or `fold`, a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ class Finding:
     sequences: tuple[str, ...] = ()
     doubles: tuple[str, ...] = ()
     near: tuple[tuple[str, str], ...] = ()
-    missing: tuple[str, ...] = field(default=())
+    missing: tuple[str, ...] = ()
 
     @property
     def leaks(self) -> bool:
@@ -62,17 +62,16 @@ def read(path: Path) -> pd.DataFrame:
         if "path" not in table:
             raise FerbenchError(f"{path} has neither a column frame_id nor path; it has {found}.")
         table["frame_id"] = table["path"]
-    for column in ("subject",):
-        if column not in table:
-            raise FerbenchError(
-                f"{path} has no column {column}; it has {found}. Without subjects nothing can be said of leakage."
-            )
+    if "subject" not in table:
+        raise FerbenchError(
+            f"{path} has no column subject; it has {found}. Without subjects nothing can be said of leakage."
+        )
     if "fold" not in table and "split" not in table:
         raise FerbenchError(f"{path} has neither a column fold nor split; it has {found}.")
     if table.empty:
         raise FerbenchError(f"{path} has no rows.")
-    if (table["subject"].str.strip() == "").any():
-        raise FerbenchError(f"{path} has {int((table['subject'].str.strip() == '').sum())} rows without a subject.")
+    if nameless := int((table["subject"].str.strip() == "").sum()):
+        raise FerbenchError(f"{path} has {nameless} rows without a subject.")
     return table
 
 

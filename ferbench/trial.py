@@ -36,7 +36,7 @@ from ferbench.settings import RunConfig, from_plain
 from ferbench.store import Store
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.loop import Device, Training
-from ferbench.training.stages import Progress, run_stage
+from ferbench.training.stages import Progress, losses_table, run_stage
 
 GRID_COLUMNS = 8
 """Identities in the grid of synthesised faces."""
@@ -127,8 +127,8 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
 
     def fill(folder: Path) -> Record:
         predictions = outputs.frames.drop(columns="fold").reset_index(drop=True)
-        for index, expression in enumerate(outputs.expressions):
-            predictions[f"p_{expression}"] = outputs.probabilities[:, index].astype(np.float32)
+        for expression, probability in zip(outputs.expressions, outputs.probabilities.T, strict=True):
+            predictions[f"p_{expression}"] = probability.astype(np.float32)
         predictions.to_parquet(folder / "predictions.parquet", index=False)
         np.save(folder / "embeddings.npy", outputs.features, allow_pickle=False)
         for name, features in outputs.floors.items():
@@ -179,7 +179,7 @@ def _train(
     for node, stage in zip(trial.stages, stages, strict=True):
         stage_run, losses = run_stage(store, node, method, stage, training, progress)
         runs.append(stage_run)
-        table = pd.DataFrame(losses, columns=["step", "loss", "value"])
+        table = losses_table(losses)
         table.insert(0, "stage", node.name)
         tables.append(table)
     return runs, tables

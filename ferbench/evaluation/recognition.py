@@ -22,8 +22,9 @@ def evaluate(outputs: Outputs) -> Mapping[str, float]:
 def sequences(outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
     """Mean probabilities (S, C) and labels (S,) of the sequences, in the order in which they first occur."""
     _, first, member = np.unique(outputs.frames["sequence"].to_numpy(dtype=str), return_index=True, return_inverse=True)
-    sums = np.zeros((len(first), outputs.probabilities.shape[1]))
-    np.add.at(sums, member, outputs.probabilities)
+    probabilities = outputs.probabilities
+    sums = np.zeros((len(first), probabilities.shape[1]))
+    np.add.at(sums, member, probabilities)
     order = np.argsort(first)
     return (sums / np.bincount(member)[:, None])[order], outputs.labels[first][order]
 

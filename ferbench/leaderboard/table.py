@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -52,7 +52,3 @@ def _table(board: Board) -> Table:
 
 def name(row: Row) -> str:
     return row.method if row.variant == "full" else f"{row.method} {row.variant}"
-
-
-def print_table(boards: Sequence[Board], console: Console) -> None:
-    console.print(render(boards))

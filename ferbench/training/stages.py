@@ -69,7 +69,7 @@ def _train(
     draft.mkdir()
     try:
         checkpoints.save_tensors(draft / "weights.safetensors", checkpoints.trained_state(method, modules_of(stage)))
-        write_losses(draft / "losses.parquet", trained.losses)
+        losses_table(trained.losses).to_parquet(draft / "losses.parquet", index=False)
         run = StageRun(
             name=node.name,
             key=node.key,
@@ -86,11 +86,9 @@ def _train(
     return run, trained.losses
 
 
-def write_losses(path: Path, losses: Losses, stage: str | None = None) -> None:
-    table = pd.DataFrame(losses, columns=["step", "loss", "value"])
-    if stage is not None:
-        table.insert(0, "stage", stage)
-    table.to_parquet(path, index=False)
+def losses_table(losses: Losses) -> pd.DataFrame:
+    """Columns step, loss (its name) and value."""
+    return pd.DataFrame(losses, columns=["step", "loss", "value"])
 
 
 def read_losses(path: Path) -> Losses:

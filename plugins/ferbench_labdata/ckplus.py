@@ -24,7 +24,7 @@ import pandas as pd
 from ferbench import Dataset, FerbenchError, UnknownName
 from ferbench.errors import enumerate_first
 from ferbench_labdata.files import IMAGES, check_root, child, content_fingerprint, frame_table, read_image, wrong_root
-from ferbench_labdata.plugin import BASIC, CkPlusSettings
+from ferbench_labdata.plugin import BASIC, CONTEMPT, CkPlusSettings
 
 CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 """Emotion code -> expression."""
@@ -141,7 +141,7 @@ class CkPlus6(_CkPlus):
 class CkPlus7c(_CkPlus):
     """Six and contempt: 327 sequences of 118 subjects."""
 
-    classes = tuple(sorted((*BASIC, "contempt")))
+    classes = CONTEMPT
 
 
 class CkPlus7n(_CkPlus):
@@ -153,4 +153,4 @@ class CkPlus7n(_CkPlus):
 class CkPlus8(_CkPlus):
     """Seven and neutral."""
 
-    classes = (*tuple(sorted((*BASIC, "contempt"))), "neutral")
+    classes = (*CONTEMPT, "neutral")

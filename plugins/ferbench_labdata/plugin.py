@@ -8,6 +8,7 @@ from ferbench.cards import DatasetCard
 from ferbench.hookspecs import hookimpl
 
 BASIC = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+CONTEMPT = tuple(sorted((*BASIC, "contempt")))
 
 
 @dataclass
@@ -53,9 +54,6 @@ def _ckplus(name: str, target: str, title: str, expressions: tuple[str, ...]) ->
         licence="research only, by signed agreement",
         obtain="the University of Pittsburgh (Jeffrey Cohn), on request",
     )
-
-
-CONTEMPT = tuple(sorted((*BASIC, "contempt")))
 
 
 @hookimpl
