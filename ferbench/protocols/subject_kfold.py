@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
+from ferbench.errors import FerbenchError
 from ferbench.protocols.base import Protocol, need_subjects
 from ferbench.protocols.settings import SubjectKFoldSettings
 
@@ -18,12 +21,20 @@ class SubjectKFold(Protocol):
         from sklearn.model_selection import StratifiedGroupKFold
 
         need_subjects(frames, self.settings.k)
+        most = int(frames["expression"].value_counts().max())
+        if most < self.settings.k:
+            raise FerbenchError(
+                f"No class has as many frames as protocol.k={self.settings.k} folds; the largest has {most}."
+            )
         # the order of rows must not count: the splitter sees the frames sorted by subject and frame_id
         order = frames.reset_index(drop=True).sort_values(["subject", "frame_id"]).index.to_numpy()
         ordered = frames.iloc[order]
         splitter = StratifiedGroupKFold(self.settings.k, shuffle=True, random_state=self.settings.assignment)
         fold = np.empty(len(frames), dtype=int)
-        parts = splitter.split(np.zeros(len(ordered)), ordered["expression"], ordered["subject"])
-        for number, (_, tested) in enumerate(parts):
-            fold[order[tested]] = number
+        with warnings.catch_warnings():
+            # a class with fewer frames than folds cannot be in each: balanced as far as it goes is what is promised
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            parts = splitter.split(np.zeros(len(ordered)), ordered["expression"], ordered["subject"])
+            for number, (_, tested) in enumerate(parts):
+                fold[order[tested]] = number
         return fold

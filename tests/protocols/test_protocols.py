@@ -114,6 +114,18 @@ def test_no_subject_on_both_sides_and_every_frame_tested_once(
         assert not set(result.loc[test, "subject"]) & set(result.loc[~test, "subject"])
 
 
+def test_a_class_with_fewer_frames_than_folds_is_no_warning() -> None:
+    table = frames(0, [(0, "a", 1)] * 39 + [(1, "b", 1)])
+    result = split(table, CARD, SubjectKFold(SubjectKFoldSettings(k=2)))
+    assert result.groupby("subject")["fold"].unique().str[0].sort_values().tolist() == [0, 1]
+
+
+def test_no_class_with_as_many_frames_as_folds() -> None:
+    table = frames(0, [(subject, expression, 1) for subject, expression in enumerate("abc")])
+    with pytest.raises(FerbenchError, match="No class has as many frames as protocol.k=3 folds; the largest has 1"):
+        split(table, CARD, SubjectKFold(SubjectKFoldSettings(k=3)))
+
+
 def test_other_assignments_differ() -> None:
     table = frames(20)
     first, second = (split(table, CARD, SubjectKFold(SubjectKFoldSettings(assignment=a)))["fold"] for a in (0, 1))
