@@ -149,7 +149,7 @@ def variant_name(card: MethodCard, settings: Mapping[str, Any]) -> str:
     """What the settings are called: "full", an ablation, several joined by '+', or the settings that differ."""
     changed = {k: v for k, v in settings.items() if card.defaults().get(k) != v}
     names = []
-    for name, overrides in card.ablations.items():
+    for name, overrides in sorted(card.ablations.items(), key=lambda item: -len(item[1])):  # the most specific first
         if overrides and all(changed.get(k, card.defaults().get(k)) == v for k, v in overrides.items()):
             names.append(name)
             changed = {k: v for k, v in changed.items() if k not in overrides}
@@ -211,7 +211,7 @@ def _code(registry: Registry, method: MethodCard, backbone: BackboneCard) -> Map
     """
     modules = [card.target.partition(":")[0] for card in (method, backbone)]
     core = [module for package in CORE for module in fingerprint.package_modules(package)]
-    cards = {registry.owner(card).module for card in (method, backbone)}
+    cards = {plugin.module for plugin in registry.plugins}
     hashes = fingerprint.code([*modules, *core], within=("ferbench.blocks",))
     return {name: value for name, value in hashes.items() if name not in cards or name in modules}
 
@@ -219,12 +219,13 @@ def _code(registry: Registry, method: MethodCard, backbone: BackboneCard) -> Map
 def _stages(
     method: MethodCard, settings: Mapping[str, Any], common: Mapping[str, Any], steps: int
 ) -> tuple[StageNode, ...]:
-    """A stage is named by all that its weights depend on: the common part, its own settings, the stage before it."""
+    """A stage is named by all that its weights depend on: the common part, its own settings, the stage before it. The
+    method counts by the class behind its card, so that two methods of one class share the stages that are alike."""
     nodes: list[StageNode] = []
     previous = ""
     for card, count in zip(method.stages, stage_steps(method.stages, steps), strict=True):
         own = {name: settings[name] for name in sorted(card.settings)}
-        previous = fingerprint.digest([common, method.name, method.version, card.name, count, own, previous], 24)
+        previous = fingerprint.digest([common, method.target, method.version, card.name, count, own, previous], 24)
         nodes.append(StageNode(card.name, previous, count))
     return tuple(nodes)
 

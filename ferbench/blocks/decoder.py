@@ -24,8 +24,10 @@ class Decoder(nn.Module):
     def __init__(self, inputs: int, image_size: int, width: int = 32, init: Init = any_init) -> None:
         super().__init__()
         self.image_size = image_size
+        self.reductions = tuple(2 ** (level + 1) for level in range(UPSAMPLINGS))
         self.start = -(-image_size // 2**UPSAMPLINGS)
         channels = [width * min(2 ** (UPSAMPLINGS - 1 - level), 8) for level in range(UPSAMPLINGS)]
+        self.channels = tuple(reversed(channels))
         with init("input"):
             self.first = nn.Linear(inputs, channels[0] * self.start**2)
         self.norm = nn.BatchNorm2d(channels[0])
@@ -36,9 +38,15 @@ class Decoder(nn.Module):
             )
             self.last = nn.Conv2d(channels[-1], 3, 3, 1, 1)
 
+    def maps(self, code: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """code: (B, inputs) -> the image, and the maps that it is made of, fine to coarse as a backbone's: `channels`
+        of them at 1/2, 1/4, 1/8 and 1/16 of the image's size (rounded up)."""
+        level_maps = [F.relu(self.norm(self.first(code).view(len(code), -1, self.start, self.start)))]
+        for level in self.levels:
+            level_maps.append(level(F.interpolate(level_maps[-1], scale_factor=2.0, mode="nearest")))
+        image = self.last(level_maps.pop()).tanh()[..., : self.image_size, : self.image_size]
+        return image, level_maps[::-1]
+
     def forward(self, code: Tensor) -> Tensor:
         """code: (B, inputs) -> (B, 3, image_size, image_size) in [-1, 1]."""
-        maps = F.relu(self.norm(self.first(code).view(len(code), -1, self.start, self.start)))
-        for level in self.levels:
-            maps = level(F.interpolate(maps, scale_factor=2.0, mode="nearest"))
-        return self.last(maps).tanh()[..., : self.image_size, : self.image_size]
+        return self.maps(code)[0]

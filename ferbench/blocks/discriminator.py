@@ -20,6 +20,7 @@ class MultiTaskDiscriminator(nn.Module):
         image_size: of the square images.
         width: channels of the first level; each further one has twice as many, up to 8 times.
         dropout: of the trunk's output.
+        channels: of what it sees: 3 for an image, 6 for a pair.
         init: parts "trunk.0" and so on, and the names of the heads.
     """
 
@@ -29,11 +30,12 @@ class MultiTaskDiscriminator(nn.Module):
         image_size: int,
         width: int = 32,
         dropout: float = 0.0,
+        channels: int = 3,
         init: Init = any_init,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        inputs, size = 3, image_size
+        inputs, size = channels, image_size
         for level in range(LEVELS):
             outputs = width * min(2**level, 8)
             kernel = 5 if level == 0 else 3
@@ -47,6 +49,13 @@ class MultiTaskDiscriminator(nn.Module):
                 self.heads[name] = nn.Linear(inputs * size**2, count)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """images: (B, 3, S, S) -> for each head (B, outputs)."""
-        shared = self.trunk(images)
-        return {name: head(shared) for name, head in self.heads.items()}
+        """images: (B, channels, S, S) -> for each head (B, outputs)."""
+        return self.judge(self.features(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, channels, S, S) -> what the heads see, (B, D)."""
+        return self.trunk(images)
+
+    def judge(self, features: Tensor) -> dict[str, Tensor]:
+        """(B, D) -> for each head (B, outputs)."""
+        return {name: head(features) for name, head in self.heads.items()}

@@ -103,6 +103,11 @@ class Update:
     loss: Tensor
     parts: Mapping[str, Tensor] = field(default_factory=dict)
 
+    @classmethod
+    def total(cls, group: str, terms: Mapping[str, Tensor]) -> Update:
+        """An update whose loss is the sum of its terms, which are logged by name."""
+        return cls(group, torch.stack(list(terms.values())).sum(), terms)
+
 
 @dataclass(frozen=True)
 class Group:

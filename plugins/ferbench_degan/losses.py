@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ferbench.blocks.adversarial import pass_for_real, tell_apart
+
 Heads = Mapping[str, Tensor]
 
 
@@ -33,9 +35,7 @@ def discriminator_terms(
     if fake is None:
         return terms
     if where == "separate":
-        is_real = F.binary_cross_entropy_with_logits(real["real"], torch.ones_like(real["real"]))
-        is_fake = F.binary_cross_entropy_with_logits(fake["real"], torch.zeros_like(fake["real"]))
-        terms["fake"] = is_real + is_fake
+        terms["fake"] = tell_apart(real["real"], fake["real"])
     else:
         logits = fake[where]
         last = torch.full((len(logits),), logits.shape[1] - 1, device=logits.device)
@@ -69,8 +69,7 @@ def generator_terms(
     if "identity" in fake and weights["identity"]:
         terms["identity"] = weights["identity"] * F.cross_entropy(fake["identity"], target)
     if where == "separate" and "real" in fake and weights["adversarial"]:
-        real = torch.ones_like(fake["real"])
-        terms["adversarial"] = weights["adversarial"] * F.binary_cross_entropy_with_logits(fake["real"], real)
+        terms["adversarial"] = weights["adversarial"] * pass_for_real(fake["real"])
     if weights["reconstruction"]:
         terms["reconstruction"] = weights["reconstruction"] * reconstruction(made, images, own)
     return terms

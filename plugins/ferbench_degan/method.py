@@ -10,7 +10,7 @@ concatenated and classified.  L = b sum_l CE_l + b_all CE_all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,24 +19,10 @@ from torch.nn import functional as F
 from ferbench import Backbone, Batch, Clock, FerbenchError, Group, Method, Stage, Task, Update
 from ferbench.blocks.decoder import Decoder
 from ferbench.blocks.discriminator import MultiTaskDiscriminator
+from ferbench.blocks.encoder import Encoder
 from ferbench.blocks.residue import ResidueBranch
 from ferbench_degan.losses import discriminator_terms, generator_terms, r1_penalty
 from ferbench_degan.plugin import DeGanSettings
-
-
-class Encoder(nn.Module):
-    """E: the backbone, and a linear map from its coarsest feature map, averaged in `cells` x `cells` cells, to f."""
-
-    def __init__(self, backbone: Backbone, outputs: int, cells: int) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.cells = cells
-        self.project = nn.Linear(backbone.channels[-1] * cells**2, outputs)
-
-    def forward(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
-        """(B, 3, S, S) -> the maps h_1 .. h_L and f, (B, outputs)."""
-        maps = self.backbone(images)
-        return maps, self.project(F.adaptive_avg_pool2d(maps[-1], self.cells).flatten(1))
 
 
 class DeGan(Method):
@@ -70,11 +56,13 @@ class DeGan(Method):
             task.image_size,
             settings.width,
             settings.discriminator_dropout,
-            task.scope("degan.discriminator"),
+            init=task.scope("degan.discriminator"),
         )
         branches = backbone.channels if settings.residue else ()
-        with task.init("degan.branches"):
-            self.branches = nn.ModuleList(ResidueBranch(c, settings.branch_dim, classes) for c in branches)
+        self.branches = nn.ModuleList(
+            ResidueBranch(channels, settings.branch_dim, classes, task.scope(f"degan.branches.{level}"))
+            for level, channels in enumerate(branches)
+        )
         width = settings.branch_dim * len(branches) + (settings.feature_dim if settings.disentangled else 0)
         with task.init("degan.classifier"):
             self.classifier = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, classes))
@@ -119,7 +107,7 @@ class DeGan(Method):
             with torch.autocast(images.device.type, enabled=False):  # a gradient of a gradient needs fp32
                 heads = self.discriminator(images).values()
                 terms["r1"] = s.r1 * r1_penalty(torch.cat(list(heads), 1), images)
-        yield Update("discriminator", total(terms), terms)
+        yield Update.total("discriminator", terms)
 
         weights = {
             "expression": s.weight_expression,
@@ -129,7 +117,7 @@ class DeGan(Method):
         }
         fake = self.discriminator(made)
         terms = generator_terms(fake, made, batch.images, batch.expression, target, own, self.where, weights)
-        yield Update("generator", total(terms), terms)
+        yield Update.total("generator", terms)
 
     def recognition(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         s = self.settings
@@ -137,7 +125,7 @@ class DeGan(Method):
         terms = {"all": s.weight_all * F.cross_entropy(self.classifier(features), batch.expression)}
         for level, logits in enumerate(by_branch):
             terms[f"branch_{level}"] = s.weight_branch * F.cross_entropy(logits, batch.expression)
-        yield Update("classifier", total(terms), terms)
+        yield Update.total("classifier", terms)
 
     def targets(self, subject: Tensor) -> tuple[Tensor, Tensor]:
         """(t, whether t = s), each (B,): the first half of the batch, whose order is random, keeps its identity."""
@@ -197,7 +185,3 @@ def fake_head(settings: DeGanSettings) -> str:
         raise FerbenchError("These settings of degan leave its generator no loss at all.")
     present = {"identity": settings.identity_head, "expression": settings.expression_head, "separate": True}
     return settings.fake_class if present[settings.fake_class] else "separate"
-
-
-def total(terms: Mapping[str, Tensor]) -> Tensor:
-    return torch.stack(list(terms.values())).sum()

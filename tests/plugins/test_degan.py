@@ -8,13 +8,16 @@ import pytest
 import torch
 
 from ferbench import FerbenchError, MethodCard
+from ferbench.config import compose
 from ferbench.interfaces.method import Clock
+from ferbench.plan import plan
 from ferbench.registry import load_registry
 from ferbench.testing.checks import make_batch, make_method
 from ferbench.training.loop import freeze_all_but
 from ferbench_degan.losses import discriminator_terms, generator_terms, r1_penalty, reconstruction
 from ferbench_degan.method import DeGan
 from ferbench_degan.plugin import DeGanSettings
+from tests.plugins.steps import learn_one_batch, reached
 
 WEIGHTS = {"expression": 2.0, "identity": 3.0, "adversarial": 5.0, "reconstruction": 7.0}
 
@@ -143,35 +146,20 @@ def test_where_fake_is_said(overrides: dict[str, object], outputs: dict[str, int
     assert {name: logits.shape[1] for name, logits in found.items()} == outputs
 
 
-def first_update(method: DeGan, stage: int, group: str) -> set[str]:
-    """Names of the parameters that a group's loss has a gradient for."""
-    chosen = method.stages()[stage]
-    freeze_all_but(method, chosen)
-    named = dict(method.named_parameters())
-    for update in chosen.step(make_batch(method.task), Clock(0, 1)):
-        if update.group == group:
-            found = torch.autograd.grad(
-                update.loss, [p for p in named.values() if p.requires_grad], allow_unused=True, retain_graph=True
-            )
-            trained = [name for name, p in named.items() if p.requires_grad]
-            return {n for n, g in zip(trained, found, strict=True) if g is not None and g.abs().sum() > 0}
-    raise AssertionError(f"no update of {group}")
-
-
 def test_the_discriminators_loss_leaves_the_generator_untouched() -> None:
-    names = first_update(degan(), 0, "discriminator")
+    names = reached(degan(), "discriminator")
     assert names
     assert all(name.startswith("discriminator.") for name in names)
 
 
 def test_the_generators_loss_reaches_encoder_and_decoder() -> None:
-    names = first_update(degan(), 0, "generator")
+    names = reached(degan(), "generator")
     assert any(name.startswith("encoder.backbone.blocks.0") for name in names)
     assert any(name.startswith("decoder.first") for name in names)
 
 
 def test_stage_two_reaches_branches_and_classifier_only() -> None:
-    names = first_update(degan(), 1, "classifier")
+    names = reached(degan(), "classifier", stage=1)
     assert {name.partition(".")[0] for name in names} == {"branches", "classifier"}
     assert {name.split(".")[1] for name in names if name.startswith("branches")} == {"0", "1", "2", "3"}
 
@@ -219,15 +207,15 @@ def test_every_setting_belongs_to_exactly_one_stage() -> None:
 
 
 def test_a_single_batch_can_be_learned() -> None:
-    """Stage 2 on twelve images of noise, all labels wrong for anything but memory."""
-    method = degan()
-    stage = method.stages()[1]
-    parameters = freeze_all_but(method, stage)["classifier"]
-    optimiser = torch.optim.Adam(parameters, 1e-2)
-    batch = make_batch(method.task)
-    for step in range(60):
-        for update in stage.step(batch, Clock(step, 60)):
-            optimiser.zero_grad()
-            update.loss.backward(inputs=parameters)
-            optimiser.step()
-    assert torch.equal(method.logits(batch.images).argmax(1), batch.expression)
+    assert learn_one_batch(degan(), 1, steps=60, lr=1e-2) == 1
+
+
+def test_residue_only_shares_the_first_stage_of_degan() -> None:
+    """Same class, same settings of stage 1: the study trains it once."""
+    registry = load_registry()
+    words = ["method=degan,residue_only", "dataset.subjects=10", "protocol.folds=[0]"]
+    both = plan(registry, compose(registry, words, sweep=True)).trials
+    ours, theirs = ([stage.key for stage in trial.stages] for trial in both)
+    assert ours[0] == theirs[0]
+    assert ours[1] != theirs[1]
+    assert both[0].id != both[1].id

@@ -1,0 +1,40 @@
+"""What several adversarial methods share: the game of real and made, and the reversal of a gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def tell_apart(real: Tensor, made: Tensor) -> Tensor:
+    """The discriminator's loss, -log D(x) - log(1 - D(x')), from logits (B, 1), each a mean over its batch
+    (Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, eq. 1)."""
+    return F.binary_cross_entropy_with_logits(real, torch.ones_like(real)) + F.binary_cross_entropy_with_logits(
+        made, torch.zeros_like(made)
+    )
+
+
+def pass_for_real(made: Tensor) -> Tensor:
+    """The generator's non-saturating loss, -log D(x'), from logits (B, 1) (ibid., section 3)."""
+    return F.binary_cross_entropy_with_logits(made, torch.ones_like(made))
+
+
+class _Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: float) -> Tensor:
+        ctx.weight = weight
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return -ctx.weight * gradient, None
+
+
+def reverse_gradient(x: Tensor, weight: float) -> Tensor:
+    """x itself; its gradient is multiplied by -weight (Ganin and Lempitsky, Unsupervised Domain Adaptation by
+    Backpropagation, ICML 2015, eqs. 5 and 6)."""
+    reversed_: Tensor = _Reversal.apply(x, weight)
+    return reversed_

@@ -1,0 +1,117 @@
+"""IF-GAN: Cai, Meng, Khan, Li, O'Reilly, Tong, Identity-Free Facial Expression Recognition using Conditional Generative
+Adversarial Network, arXiv 1903.08051 (ICIP 2021). *Stated* (abstract of its second version): the input is mapped to a face
+of an 'average' identity with the same expression, which is classified; end to end. *Our reading*, losses included:
+
+    G(x) = Dec(Enc(x)),   m_y the mean of the training faces of expression y
+    L_D = -log D(x) - log(1 - D(G(x)))
+    L   = -a log D(G(x)) + b |G(x) - m_y|_1 + CE(C(G(x)), y),      of G and C together
+
+Enc and C are two copies of the benchmark's backbone. m_y is the running mean over the images seen so far.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ferbench import Backbone, Batch, Clock, Group, Method, Stage, Task, Update
+from ferbench.blocks.adversarial import pass_for_real, tell_apart
+from ferbench.blocks.decoder import Decoder
+from ferbench.blocks.discriminator import MultiTaskDiscriminator
+from ferbench.blocks.encoder import Encoder
+from ferbench_baselines.plugin import IfGanSettings
+
+
+class MeanFaces(nn.Module):
+    """The mean image of each class over all batches seen."""
+
+    sums: Tensor
+    counts: Tensor
+
+    def __init__(self, classes: int, image_size: int) -> None:
+        super().__init__()
+        self.register_buffer("sums", torch.zeros(classes, 3, image_size, image_size))
+        self.register_buffer("counts", torch.zeros(classes))
+
+    def add(self, images: Tensor, labels: Tensor) -> None:
+        self.sums.index_add_(0, labels, images.to(self.sums.dtype))
+        self.counts.index_add_(0, labels, torch.ones_like(labels, dtype=self.counts.dtype))
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """(B,) -> (B, 3, S, S)."""
+        return self.sums[labels] / self.counts[labels].clamp(min=1).view(-1, 1, 1, 1)
+
+
+class Generator(nn.Module):
+    """Enc and Dec, and the mean faces, which are kept in its checkpoints."""
+
+    def __init__(self, task: Task, backbone: Backbone, settings: IfGanSettings) -> None:
+        super().__init__()
+        with task.init("ifgan.encoder"):
+            self.encoder = Encoder(backbone, settings.feature_dim, settings.cells)
+        self.decoder = Decoder(settings.feature_dim, task.image_size, settings.width, task.scope("ifgan.decoder"))
+        self.means = MeanFaces(len(task.expressions), task.image_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.decoder(self.encoder(images)[1])
+
+
+class IfGan(Method):
+    """Features: the mean over C's coarsest map, of the made face."""
+
+    settings: IfGanSettings
+
+    def __init__(self, task: Task, backbone: Backbone, settings: IfGanSettings) -> None:
+        super().__init__(task, backbone, settings)
+        self.recogniser = copy.deepcopy(backbone)
+        self.generator = Generator(task, backbone, settings)
+        self.discriminator = MultiTaskDiscriminator(
+            {"real": 1},
+            task.image_size,
+            settings.width,
+            settings.discriminator_dropout,
+            init=task.scope("ifgan.discriminator"),
+        )
+        with task.init("ifgan.classifier"):
+            self.classifier = nn.Linear(backbone.channels[-1], len(task.expressions))
+
+    def stages(self) -> Sequence[Stage]:
+        s = self.settings
+        groups = {
+            "network": Group(
+                [self.generator, self.recogniser, self.classifier], s.lr, weight_decay=s.weight_decay, schedule="cosine"
+            )
+        }
+        if s.weight_adversarial:
+            groups["discriminator"] = Group([self.discriminator], s.lr * s.discriminator_lr_scale, (s.beta1, 0.999))
+        return [Stage("training", self.training_step, groups)]
+
+    def training_step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        s = self.settings
+        self.generator.means.add(batch.images, batch.expression)
+        made = self.generator(batch.images)
+        terms = {"expression": F.cross_entropy(self._classify(made), batch.expression)}
+        if s.weight_average:
+            average = self.generator.means(batch.expression)
+            terms["average"] = s.weight_average * F.l1_loss(made, average)
+        if s.weight_adversarial:
+            real = self.discriminator(batch.images)["real"]
+            yield Update("discriminator", tell_apart(real, self.discriminator(made.detach())["real"]))
+            terms["adversarial"] = s.weight_adversarial * pass_for_real(self.discriminator(made)["real"])
+        yield Update.total("network", terms)
+
+    def _recognise(self, made: Tensor) -> Tensor:
+        return self.recogniser(made)[-1].mean(dim=(2, 3))
+
+    def _classify(self, made: Tensor) -> Tensor:
+        return self.classifier(self._recognise(made))
+
+    def features(self, images: Tensor) -> Tensor:
+        return self._recognise(self.generator(images))
+
+    def logits(self, images: Tensor) -> Tensor:
+        return self.classifier(self.features(images))
