@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ferbench.cards import (
     BackboneCard,
     DatasetCard,
+    DetectorCard,
     EvaluatorCard,
     ExecutorCard,
     MethodCard,
     Metric,
     NoSettings,
     ProtocolCard,
+    Published,
     StageCard,
 )
 from ferbench.errors import FerbenchError, FrameError, UnknownName
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from ferbench.interfaces.backbone import Backbone as Backbone
     from ferbench.interfaces.dataset import BatchImages as BatchImages
     from ferbench.interfaces.dataset import Dataset as Dataset
+    from ferbench.interfaces.detector import Detector as Detector
+    from ferbench.interfaces.detector import Face as Face
     from ferbench.interfaces.evaluator import Outputs as Outputs
     from ferbench.interfaces.method import Batch as Batch
     from ferbench.interfaces.method import Clock as Clock
@@ -44,6 +48,8 @@ _LATER = {
     "Backbone": "ferbench.interfaces.backbone",
     "BatchImages": "ferbench.interfaces.dataset",
     "Dataset": "ferbench.interfaces.dataset",
+    "Detector": "ferbench.interfaces.detector",
+    "Face": "ferbench.interfaces.detector",
     "Outputs": "ferbench.interfaces.evaluator",
     "Batch": "ferbench.interfaces.method",
     "Clock": "ferbench.interfaces.method",
@@ -60,6 +66,7 @@ _LATER = {
 __all__ = [
     "BackboneCard",
     "DatasetCard",
+    "DetectorCard",
     "EvaluatorCard",
     "ExecutorCard",
     "FerbenchError",
@@ -68,6 +75,7 @@ __all__ = [
     "Metric",
     "NoSettings",
     "ProtocolCard",
+    "Published",
     "StageCard",
     "UnknownName",
     "hookimpl",

@@ -35,6 +35,18 @@ def ferbench_protocols() -> list[ProtocolCard]:
             title="k folds by subject, classes balanced as far as whole subjects allow",
             settings=SubjectKFoldSettings,
         ),
+        ProtocolCard(
+            name="fixed",
+            target="ferbench.protocols.fixed:Fixed",
+            title="the dataset's own split",
+            settings=ProtocolSettings,
+        ),
+        ProtocolCard(
+            name="cross_dataset",
+            target="ferbench.protocols.fixed:CrossDataset",
+            title="train on dataset, test on test_dataset, on the expressions that both have",
+            settings=ProtocolSettings,
+        ),
     ]
 
 

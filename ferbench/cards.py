@@ -104,15 +104,35 @@ class Card:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Published:
+    """What a dataset's paper, or the literature, says of its size under its usual protocol.
+
+    Args:
+        source: where these counts were read, or that they are from knowledge of the distribution.
+        subjects, sequences: how many, 0 where unknown; a still image is a sequence of one frame.
+        by_expression: sequences of each expression.
+        complete: every subject shows every expression.
+    """
+
+    source: str
+    subjects: int = 0
+    sequences: int = 0
+    by_expression: Mapping[str, int] = field(default_factory=dict)
+    complete: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetCard(Card):
     """A dataset: frames of faces with expression and identity labels.
 
     Args:
         expressions: the classes, in the order of their indices.
-        provides: what its frames have: "subject", "neutral" (a neutral frame for each sequence), "sequence".
+        provides: what its frames have: "subject", "neutral" (a neutral face of each subject), "sequence", "intensity",
+            "split" (a column `split` with train, test and perhaps val).
         frames: which frames the literature uses: "last_3", "middle_3", "apex" or "all".
         protocol: the literature's protocol, used unless the user names another.
         licence, obtain: under which terms, and where, the data can be had.
+        published: its size in the literature.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -123,6 +143,7 @@ class DatasetCard(Card):
     protocol: str = "subject_10fold_ordered"
     licence: str = ""
     obtain: str = ""
+    published: Published | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +248,13 @@ class ExecutorCard(Card):
     kind: ClassVar[str] = "executor"
 
 
+@dataclass(frozen=True, kw_only=True)
+class DetectorCard(Card):
+    """A face detector, for `preparation=align`."""
+
+    kind: ClassVar[str] = "detector"
+
+
 KINDS: tuple[type[Card], ...] = (
     DatasetCard,
     BackboneCard,
@@ -234,4 +262,5 @@ KINDS: tuple[type[Card], ...] = (
     ProtocolCard,
     EvaluatorCard,
     ExecutorCard,
+    DetectorCard,
 )

@@ -28,7 +28,12 @@ GROUPS: Mapping[str, type[Card]] = {
     "backbone": BackboneCard,
     "protocol": ProtocolCard,
     "executor": ExecutorCard,
+    "test_dataset": DatasetCard,
 }
+
+
+PRESETS = ("budget", "preparation")
+"""Groups of configs/ that are chosen by name and are no component."""
 
 
 def tree() -> Path:
@@ -220,6 +225,8 @@ def _compose_one(registry: Registry, overrides: list[str], config_name: str) -> 
     config = from_plain(plain)
     for group, kind in GROUPS.items():
         node = getattr(config, group)
+        if not node:  # no test dataset was asked for
+            continue
         allowed = {"name", *registry.get(kind, node["name"]).setting_names}
         if unknown := sorted(set(node) - allowed):
             raise UnknownName(f"setting of {group} '{node['name']}'", unknown[0], allowed - {"name"})
@@ -258,10 +265,10 @@ def _check_names(registry: Registry, parsed: Iterable[Any], config_name: str) ->
                 f"ferbench runs a sweep as one study and takes no Hydra launcher or sweeper ({override.input_line}); "
                 f"use executor=NAME. Known: {', '.join(registry.catalogue(ExecutorCard))}."
             )
-        elif key == "budget" and not override.is_sweep_override():
-            known = [p.stem for p in (tree() / "budget").glob("*.yaml")]
+        elif key in PRESETS and not override.is_sweep_override():
+            known = [p.stem for p in (tree() / key).glob("*.yaml")]
             if override.value() not in known:
-                raise UnknownName("budget", override.value(), known)
+                raise UnknownName(key, override.value(), known)
         elif key == "experiment":
             named |= set(GROUPS)
     if "method" not in named and config_name == "run":

@@ -16,7 +16,15 @@ from pathlib import Path
 
 import pluggy
 
-from ferbench.cards import BackboneCard, DatasetCard, EvaluatorCard, ExecutorCard, MethodCard, ProtocolCard
+from ferbench.cards import (
+    BackboneCard,
+    DatasetCard,
+    DetectorCard,
+    EvaluatorCard,
+    ExecutorCard,
+    MethodCard,
+    ProtocolCard,
+)
 
 hookspec = pluggy.HookspecMarker("ferbench")
 hookimpl = pluggy.HookimplMarker("ferbench")
@@ -50,6 +58,11 @@ def ferbench_evaluators() -> Iterable[EvaluatorCard]:  # type: ignore[empty-body
 @hookspec
 def ferbench_executors() -> Iterable[ExecutorCard]:  # type: ignore[empty-body]
     """Executors; the target is a subclass of `ferbench.Executor`."""
+
+
+@hookspec
+def ferbench_detectors() -> Iterable[DetectorCard]:  # type: ignore[empty-body]
+    """Face detectors; the target is a subclass of `ferbench.Detector`."""
 
 
 @hookspec

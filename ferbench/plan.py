@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from ferbench import fingerprint
-from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard, ProtocolCard, StageCard
+from ferbench.cards import BackboneCard, Card, DatasetCard, DetectorCard, MethodCard, ProtocolCard, StageCard
+from ferbench.data.cache import Finder, Prepared, cache_folder, prepare
+from ferbench.data.joined import Joined
 from ferbench.errors import FerbenchError, UnknownName
-from ferbench.interfaces.dataset import Dataset, check_frames
-from ferbench.protocols.base import Protocol, chosen_folds, split
+from ferbench.interfaces.dataset import Dataset, Describes, check_frames
+from ferbench.protocols.base import TRAIN_ONLY, Protocol, chosen_folds, split
 from ferbench.records import IDENTITY, StageNode, Trial
 from ferbench.registry import Registry
 from ferbench.settings import COUNTS, RunConfig
@@ -67,28 +69,64 @@ def component(registry: Registry, kind: type[Card], node: Mapping[str, Any], *mo
 
 
 def load_data(registry: Registry, config: RunConfig) -> Data:
-    """The dataset's frames under the protocol, with folds.
+    """The dataset's frames under the protocol, with folds; of two datasets where `test_dataset` is given.
 
     Raises:
         FerbenchError: the data cannot be read, or the protocol cannot split it.
     """
-    card, dataset = component(registry, DatasetCard, config.dataset)
-    frames = check_frames(dataset.frames(), card)
     node = dict(config.protocol)
+    card, dataset = _dataset(registry, config.dataset)
+    if config.test_dataset:
+        if node["name"] not in ("auto", "cross_dataset"):
+            raise FerbenchError(
+                f"test_dataset={config.test_dataset['name']} is for protocol=cross_dataset; protocol={node['name']} splits one "
+                "dataset. Leave one of them out."
+            )
+        node["name"] = "cross_dataset"
+        dataset = Joined((card, dataset), _dataset(registry, config.test_dataset))
+        card = dataset.card
+    elif node["name"] == "cross_dataset":
+        raise FerbenchError("protocol=cross_dataset tests on another dataset: add test_dataset=NAME.")
     if node["name"] == "auto":
         node["name"] = card.protocol
+    frames = check_frames(dataset.frames(), card)
     protocol_card, protocol = component(registry, ProtocolCard, node)
     assert isinstance(protocol, Protocol)
-    if "subject" not in card.provides:
+    if "subject" not in card.provides and node["name"] not in ("fixed", "cross_dataset"):
         raise FerbenchError(f"protocol={node['name']} splits by subject, and dataset '{card.name}' has no identities.")
     selected = split(frames, card, protocol)
-    numbers = tuple(sorted({int(fold) for fold in selected["fold"]} - {-1}))
+    numbers = tuple(sorted({int(fold) for fold in selected["fold"]} - {TRAIN_ONLY}))
     described = {"name": node["name"], "version": protocol_card.version} | {
         k: v for k, v in node.items() if k not in ("name", "folds")
     }
     if described.get("frames") == "auto":
         described["frames"] = card.frames
     return Data(dataset, card, frames, selected, described, numbers, dataset.fingerprint())
+
+
+def _dataset(registry: Registry, node: Mapping[str, Any]) -> tuple[DatasetCard, Dataset]:
+    card, dataset = component(registry, DatasetCard, node)
+    return (dataset.describe(card) if isinstance(dataset, Describes) else card), dataset
+
+
+def prepare_data(
+    registry: Registry, data: Data, config: RunConfig, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Prepared:
+    """The prepared images of a dataset under its protocol, from the cache or made now. Raises as `prepare` does."""
+    finder = None
+    if config.preparation.mode == "align":
+        card = registry.get(DetectorCard, config.preparation.detector)
+        finder = Finder(f"{card.name} {card.version}", lambda: card.load()(card.settings()))
+    return prepare(
+        data.dataset,
+        data.fingerprint,
+        data.frames,
+        data.selected,
+        config.preparation,
+        cache_folder(config.cache_dir),
+        progress,
+        finder,
+    )
 
 
 def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
@@ -101,18 +139,19 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
     data_of: dict[str, Data] = {}
     prepares: dict[str, tuple[Data, RunConfig]] = {}
     for config in configs:
-        key = fingerprint.digest([config.dataset, {k: v for k, v in config.protocol.items() if k != "folds"}])
+        key = fingerprint.digest(
+            [config.dataset, config.test_dataset, {k: v for k, v in config.protocol.items() if k != "folds"}]
+        )
         method = registry.get(MethodCard, config.method["name"])
         chosen = variants(method, config)
-        dataset_card = registry.get(DatasetCard, config.dataset["name"])
-        if lacking := sorted(method.needs - dataset_card.provides):
-            raise FerbenchError(
-                f"method '{method.name}' needs '{lacking[0]}', which dataset '{dataset_card.name}' does not provide "
-                f"(it has: {', '.join(sorted(dataset_card.provides)) or 'none'})."
-            )
         if key not in data_of:
             data_of[key] = load_data(registry, config)
         data = data_of[key]
+        if lacking := sorted(method.needs - data.card.provides):
+            raise FerbenchError(
+                f"method '{method.name}' needs '{lacking[0]}', which dataset '{data.card.name}' does not provide "
+                f"(it has: {', '.join(sorted(data.card.provides)) or 'none'})."
+            )
         prepares.setdefault(fingerprint.digest([key, config.plain()["preparation"]]), (data, config))
         folds = chosen_folds(data.fold_numbers, config.protocol.get("folds"))
         for seed in config.seeds or [config.seed]:

@@ -17,13 +17,24 @@ class Preparation:
 
     Attributes:
         image_size: width and height in pixels.
+        mode: none (frames are of the right size and used as they are), resize (made square as `fit` says, then resized),
+            or align (a similarity transform puts eyes, nose and mouth at fixed places).
         fit: crop (the largest square in the middle), pad (to a square, in black) or squash.
         bad_frames: a frame that cannot be read is an "error", or left out and counted ("skip").
+        detector: what finds the landmarks, where the dataset ships none.
+        margin: how much an aligned image shows around the crop that face recognisers use, as a fraction of its width on
+            each side.
+        no_face: a frame in which no face is found is an "error", resized as `fit` says ("resize"), or left out ("skip");
+            it is counted and named in every case.
     """
 
     image_size: int = 96
+    mode: str = "resize"
     fit: str = "crop"
     bad_frames: str = "error"
+    detector: str = "uniface"
+    margin: float = 0.2
+    no_face: str = "error"
 
 
 @dataclass
@@ -88,6 +99,7 @@ class RunConfig:
 
     Attributes:
         dataset, method, backbone, protocol, executor: a component: its `name` and its settings.
+        test_dataset: where it is given, `dataset` is trained on and this one is tested.
         ablation: "none" (the full method), a name on the method's card, several joined by '+', or "all".
         seed, seeds: of the trial; `seeds` runs several and then counts instead of `seed`.
         results_dir: where records go.
@@ -99,6 +111,7 @@ class RunConfig:
     backbone: dict[str, Any] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
     executor: dict[str, Any] = field(default_factory=dict)
+    test_dataset: dict[str, Any] = field(default_factory=dict)
     preparation: Preparation = field(default_factory=Preparation)
     augment: Augment = field(default_factory=Augment)
     budget: Budget = field(default_factory=Budget)
@@ -119,7 +132,7 @@ SECTIONS: Mapping[str, type] = {"preparation": Preparation, "augment": Augment, 
 # Every field stands in exactly one of the two lists; a test holds that. What counts becomes part of a trial's name.
 COUNTS = frozenset(
     {
-        "dataset", "method", "backbone", "protocol", "preparation", "augment", "seed",
+        "dataset", "test_dataset", "method", "backbone", "protocol", "preparation", "augment", "seed",
         "budget.steps", "budget.batch_size", "trainer.precision", "trainer.accumulate", "trainer.clip_norm",
     }
 )  # fmt: skip
@@ -169,6 +182,9 @@ def _check(c: RunConfig) -> None:
     at_least("preparation.image_size", c.preparation.image_size, 16)
     one_of("preparation.fit", c.preparation.fit, ("crop", "pad", "squash"))
     one_of("preparation.bad_frames", c.preparation.bad_frames, ("error", "skip"))
+    one_of("preparation.mode", c.preparation.mode, ("none", "resize", "align"))
+    one_of("preparation.no_face", c.preparation.no_face, ("error", "resize", "skip"))
+    at_least("preparation.margin", c.preparation.margin, 0)
     at_least("budget.steps", c.budget.steps, 1)
     at_least("budget.batch_size", c.budget.batch_size, 2)
     one_of("trainer.precision", c.trainer.precision, ("auto", "fp32", "bf16"))

@@ -141,33 +141,39 @@ class Store:
 
     # -- leases
 
-    @contextlib.contextmanager
-    def lease(self, name: str, waiting: Callable[[str], None] = lambda holder: None) -> Iterator[None]:
-        """Hold `name` alone among all processes that use this folder; waits while another holds it.
+    def lease(
+        self, name: str, waiting: Callable[[str], None] = lambda holder: None
+    ) -> contextlib.AbstractContextManager[None]:
+        """Hold `name` alone among all processes that use this folder."""
+        return lease(self.root / ".leases" / f"{name}.json", waiting)
 
-        `waiting` is told once who holds it.
-        """
-        path = self.root / ".leases" / f"{name}.json"
-        told = False
-        while not _take(path):
-            holder = _holder(path)
-            if holder is None or _stale(path, holder):
-                _break(path)
-                continue
-            if not told:
-                waiting(f"{holder.get('host')}, process {holder.get('pid')}")
-                told = True
-            time.sleep(0.5)
-        stop = threading.Event()
-        beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
-        beat.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            beat.join()
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+
+@contextlib.contextmanager
+def lease(path: Path, waiting: Callable[[str], None] = lambda holder: None) -> Iterator[None]:
+    """Hold the file `path` alone among all processes that reach it, on one machine or several; waits while another holds it.
+
+    `waiting` is told once who holds it.
+    """
+    told = False
+    while not _take(path):
+        holder = _holder(path)
+        if holder is None or _stale(path, holder):
+            _break(path)
+            continue
+        if not told:
+            waiting(f"{holder.get('host')}, process {holder.get('pid')}")
+            told = True
+        time.sleep(0.5)
+    stop = threading.Event()
+    beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        beat.join()
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
 
 
 def publish(draft: Path, place: Path) -> None:

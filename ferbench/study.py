@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ferbench.cards import ExecutorCard
-from ferbench.data.cache import cache_folder, prepare
 from ferbench.executors.base import Executor, Report
-from ferbench.plan import Study, component
+from ferbench.plan import Study, component, prepare_data
 from ferbench.records import FAILED, OOM, STORED, Outcome, Trial
 from ferbench.registry import Registry
 from ferbench.store import Store
@@ -47,16 +46,7 @@ def run_study(registry: Registry, study: Study, report: Report, retry: str = "")
     if not missing:
         return
     for data, config in study.data:
-        folder = cache_folder(config.cache_dir)
-        prepare(
-            data.dataset,
-            data.fingerprint,
-            data.frames,
-            data.selected,
-            config.preparation,
-            folder,
-            report.preparing,
-        )
+        prepare_data(registry, data, config, report.preparing)
     executor: Any
     _, executor = component(registry, ExecutorCard, study.executor)
     assert isinstance(executor, Executor)

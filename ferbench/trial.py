@@ -20,16 +20,17 @@ from torch import nn
 
 from ferbench.cards import BackboneCard, EvaluatorCard, MethodCard
 from ferbench.data.batches import Batches, Images, Labels
-from ferbench.data.cache import Prepared, cache_folder, neutral_frames, prepare
-from ferbench.errors import FerbenchError, TrainingError, enumerate_first
+from ferbench.data.cache import Prepared, neutral_frames
+from ferbench.errors import FerbenchError, TrainingError
 from ferbench.evaluation import inference
 from ferbench.evaluation.recognition import by_subject
 from ferbench.executors.base import Report
 from ferbench.fingerprint import digest
 from ferbench.interfaces.backbone import Backbone
+from ferbench.interfaces.dataset import Tolerant
 from ferbench.interfaces.evaluator import Outputs
 from ferbench.interfaces.method import Batch, Method, Synthesizes, Task
-from ferbench.plan import Data, component, load_data
+from ferbench.plan import Data, component, load_data, prepare_data
 from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, StageRun, Trial
 from ferbench.registry import Registry, load_registry
 from ferbench.settings import RunConfig, from_plain
@@ -86,8 +87,7 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
     registry = load_registry(trial.plugin_files)
     config = from_plain(trial.config)
     data = load_data(registry, config)
-    folder = cache_folder(config.cache_dir)
-    prepared = prepare(data.dataset, data.fingerprint, data.frames, data.selected, config.preparation, folder)
+    prepared = prepare_data(registry, data, config)
     device = Device.choose(config.trainer.device, config.trainer.precision)
     fold = Fold.make(trial, data, prepared)
     card, method, backbone = build(registry, config, fold.task)
@@ -121,8 +121,9 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
         )
         grid = _grid(method, images, fold, outputs)
     metrics, notes = measure(registry, outputs)
-    if prepared.bad:
-        notes.append(f"{len(prepared.bad)} frames cannot be read and were left out: {enumerate_first(prepared.bad)}.")
+    notes += prepared.notes()
+    if isinstance(data.dataset, Tolerant):
+        notes += data.dataset.tolerated()
     confusion, sequence_confusion = by_subject(outputs)
 
     def fill(folder: Path) -> Record:

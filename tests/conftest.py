@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests import trees
 
 BASIC = ("Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise")
 
@@ -56,10 +60,31 @@ def faces() -> Callable[[str], Image.Image]:
 
     dataset = SynthFaces(SynthFacesSettings(subjects=12, image_size=48))
 
+    @functools.cache
     def face(subject: int, expression: str, position: int) -> Image.Image:
         return Image.fromarray(dataset.image(f"S{subject + 1:03d}/{expression.lower()}/0/{position:03d}"))
 
     return face
+
+
+@pytest.fixture(scope="session")
+def lab_tree(faces: Callable[..., Image.Image], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The tree of a dataset's layout, built once for all tests, which leave it as it is: lab_tree("kdef")."""
+    base = tmp_path_factory.mktemp("trees")
+
+    @functools.cache
+    def build(name: str) -> Path:
+        builder = trees.BUILDERS[name]
+        first = next(n for n, b in trees.BUILDERS.items() if b is builder)
+        return builder(base / name, faces) if first == name else build(first)
+
+    return build
+
+
+@pytest.fixture
+def own_tree(lab_tree: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of such a tree that a test may break."""
+    return lambda name: Path(shutil.copytree(lab_tree(name), tmp_path / "copy of Ünal" / lab_tree(name).name))
 
 
 @pytest.fixture

@@ -6,37 +6,40 @@ from torch import Tensor, nn
 
 from ferbench.blocks import Init, any_init
 
+SMALLEST = 4
+"""A branch halves its map until it is at most so wide."""
+
 
 class ResidueBranch(nn.Module):
     """A small CNN on one feature map, with a classifier of its own (Yang et al., DeRL, CVPR 2018, "local CNN").
 
+    Strided 3x3 convolutions bring the map down to at most 4 x 4, whatever its size, so that the branch of a fine map sees
+    as much of the face as that of a coarse one; then one more, and the mean over the map.
+
     Args:
         channels: of the feature map.
-        outputs: width of the branch's feature.
+        size: its width.
+        outputs: width of the branch's feature and of its convolutions.
         classes: C.
-        init: parts "first", "second" and "classifier".
+        init: parts "0", "1" and so on, and "classifier".
     """
 
-    def __init__(self, channels: int, outputs: int, classes: int, init: Init = any_init) -> None:
+    def __init__(self, channels: int, size: int, outputs: int, classes: int, init: Init = any_init) -> None:
         super().__init__()
-        with init("first"):
-            first = nn.Conv2d(channels, outputs, 3, 2, 1, bias=False)
-        with init("second"):
-            second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.features = nn.Sequential(
-            first,
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-            second,
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-        )
+        strides = [1]
+        while size > SMALLEST:
+            strides.insert(0, 2)
+            size = -(-size // 2)
+        layers: list[nn.Module] = []
+        for level, stride in enumerate(strides):
+            with init(str(level)):
+                layers.append(nn.Conv2d(channels if level == 0 else outputs, outputs, 3, stride, 1, bias=False))
+            layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         with init("classifier"):
             self.classifier = nn.Linear(outputs, classes)
 
     def forward(self, feature_map: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, channels, H, W) -> the feature (B, outputs) and its logits (B, C)."""
+        """(B, channels, size, size) -> the feature (B, outputs) and its logits (B, C)."""
         feature = self.features(feature_map)
         return feature, self.classifier(feature)

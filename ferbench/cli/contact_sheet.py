@@ -26,7 +26,7 @@ def command(output: str, subjects: int, size: int, plugins: tuple[str, ...], ove
     from ferbench.cards import DatasetCard
     from ferbench.config import compose
     from ferbench.data.cache import square
-    from ferbench.interfaces.dataset import BatchImages, check_frames
+    from ferbench.interfaces.dataset import check_frames
     from ferbench.plan import component
     from ferbench.registry import load_registry
     from ferbench.report.contact_sheet import choose, draw
@@ -38,8 +38,7 @@ def command(output: str, subjects: int, size: int, plugins: tuple[str, ...], ove
     card, dataset = component(registry, DatasetCard, config.dataset)
     cells = choose(check_frames(dataset.frames(), card), card.expressions, subjects)
     wanted = [frame for frame in cells.to_numpy().ravel() if isinstance(frame, str)]
-    read = dataset.images(wanted) if isinstance(dataset, BatchImages) else [dataset.image(frame) for frame in wanted]
-    images = {frame: square(image, config.preparation) for frame, image in zip(wanted, read, strict=True)}
+    images = {frame: square(dataset.image(frame), config.preparation) for frame in wanted}
     try:
         draw(cells, images, size).save(Path(output))
     except (OSError, ValueError) as error:

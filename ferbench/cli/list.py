@@ -8,14 +8,14 @@ import rich_click as click
 
 from ferbench.cli.options import plugin_option
 
-KINDS = ("datasets", "backbones", "methods", "protocols", "evaluators", "executors", "plugins")
+KINDS = ("datasets", "backbones", "methods", "protocols", "evaluators", "executors", "detectors", "plugins")
 
 
 @click.command("list")
 @plugin_option
 @click.argument("kind", type=click.Choice(KINDS))
 def command(kind: str, plugins: tuple[str, ...]) -> None:
-    """List datasets, backbones, methods, protocols, evaluators, executors or plugins."""
+    """List datasets, backbones, methods, protocols, evaluators, executors, detectors or plugins."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

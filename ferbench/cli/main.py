@@ -12,7 +12,9 @@ from click.exceptions import Exit
 
 from ferbench.errors import FerbenchError
 
-COMMANDS = ("run", "leaderboard", "list", "splits", "audit", "contact-sheet", "why", "plugins", "check")
+COMMANDS = (
+    "run", "leaderboard", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "why", "plugins", "check",
+)  # fmt: skip
 """Each is a module of this package with a click command called `command`."""
 
 WRONG_USAGE = 2

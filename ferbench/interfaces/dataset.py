@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 from ferbench.cards import DatasetCard
-from ferbench.errors import FerbenchError, enumerate_first
+from ferbench.errors import FerbenchError, FrameError, enumerate_first
 
 COLUMNS = ("frame_id", "subject", "sequence", "position", "phase", "expression")
 PHASES = ("neutral", "onset", "apex", "offset")
@@ -51,8 +52,35 @@ class Dataset(ABC):
 class BatchImages(Protocol):
     """A dataset that makes many frames at once faster than one by one."""
 
-    def images(self, frame_ids: list[str]) -> np.ndarray:
-        """(N, H, W, 3), uint8, RGB; row i is equal to `image(frame_ids[i])`."""
+    def images(self, frame_ids: list[str]) -> Sequence[np.ndarray | FrameError]:
+        """For each frame what `image` gives, (H, W, 3), or the error that it raises."""
+        ...
+
+
+@runtime_checkable
+class Landmarks(Protocol):
+    """A dataset that ships facial landmarks; `preparation=align` then needs no detector for its frames."""
+
+    def landmarks(self, frame_id: str) -> np.ndarray | None:
+        """(5, 2), as `ferbench.interfaces.detector.Face` has them; None where this frame has none."""
+        ...
+
+
+@runtime_checkable
+class Tolerant(Protocol):
+    """A dataset that can go on where a copy is not as its owners distribute it."""
+
+    def tolerated(self) -> Sequence[str]:
+        """A sentence for each thing that was passed over; they go into every record."""
+        ...
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A dataset whose classes or abilities are known only when it is read."""
+
+    def describe(self, card: DatasetCard) -> DatasetCard:
+        """The card with the expressions, `provides`, `frames` and `protocol` of this copy."""
         ...
 
 

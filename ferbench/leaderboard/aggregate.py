@@ -103,14 +103,14 @@ def boards(
     failed: dict[str, list[Outcome]] = {}
     for record in records:
         trial = record.trial
-        if dataset is None or trial.config["dataset"]["name"] == dataset:
+        if dataset is None or trial.identity["dataset"]["name"] == dataset:
             board, row = _board_key(trial), _row_key(trial)
             heads.setdefault(board, trial)
             grouped.setdefault(board, {}).setdefault(row, []).append(record)
     known = {record.trial.id for record in records}
     for outcome in failures:
         trial = outcome.trial
-        if trial.id not in known and (dataset is None or trial.config["dataset"]["name"] == dataset):
+        if trial.id not in known and (dataset is None or trial.identity["dataset"]["name"] == dataset):
             heads.setdefault(_board_key(trial), trial)
             grouped.setdefault(_board_key(trial), {}).setdefault(_row_key(trial), [])
             failed.setdefault(_board_key(trial) + _row_key(trial), []).append(outcome)
@@ -121,7 +121,7 @@ def boards(
         trial = heads[key]
         found.append(
             Board(
-                str(trial.config["dataset"]["name"]),
+                _dataset(trial),
                 _protocol(trial.identity["protocol"]),
                 _setting(trial),
                 rows,
@@ -147,6 +147,11 @@ def _board_key(trial: Trial) -> str:
 def _row_key(trial: Trial) -> str:
     method = {k: v for k, v in trial.identity["method"].items() if k != "steps"}
     return digest([method, trial.identity["backbone"]])
+
+
+def _dataset(trial: Trial) -> str:
+    preset = trial.config["dataset"].get("preset", "default")
+    return str(trial.identity["dataset"]["name"]) + ("" if preset == "default" else f" {preset}")
 
 
 def _protocol(protocol: Mapping[str, Any]) -> str:

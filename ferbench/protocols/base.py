@@ -15,6 +15,9 @@ from ferbench.protocols.settings import ProtocolSettings
 TRAIN_ONLY = -1
 """Fold of a frame that every fold trains on and none tests."""
 
+UNUSED = -2
+"""Fold of a frame that is neither trained on nor tested."""
+
 SELECTIONS = ("auto", "all", "apex", "last_1", "last_3", "middle_3")
 
 
@@ -26,7 +29,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def folds(self, frames: pd.DataFrame) -> np.ndarray:
-        """The fold in which each selected frame is tested, numbered from 0, or TRAIN_ONLY. frames: those selected.
+        """The fold in which each selected frame is tested, numbered from 0, or TRAIN_ONLY or UNUSED. frames: those selected.
 
         Raises:
             FerbenchError: the frames cannot be split this way.
@@ -70,6 +73,7 @@ def split(frames: pd.DataFrame, card: DatasetCard, protocol: Protocol) -> pd.Dat
     """
     selected = select(frames, card, protocol.settings.frames)
     selected = selected.assign(fold=np.asarray(protocol.folds(selected), dtype=int))
+    selected = selected[selected["fold"] != UNUSED]
     tested = selected[selected["fold"] != TRAIN_ONLY]
     if len(selected) > len(tested):
         both = set(tested["subject"]) & set(selected.loc[selected["fold"] == TRAIN_ONLY, "subject"])

@@ -385,7 +385,8 @@ def dataset_images(card: DatasetCard, dataset: Dataset) -> None:
     )
     if isinstance(dataset, BatchImages):
         both = dataset.images(chosen)
-        assert all(np.array_equal(a, b) for a, b in zip(images, both, strict=True)), "images() differs from image()"
+        same = [isinstance(b, np.ndarray) and np.array_equal(a, b) for a, b in zip(images, both, strict=True)]
+        assert all(same), "images() differs from image()"
 
 
 def dataset_fingerprint(card: DatasetCard, dataset: Dataset) -> None:

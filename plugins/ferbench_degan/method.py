@@ -58,10 +58,11 @@ class DeGan(Method):
             settings.discriminator_dropout,
             init=task.scope("degan.discriminator"),
         )
-        branches = backbone.channels if settings.residue else ()
+        sizes = [-(-task.image_size // reduction) for reduction in backbone.reductions]
+        branches = list(zip(backbone.channels, sizes, strict=True)) if settings.residue else []
         self.branches = nn.ModuleList(
-            ResidueBranch(channels, settings.branch_dim, classes, task.scope(f"degan.branches.{level}"))
-            for level, channels in enumerate(branches)
+            ResidueBranch(channels, size, settings.branch_dim, classes, task.scope(f"degan.branches.{level}"))
+            for level, (channels, size) in enumerate(branches)
         )
         width = settings.branch_dim * len(branches) + (settings.feature_dim if settings.disentangled else 0)
         with task.init("degan.classifier"):

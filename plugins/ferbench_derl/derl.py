@@ -43,9 +43,10 @@ class DeRL(Method):
             settings.encoder_maps * backbone.channels[level] + settings.decoder_maps * channels
             for level, channels in zip(self.nearest, decoder.channels, strict=True)
         ]
+        sizes = [-(-task.image_size // reduction) for reduction in decoder.reductions]
         self.branches = nn.ModuleList(
-            ResidueBranch(count, settings.branch_dim, classes, task.scope(f"derl.branches.{index}"))
-            for index, count in enumerate(inputs)
+            ResidueBranch(count, size, settings.branch_dim, classes, task.scope(f"derl.branches.{index}"))
+            for index, (count, size) in enumerate(zip(inputs, sizes, strict=True))
             if count
         )
         width = settings.branch_dim * len(self.branches) + settings.feature_dim * settings.bottleneck

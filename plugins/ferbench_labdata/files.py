@@ -1,107 +1,239 @@
-"""What the adapters share: finding roots, reading images, fingerprints of files."""
+"""What the adapters share: finding roots, walking trees, reading images, fingerprints of files."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
-from ferbench import FerbenchError, FrameError
+from ferbench import DatasetCard, FerbenchError, FrameError
+from ferbench.data.cache import cache_folder
+from ferbench.errors import enumerate_first
+from ferbench.store import replace_text
 
 IMAGES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
+VIDEOS = frozenset({".avi", ".mp4", ".flv", ".mov", ".mkv", ".mpg"})
 
-LAYOUTS: Mapping[str, tuple[str, ...]] = {
-    "Oulu-CASIA (dataset=oulu)": ("OriginalImg", "PreProcess Img"),
-    "CK+ (dataset=ckplus7c)": ("cohn-kanade-images", "Emotion"),
-    "MMI": ("Sessions",),
-    "RAVDESS": ("Actor_01",),
-    "CREMA-D": ("VideoFlash", "AudioWAV"),
-    "RAF-DB": ("EmoLabel",),
-    "AffectNet": ("Manually_Annotated_file_lists", "Manually_Annotated_Images"),
+MAX_PIXELS = 64_000_000
+"""A larger image is no frame of these datasets, and decoding it could take all memory."""
+
+MARKS: Mapping[str, str] = {
+    "oulu": r"OriginalImg|PreProcess Img",
+    "ckplus7c": r"cohn-kanade-images",
+    "mmi": r"Sessions",
+    "ravdess": r"(Video_(Speech|Song)_)?Actor_\d\d",
+    "cremad": r"VideoFlash",
+    "jaffe": r"[A-Z]{2}\.(AN|DI|FE|HA|NE|SA|SU)\d\.\d+\.tiff?",
+    "kdef": r"[AB][FM]\d\d",
+    "rafd": r"Rafd\d{3}_\d\d_.*\.jpe?g",
+    "bu3dfe": r"[FM]\d{4}",
+    "rafdb": r"EmoLabel",
+    "affectnet": r"Manually_Annotated_file_lists|train_set",
+    "fer2013": r"(icml_face_data|fer2013)\.csv",
 }
-"""Folders by which a dataset's root is known, for errors about the wrong root."""
+"""What at least one entry of a dataset's root is called (a regular expression, in any case)."""
 
 
-def check_root(root: str, name: str, title: str, obtain: str) -> Path:
-    """The folder `dataset.root`.
+def marked(folder: Path, name: str) -> bool:
+    """Whether a folder looks like the root of that dataset."""
+    pattern = re.compile(MARKS[name], re.IGNORECASE)
+    try:
+        with os.scandir(folder) as entries:
+            return any(pattern.fullmatch(entry.name) for entry in entries)
+    except OSError:
+        return False
+
+
+def find_root(root: str, card: DatasetCard, mark: str = "") -> Path:
+    """The folder `dataset.root`, if it looks like that dataset's.
+
+    Args:
+        mark: the key in MARKS, where it is not the card's name.
 
     Raises:
-        FerbenchError: it was not given, or is no folder.
+        FerbenchError: it was not given, is no folder, is one level too high or too low, or is another dataset's.
     """
+    mark = mark or card.name
+    title = re.split("[:,]", card.title)[0]
+    get = f"{title} can be had from {card.obtain}."
     if not root:
-        raise FerbenchError(
-            f"dataset={name} needs the folder of your copy: add dataset.root=/path/to/it. {title} can be had from {obtain}."
-        )
+        raise FerbenchError(f"dataset={card.name} needs the folder of your copy: add dataset.root=/path/to/it. {get}")
     folder = Path(root).expanduser()
-    if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "does not exist"
-        raise FerbenchError(f"dataset.root={folder} {what}. {title} can be had from {obtain}.")
-    return folder
+    try:
+        if not folder.is_dir():
+            what = "is no folder" if folder.exists() else "does not exist"
+            raise FerbenchError(f"dataset.root={folder} {what}. {get}")
+        if marked(folder, mark):
+            return folder
+        below = [p for p in subfolders(folder) if marked(p, mark)]
+    except OSError as error:  # a symbolic link loop, no permission
+        raise FerbenchError(f"dataset.root={folder} cannot be opened: {error.strerror or error}.") from error
+    if below:
+        raise FerbenchError(f"{folder} is one level too high; write dataset.root={below[0]}.")
+    for above in list(folder.absolute().parents)[:2]:
+        if marked(above, mark):
+            raise FerbenchError(f"{folder} is too low; write dataset.root={above}.")
+    raise wrong_root(folder, f"entry called {MARKS[mark]}", get)
 
 
-def wrong_root(folder: Path, looked_for: str) -> FerbenchError:
-    """The error for a root without the folders of its dataset: what was looked for, what is there, whose it looks like."""
+def wrong_root(folder: Path, looked_for: str, hint: str = "") -> FerbenchError:
+    """The error for a root that is not the dataset's: what was looked for, what is there, whose it looks like."""
+    from ferbench_labdata.cards import CARDS
+
     entries = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
-    there = (
-        ", ".join(entries[:6]) + (f" and {len(entries) - 6} more" if len(entries) > 6 else "") if entries else "nothing"
-    )
-    text = f"{folder} holds no {looked_for}; it holds {there}."
-    for other, marks in LAYOUTS.items():
-        if any(mark in entries for mark in marks):
-            return FerbenchError(f"{text} It looks like {other}.")
-    return FerbenchError(text)
+    text = f"{folder} holds no {looked_for}; it holds {enumerate_first(entries, 6) if entries else 'nothing'}."
+    for name in MARKS:
+        if marked(folder, name):
+            return FerbenchError(f"{text} It looks like {re.split('[:,]', CARDS[name].title)[0]} (dataset={name}).")
+    return FerbenchError(f"{text} {hint}".strip())
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Sorted by name, without hidden ones; links to folders count."""
+    with os.scandir(folder) as entries:
+        return sorted(Path(e.path) for e in entries if not e.name.startswith(".") and e.is_dir())
 
 
 def child(folder: Path, name: str) -> Path | None:
     """The subfolder of that name, upper or lower case not counting."""
-    exact = folder / name
-    if exact.is_dir():
-        return exact
-    return next((p for p in sorted(folder.iterdir()) if p.name.lower() == name.lower() and p.is_dir()), None)
+    return next((p for p in subfolders(folder) if p.name.lower() == name.lower()), None)
 
 
-def frame_table(frame_ids: Iterable[str], apex: int) -> pd.DataFrame:
-    """The frame table of sequences that run from neutral to apex, from identifiers 'subject/sequence/frame' in their order:
-    all columns but `expression`. The first frame of a sequence is neutral, its last `apex` are the apex."""
-    table = pd.DataFrame({"frame_id": list(frame_ids)})
-    parts = table["frame_id"].str.split("/", expand=True)
-    table["subject"] = parts[0]
-    table["sequence"] = parts[0] + "/" + parts[1]
-    by_sequence = table.groupby("sequence", sort=False)
-    table["position"] = by_sequence.cumcount()
-    from_end = by_sequence["frame_id"].transform("size") - table["position"]
-    table["phase"] = "onset"
-    table.loc[from_end <= apex, "phase"] = "apex"
-    table.loc[table["position"] == 0, "phase"] = "neutral"
-    return table
+def walk(folder: Path, suffixes: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """(path below `folder` with '/', file) of every file with one of the suffixes, sorted; hidden and system files and
+    folders are passed over, links to folders are followed.
+
+    Raises:
+        FerbenchError: a folder cannot be read, or a link leads to a folder above it.
+    """
+    wanted = frozenset(suffixes)
+
+    def below(current: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, Path]]:
+        try:
+            status = os.stat(current)  # noqa: PTH116
+            here = (status.st_dev, status.st_ino)
+            if here in above:
+                raise FerbenchError(f"{current} is a symbolic link to a folder above it; remove the link.")
+            with os.scandir(current) as found:
+                entries = sorted(found, key=lambda e: e.name)
+            for entry in entries:
+                if entry.name.startswith((".", "__MACOSX")):
+                    continue
+                if entry.is_dir():
+                    yield from below(entry.path, f"{prefix}{entry.name}/", (*above, here))
+                elif os.path.splitext(entry.name)[1].lower() in wanted:  # noqa: PTH122  (a tenth of pathlib's time)
+                    yield prefix + entry.name, Path(entry.path)
+        except OSError as error:
+            raise FerbenchError(f"{current} cannot be read: {error.strerror or error}.") from error
+
+    yield from below(str(folder), "", ())
 
 
 def read_image(path: Path, frame_id: str) -> np.ndarray:
     """(H, W, 3), uint8, RGB.
 
     Raises:
-        FrameError: the file is missing, empty, truncated or no image; names it.
+        FrameError: the file is missing, empty, truncated, no image or far too large; names it.
     """
     try:
         with Image.open(path) as image:
+            check_size(path, image.size, frame_id)
             return np.asarray(image.convert("RGB"))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # Pillow's own limits
+        raise FrameError(f"{path} is far too large for a face ({error})", [frame_id]) from error
     except (OSError, SyntaxError, ValueError) as error:
         size = path.stat().st_size if path.exists() else None
         reason = "is missing" if size is None else "is empty" if size == 0 else f"is damaged ({error})"
         raise FrameError(f"{path} {reason}", [frame_id]) from error
 
 
+def check_size(path: Path, size: tuple[int, int], frame_id: str) -> None:
+    """Raises FrameError before an image is decoded that is no face."""
+    if size[0] * size[1] > MAX_PIXELS:
+        raise FrameError(
+            f"{path} is {size[0]} x {size[1]} pixels, more than the {MAX_PIXELS // 10**6} million that are decoded",
+            [frame_id],
+        )
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """Raises FerbenchError naming the file where it cannot be read."""
+    try:
+        return path.read_text(encoding=encoding, errors="replace")
+    except OSError as error:
+        raise FerbenchError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
 def content_fingerprint(files: Iterable[tuple[str, Path]], extra: str = "") -> str:
-    """A hash of the files' relative names and bytes, in the given order, and of `extra`: labels, classes."""
-    digest = hashlib.sha256(extra.encode())
-    for name, path in files:
-        digest.update(name.encode() + b"\0")
-        try:
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        except OSError as error:
-            raise FrameError(f"{path} cannot be read: {error.strerror or error}", [name]) from error
-    return digest.hexdigest()[:24]
+    """A hash of the files' names and bytes, in the given order, and of `extra`: labels, classes. See `remembered`.
+
+    Raises:
+        FrameError: a file cannot be read.
+    """
+    listed = list(files)
+
+    def content() -> str:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return hashlib.sha256(b"".join(pool.map(_bytes_digest, listed))).hexdigest()
+
+    names = "\0".join(name for name, _ in listed)
+    return hashlib.sha256("\n".join([extra, names, remembered("content", listed, content)]).encode()).hexdigest()[:24]
+
+
+def remembered(what: str, files: Sequence[tuple[str, Path]], work: Callable[[], str]) -> str:
+    """A fact about files, worked out once: it is kept in the cache folder by what it is and each file's path, inode, size
+    and time of change. Where the folder cannot be written it is worked out each time.
+
+    Raises:
+        FrameError: a file is missing.
+    """
+    stamps = "\n".join([what, *(_stamp(name, path) for name, path in files)])
+    kept = cache_folder("") / "facts" / f"{hashlib.sha256(stamps.encode()).hexdigest()[:24]}.json"
+    with contextlib.suppress(OSError, ValueError):
+        return str(json.loads(kept.read_text(encoding="utf-8")))
+    fact = work()
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(kept, json.dumps(fact))
+    return fact
+
+
+def _stamp(name: str, path: Path) -> str:
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError as error:
+        raise FrameError(f"{path} cannot be read: {error.strerror or error}", [name]) from error
+    return f"{name} {os.path.abspath(path)} {status.st_ino} {status.st_size} {status.st_mtime_ns}"  # noqa: PTH100
+
+
+def _bytes_digest(item: tuple[str, Path]) -> bytes:
+    name, path = item
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError as error:
+        raise FrameError(f"{path} cannot be read: {error.strerror or error}", [name]) from error
+
+
+def one_of(name: str, value: str, options: Sequence[str]) -> list[str]:
+    """The options that a setting such as "3+4" or "all" names.
+
+    Raises:
+        FerbenchError: one is unknown.
+    """
+    if value == "all":
+        return list(options)
+    parts = value.split("+")
+    for part in parts:
+        if part not in options:
+            raise FerbenchError(
+                f"dataset.{name} is '{value}'; it can be {', '.join(options)}, several of them joined by '+', or all."
+            )
+    return parts

@@ -1,4 +1,4 @@
-"""Cards of the datasets."""
+"""Settings of the adapters, and the cards, which stand in cards.py."""
 
 from __future__ import annotations
 
@@ -7,81 +7,90 @@ from dataclasses import dataclass
 from ferbench.cards import DatasetCard
 from ferbench.hookspecs import hookimpl
 
-BASIC = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
-CONTEMPT = tuple(sorted((*BASIC, "contempt")))
-
 
 @dataclass
-class OuluSettings:
+class LabSettings:
     """Attributes:
-    root: folder that holds 'OriginalImg' or 'PreProcess Img'.
-    images: "preprocessed" (cropped faces, 'PreProcess Img'), "original" ('OriginalImg'), or "auto": the first of
-        these that is there.
-    camera: "VL" (visible light) or "NI" (near infrared).
-    illumination: "Strong", "Weak" or "Dark".
-    allow_incomplete: go on where a subject lacks an expression.
+    root: folder of the copy, as it was unpacked.
+    allow_incomplete: go on where sequences are missing or files have names that the dataset does not know.
     """
 
     root: str = ""
-    images: str = "auto"
-    camera: str = "VL"
-    illumination: str = "Strong"
     allow_incomplete: bool = False
 
 
 @dataclass
-class CkPlusSettings:
+class OuluSettings(LabSettings):
     """Attributes:
-    root: folder that holds 'cohn-kanade-images' and 'Emotion'.
+    images: "preprocessed" (cropped faces, 'PreProcess Img'), "original" ('OriginalImg'), or "auto": the first of
+        these that is there.
+    camera: "VL" (visible light), "NI" (near infrared) or "all".
+    illumination: "Strong", "Weak", "Dark" or "all".
     """
 
+    images: str = "auto"
+    camera: str = "VL"
+    illumination: str = "Strong"
+
+
+@dataclass
+class MmiSettings(LabSettings):
+    """Attributes:
+    views: "front" (what the literature uses), or "all": also sessions filmed from the side or from two sides.
+    """
+
+    views: str = "front"
+
+
+@dataclass
+class RavdessSettings(LabSettings):
+    """Attributes:
+    channel: "speech", "song" or "all".
+    """
+
+    channel: str = "speech"
+
+
+@dataclass
+class KdefSettings(LabSettings):
+    """Attributes:
+    angles: "S" (straight), or several of FL, HL, S, HR, FR joined by '+', or "all".
+    """
+
+    angles: str = "S"
+
+
+@dataclass
+class RafdSettings(LabSettings):
+    """Attributes:
+    angles: "090" (frontal), or several of 000, 045, 090, 135, 180 joined by '+', or "all".
+    """
+
+    angles: str = "090"
+
+
+@dataclass
+class Bu3dfeSettings(LabSettings):
+    """Attributes:
+    levels: intensities: "3+4" (what the literature uses), or others of 1, 2, 3, 4 joined by '+', or "all".
+    """
+
+    levels: str = "3+4"
+
+
+@dataclass
+class TableSettings:
+    """Attributes:
+    file: CSV or Parquet, a row a frame.
+    root: folder that the paths in it start from; the file's own where it is empty.
+    """
+
+    file: str = ""
     root: str = ""
-
-
-def _ckplus(name: str, target: str, title: str, expressions: tuple[str, ...]) -> DatasetCard:
-    return DatasetCard(
-        name=name,
-        target=f"ferbench_labdata.ckplus:{target}",
-        title=title,
-        settings=CkPlusSettings,
-        expressions=expressions,
-        provides=frozenset({"subject", "neutral", "sequence"}),
-        frames="last_3",
-        protocol="subject_10fold_ordered",
-        paper=(
-            "Lucey, Cohn, Kanade, Saragih, Ambadar, Matthews, The Extended Cohn-Kanade Dataset (CK+), CVPR Workshops 2010"
-        ),
-        licence="research only, by signed agreement",
-        obtain="the University of Pittsburgh (Jeffrey Cohn), on request",
-    )
 
 
 @hookimpl
 def ferbench_datasets() -> list[DatasetCard]:
-    return [
-        DatasetCard(
-            name="oulu",
-            target="ferbench_labdata.oulu:Oulu",
-            title="Oulu-CASIA NIR&VIS: 80 subjects x 6 expressions, neutral to apex",
-            settings=OuluSettings,
-            expressions=BASIC,
-            provides=frozenset({"subject", "neutral", "sequence"}),
-            frames="last_3",
-            protocol="subject_10fold_ordered",
-            paper=(
-                "Zhao, Huang, Taini, Li, Pietikäinen, Facial expression recognition from near-infrared videos, "
-                "Image and Vision Computing 29(9), 2011"
-            ),
-            licence="research only, by signed agreement",
-            obtain="the Center for Machine Vision and Signal Analysis, University of Oulu, on request",
-        ),
-        _ckplus("ckplus7c", "CkPlus7c", "CK+, six expressions and contempt: 327 sequences of 118 subjects", CONTEMPT),
-        _ckplus(
-            "ckplus7n",
-            "CkPlus7n",
-            "CK+, six expressions and neutral: 309 sequences of 106 subjects",
-            (*BASIC, "neutral"),
-        ),
-        _ckplus("ckplus6", "CkPlus6", "CK+, six expressions: 309 sequences of 106 subjects", BASIC),
-        _ckplus("ckplus8", "CkPlus8", "CK+, six expressions, contempt and neutral", (*CONTEMPT, "neutral")),
-    ]
+    from ferbench_labdata.cards import CARDS
+
+    return list(CARDS.values())

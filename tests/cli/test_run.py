@@ -322,7 +322,7 @@ def test_hydras_own_options(ferbench: Run, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (("method=degna",), "Error: There is no method 'degna'. Did you mean 'degan'?"),
+        (("method=degna",), "Error: There is no method 'degna'. Did you mean 'degan'"),
         (("method=degan", "dataset=oulo"), "There is no dataset 'oulo'"),
         (("method=degan", "dataset=oulu"), "add dataset.root=/path/to/it"),
         (("method=degan", "dataset=oulu", "dataset.root=/no/where"), "/no/where does not exist"),

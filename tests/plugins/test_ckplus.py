@@ -14,7 +14,7 @@ from ferbench.interfaces.dataset import check_frames
 from ferbench.protocols.base import select
 from ferbench.registry import load_registry
 from ferbench_labdata import ckplus
-from ferbench_labdata.plugin import CkPlusSettings
+from ferbench_labdata.plugin import LabSettings
 
 LABELLED = {
     "S005/001": 3, "S010/001": 1, "S010/002": 7, "S010/004": 2, "S011/003": 5, "S011/006": 0, "S999/001": 4, "S999/002": 6,
@@ -47,7 +47,7 @@ def tree(tmp_path: Path, faces: Callable[..., Image.Image]) -> Path:
 
 
 def load(root: Path, kind: Any = ckplus.CkPlus7c) -> Any:
-    return kind(CkPlusSettings(root=str(root)))
+    return kind(LabSettings(root=str(root)))
 
 
 def test_codes_are_floats_in_text_and_contempt_is_two(tree: Path) -> None:
@@ -117,9 +117,9 @@ def test_bad_labels_are_named(tree: Path, text: str, sentence: str) -> None:
 def test_wrong_roots(tree: Path, tmp_path: Path, oulu_tree: Callable[..., Path]) -> None:
     with pytest.raises(FerbenchError, match="one level too high; write dataset.root=.*CK"):
         load(tree.parent)
-    with pytest.raises(FerbenchError, match=r"It looks like Oulu-CASIA \(dataset=oulu\)"):
+    with pytest.raises(FerbenchError, match=r"It looks like Oulu-CASIA NIR&VIS \(dataset=oulu\)"):
         load(oulu_tree(subjects=1))
-    with pytest.raises(FerbenchError, match="holds no folder 'cohn-kanade-images'; it holds S005"):
+    with pytest.raises(FerbenchError, match="cohn-kanade-images is too low; write dataset.root=.*CK"):
         load(tree / "cohn-kanade-images")
     (tree / "Emotion").rename(tree / "Emotions")
     with pytest.raises(FerbenchError, match="holds no folder 'Emotion'; CK"):

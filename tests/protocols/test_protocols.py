@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from ferbench.cards import DatasetCard
 from ferbench.errors import FerbenchError
 from ferbench.protocols.base import TRAIN_ONLY, Protocol, chosen_folds, select, split
+from ferbench.protocols.fixed import Fixed
 from ferbench.protocols.loso import LeaveOneSubjectOut
 from ferbench.protocols.settings import ProtocolSettings, SubjectKFoldSettings
 from ferbench.protocols.subject_10fold_ordered import SubjectTenFoldOrdered
@@ -168,3 +171,25 @@ def test_leave_one_subject_out() -> None:
     assert table.groupby("fold")["subject"].unique().str.join("").tolist() == [f"P00{i}" for i in range(1, 6)]
     with pytest.raises(FerbenchError, match="There are 1 subjects for 2 folds"):
         split(frames(1), CARD, LeaveOneSubjectOut(ProtocolSettings()))
+
+
+def test_a_fixed_split_is_the_datasets_own() -> None:
+    table = frames(4, length=1).assign(split=lambda t: np.where(t["subject"] == "P001", "test", "train"))
+    table.loc[table["subject"] == "P004", "split"] = "val"
+    card = dataclasses.replace(CARD, frames="last_1")
+    chosen = split(table, card, Fixed(ProtocolSettings()))
+    assert chosen.groupby("subject")["fold"].unique().map(list).to_dict() == {"P001": [0], "P002": [-1], "P003": [-1]}
+
+
+@pytest.mark.parametrize(
+    ("splits", "sentence"),
+    [
+        (None, "has no split of its own; use protocol=subject_kfold"),
+        ("train", "has no test frames"),
+        ("test", "has no train"),
+    ],
+)
+def test_a_fixed_split_that_is_none(splits: str | None, sentence: str) -> None:
+    table = frames(2) if splits is None else frames(2).assign(split=splits)
+    with pytest.raises(FerbenchError, match=sentence):
+        split(table, CARD, Fixed(ProtocolSettings()))

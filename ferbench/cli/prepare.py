@@ -1,0 +1,43 @@
+"""`ferbench prepare`: decode, align and resize a dataset into the cache ahead of training."""
+
+from __future__ import annotations
+
+import time
+
+import rich_click as click
+
+from ferbench.cli.options import complete_overrides, plugin_option
+
+
+@click.command("prepare")
+@plugin_option
+@click.argument("overrides", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_overrides)
+def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
+    """Prepare the frames that a run would use. Interrupt it, and the same command goes on where it stopped.
+
+    \b
+    ferbench prepare dataset=oulu dataset.root=/data/OuluCASIA preparation=align preparation.image_size=96
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from ferbench.config import compose
+    from ferbench.plan import load_data, prepare_data
+    from ferbench.registry import load_registry
+
+    registry = load_registry(plugins)
+    (config,) = compose(registry, [*overrides], method_needed=False)
+    data = load_data(registry, config)
+    start = time.perf_counter()
+    columns = (TextColumn("preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True) as shown:
+        task = shown.add_task("", total=None)
+        prepared = prepare_data(
+            registry, data, config, lambda done, total: shown.update(task, completed=done, total=total)
+        )
+    size = config.preparation.image_size
+    click.echo(
+        f"{len(prepared.rows)} frames of {data.card.name}, {size} x {size}, {config.preparation.mode}: ready "
+        f"({time.perf_counter() - start:.1f} s)."
+    )
+    for note in prepared.notes():
+        click.echo(note)

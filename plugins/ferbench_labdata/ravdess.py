@@ -1,0 +1,61 @@
+"""RAVDESS: the Ryerson Audio-Visual Database of Emotional Speech and Song.
+
+Layout: `Actor_01/01-01-03-02-01-01-12.mp4` (in folders `Actor_01`, or `Video_Speech_Actor_01/Actor_01` as unpacked one by
+one): modality (01 picture and sound, 02 picture, 03 sound), channel (01 speech, 02 song), emotion, intensity (01 normal, 02
+strong), statement, repetition, actor. 24 actors, odd ones male. Where a clip is there with and without sound, it counts once.
+The literature has no usual frames; we take the three in the middle, and a frame of a neutral clip as the actor's neutral face.
+The layout is that of the dataset's page on Zenodo.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ferbench import UnknownName
+from ferbench_labdata.base import Sequence_
+from ferbench_labdata.files import VIDEOS, walk
+from ferbench_labdata.plugin import RavdessSettings
+from ferbench_labdata.video import Videos
+
+CODES = {
+    "01": "neutral", "02": "calm", "03": "happiness", "04": "sadness", "05": "anger", "06": "fear", "07": "disgust",
+    "08": "surprise",
+}  # fmt: skip
+CHANNELS = {"speech": ("01",), "song": ("02",), "all": ("01", "02")}
+NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
+SOUND_ONLY = "03"
+
+
+class Ravdess(Videos):
+    """frame_id: '12/01-03-02-01-01/017', the clip's parts without modality and actor."""
+
+    name = "ravdess"
+    settings: RavdessSettings
+
+    def sequences(self) -> Iterable[Sequence_]:
+        if self.settings.channel not in CHANNELS:
+            raise UnknownName("value of dataset.channel", self.settings.channel, CHANNELS)
+        clips: dict[str, Sequence_] = {}
+        strange = []
+        for relative, path in walk(self.root, VIDEOS):
+            match = NAME.fullmatch(path.stem)
+            if match is None or match.group(3) not in CODES or not 1 <= int(match.group(7)) <= 24:
+                strange.append(relative)
+                continue
+            modality, channel, emotion, intensity, statement, repetition, actor = match.groups()
+            if modality == SOUND_ONLY or channel not in CHANNELS[self.settings.channel]:
+                continue
+            name = f"{actor}/{channel}-{emotion}-{intensity}-{statement}-{repetition}"
+            factors = {
+                "channel": channel, "intensity": int(intensity), "statement": statement,
+                "sex": "male" if int(actor) % 2 else "female",
+            }  # fmt: skip
+            clips[name] = self.video(
+                name, actor, CODES[emotion], path, factors
+            )  # 02, without sound, comes later and stays
+        self.refuse(strange, "{count} videos are not named like RAVDESS's (01-01-03-02-01-01-12.mp4): {items}.")
+        return self.counted([clips[name] for name in sorted(clips)])
+
+    def phases(self, count: int, sequence: Sequence_) -> list[str]:
+        return ["neutral" if sequence.expression == "neutral" else "apex"] * count

@@ -1,0 +1,124 @@
+"""Datasets of video files, through PyAV (extra `video`)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ferbench import FerbenchError, FrameError, UnknownName
+from ferbench_labdata.base import LabDataset, Sequence_
+from ferbench_labdata.files import check_size, content_fingerprint, remembered
+
+
+def need_av() -> Any:
+    """The module av.
+
+    Raises:
+        FerbenchError: it is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise FerbenchError(
+            "Videos are read through PyAV, which is missing here: pip install 'ferbench[video]'."
+        ) from error
+    return av
+
+
+class Videos(LabDataset):
+    """Each sequence is a video; a frame is 'sequence/index', the index from 000 in the order of display."""
+
+    def video(
+        self, name: str, subject: str, expression: str | None, path: Path, factors: Mapping[str, Any]
+    ) -> Sequence_:
+        """The sequence of a video, its frames still uncounted."""
+        return Sequence_(name, subject, expression, [("", path)], factors)
+
+    def counted(self, sequences: Sequence[Sequence_]) -> list[Sequence_]:
+        """The sequences with a frame for each of the video's. Videos without any are an error, or left out."""
+        counts = frame_counts([s.frames[0][1] for s in sequences])
+        empty = [str(s.frames[0][1]) for s, count in zip(sequences, counts, strict=True) if not count]
+        self.refuse(empty, f"{{count}} videos of {self.name} cannot be read or are empty: {{items}}.")
+        return [
+            Sequence_(s.name, s.subject, s.expression, [(f"{i:03d}", s.frames[0][1]) for i in range(n)], s.factors)
+            for s, n in zip(sequences, counts, strict=True)
+            if n
+        ]
+
+    def image(self, frame_id: str) -> np.ndarray:
+        (image,) = self.images([frame_id])
+        if isinstance(image, FrameError):
+            raise image
+        return image
+
+    def images(self, frame_ids: list[str]) -> list[np.ndarray | FrameError]:
+        """Each video is opened once, however many of its frames are asked for."""
+        wanted: dict[Path, list[str]] = {}
+        for frame_id in frame_ids:
+            if frame_id not in self._files:
+                raise UnknownName(f"frame of {self.name}", frame_id, ())
+            wanted.setdefault(self._files[frame_id], []).append(frame_id)
+        found: dict[str, np.ndarray | FrameError] = {}
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for decoded in pool.map(_decode, wanted.keys(), wanted.values()):
+                found |= decoded
+        return [found[frame_id] for frame_id in frame_ids]
+
+    def fingerprint(self) -> str:
+        labels = "".join(f"{s.name} {s.expression}\n" for s in self._sequences)
+        files = [(s.name, s.frames[0][1]) for s in self._sequences]
+        return content_fingerprint(files, extra=f"{self.name}\n{labels}")
+
+
+def frame_counts(paths: Iterable[Path]) -> list[int]:
+    """Frames of each video, 0 where it cannot be read; kept in the cache folder by path, size and time of change."""
+    listed = list(paths)
+    need_av()
+
+    def count() -> str:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return json.dumps(list(pool.map(_count, listed)))
+
+    return list(json.loads(remembered("frames", [(str(path), path) for path in listed], count)))
+
+
+def _count(path: Path) -> int:
+    """By the packets, without decoding: what a header says is often missing (FLV) or wrong."""
+    av = need_av()
+    try:
+        with av.open(str(path)) as container:
+            return sum(1 for packet in container.demux(video=0) if packet.size)
+    except (av.FFmpegError, IndexError, OSError, ValueError):
+        return 0
+
+
+def _decode(path: Path, frame_ids: Sequence[str]) -> dict[str, np.ndarray | FrameError]:
+    """Frames of one video by frame_id, whose last part is the index."""
+    av = need_av()
+    indices = {int(frame_id.rpartition("/")[2]): frame_id for frame_id in frame_ids}
+    found: dict[str, np.ndarray | FrameError] = {}
+    reason = "ends before it"
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            check_size(path, (stream.width, stream.height), frame_ids[0])
+            for index, frame in enumerate(container.decode(stream)):
+                if index in indices:
+                    found[indices[index]] = frame.to_ndarray(format="rgb24")
+                    if len(found) == len(indices):
+                        break
+    except FrameError as error:
+        return dict.fromkeys(frame_ids, error)
+    except (av.FFmpegError, IndexError, OSError, ValueError) as error:
+        missing = not path.exists()
+        reason = "is missing" if missing else "is empty" if path.stat().st_size == 0 else f"is damaged ({error})"
+    for index, frame_id in indices.items():
+        if frame_id not in found:
+            found[frame_id] = FrameError(f"{path} {reason} (frame {index})", [frame_id])
+    return found

@@ -1,0 +1,1 @@
+"""A face detector for `preparation=align`: RetinaFace of the library uniface."""
