@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ferbench.errors import FerbenchError
+from ferbench.protocols.listed import TEST_NAMES
 
-TEST_NAMES = frozenset({"test", "testing", "val", "valid", "validation", "dev", "eval"})
 NEAR = 4
 """Two images whose 64-bit perceptual hashes differ in at most so many bits are near-duplicates."""
 

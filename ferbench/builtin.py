@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ferbench.cards import EvaluatorCard, ExecutorCard, Metric, ProtocolCard
 from ferbench.hookspecs import hookimpl
-from ferbench.protocols.settings import ProtocolSettings, SubjectKFoldSettings
+from ferbench.protocols.settings import ListedSettings, ProtocolSettings, SubjectKFoldSettings
 
 
 @hookimpl
@@ -40,6 +40,12 @@ def ferbench_protocols() -> list[ProtocolCard]:
             target="ferbench.protocols.fixed:Fixed",
             title="the dataset's own split",
             settings=ProtocolSettings,
+        ),
+        ProtocolCard(
+            name="listed",
+            target="ferbench.protocols.listed:Listed",
+            title="a split that somebody else made, from a file",
+            settings=ListedSettings,
         ),
         ProtocolCard(
             name="cross_dataset",

@@ -97,7 +97,9 @@ def load_data(registry: Registry, config: RunConfig) -> Data:
     selected = split(frames, card, protocol)
     numbers = tuple(sorted({int(fold) for fold in selected["fold"]} - {TRAIN_ONLY}))
     described = {"name": node["name"], "version": protocol_card.version} | {
-        k: v for k, v in node.items() if k not in ("name", "folds")
+        k: v
+        for k, v in node.items()
+        if k not in ("name", "folds", "file")  # a path; the frames count by name
     }
     if described.get("frames") == "auto":
         described["frames"] = card.frames
@@ -216,6 +218,7 @@ def _trial(
         "protocol": dict(data.protocol),
         "test_subjects": sorted(data.selected.loc[tested, "subject"].unique()),
         "train_subjects": sorted(data.selected.loc[~tested, "subject"].unique()),
+        "frames": fingerprint.digest([sorted(data.selected.loc[side, "frame_id"]) for side in (tested, ~tested)]),
         "backbone": _component_identity(backbone, {k: v for k, v in config.backbone.items() if k != "name"}),
         "seed": seed,
         "code": dict(_code(registry, method, backbone)),

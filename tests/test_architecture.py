@@ -110,8 +110,9 @@ def lines_of_code(path: Path) -> int:
     return len(lines)
 
 
-BESIDE = ("testing", "blocks", "cli", "report", "audit.py", "inventory.py")
-"""What stands beside the path of a trial: the conformance suite, networks, commands, pictures, the auditors."""
+BESIDE = ("testing", "blocks", "protocols", "cli", "report", "audit.py", "inventory.py")
+"""What stands beside the path of a trial: the conformance suite, networks, the catalogue of protocols, commands, pictures,
+the auditors."""
 
 
 def test_the_core_stays_small() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ferbench.audit import audit, image_hash, read, sides
+from ferbench.config import compose
 from ferbench.errors import FerbenchError
+from ferbench.plan import plan
+from ferbench.protocols.base import TRAIN_ONLY, UNUSED
+from ferbench.protocols.listed import Listed
+from ferbench.protocols.settings import ListedSettings
+from ferbench.registry import load_registry
 
 Run = Callable[..., Any]
 
@@ -157,3 +164,96 @@ def test_columns_may_be_written_in_any_case(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("Path, Subject ,SPLIT\na,P1,train\nb,P2,test\n")
     assert list(read(path).columns) == ["path", "subject", "split", "frame_id"]
+
+
+def frames_of(tree: Path, fold: Callable[[int, pd.DataFrame], pd.Series]) -> pd.DataFrame:
+    """The images of a built KDEF copy, three folds."""
+    rows = [(p.relative_to(tree).as_posix(), p.name[1:4], p.name[4:6]) for p in sorted(tree.rglob("*S.JPG"))]
+    frame = pd.DataFrame(rows, columns=["path", "subject", "expression"])
+    return frame.assign(fold=fold(3, frame))
+
+
+def by_image(k: int, frame: pd.DataFrame) -> pd.Series:
+    return pd.Series(np.arange(len(frame)) % k)
+
+
+def by_subject(k: int, frame: pd.DataFrame) -> pd.Series:
+    return frame["subject"].str[1:].astype(int) % k
+
+
+def test_what_a_leak_is_worth(ferbench: Run, lab_tree: Callable[[str], Path], tmp_path: Path) -> None:
+    """Both splits are trained and tested; the CSV and the images are enough."""
+    tree = lab_tree("kdef")
+    file = write(tmp_path, frames_of(tree, by_image))
+    words = ("budget=smoke", f"results_dir={tmp_path / 'r'}", "trainer.device=cpu")
+    done = ferbench("audit", file, "--root", tree, "--worth", *words)
+    assert done.status == 1, done.err
+    assert "6 trials, on this split and on 3 folds of whole subjects" in done.out
+    found = re.findall(r"(this|clean) split +accuracy +([\d.]+) % \[", done.out)
+    assert [name for name, _ in found] == ["this", "clean"]
+    gap = float(found[0][1]) - float(found[1][1])
+    assert float(re.findall(r"difference +([+-][\d.]+) points", done.out)[0]) == pytest.approx(gap, abs=0.11)
+
+
+def test_worth_needs_overrides_of_its_own(ferbench: Run, tmp_path: Path) -> None:
+    done = ferbench("audit", write(tmp_path, table(**CLEAN)), "method=grl")
+    assert (done.status, done.err) == (2, "Error: 'method=grl' is for --worth, which trains and tests on the split.\n")
+
+
+def test_a_leaky_split_is_refused_in_a_run(ferbench: Run, lab_tree: Callable[[str], Path], tmp_path: Path) -> None:
+    file = write(tmp_path, frames_of(lab_tree("kdef"), by_image))
+    words = ("run", "method=cross_entropy", "dataset=table", f"dataset.file={file}", f"dataset.root={lab_tree('kdef')}")
+    done = ferbench(*words, "budget=smoke", "protocol=listed", f"protocol.file={file}", f"results_dir={tmp_path / 'r'}")
+    assert done.status == 2
+    assert "The protocol trains on and tests the same subjects: F01, F03" in done.err
+
+
+def listed(file: Path, frames: pd.DataFrame, **more: Any) -> np.ndarray:
+    return Listed(ListedSettings(file=str(file), **more)).folds(frames)
+
+
+def test_a_split_from_a_file(tmp_path: Path) -> None:
+    frames = pd.DataFrame({"frame_id": ["a", "b", "c", "d", "e"]})
+    file = write(tmp_path, table(frame_id=["e", "a", "b", "c"], Split=["Val", "Train", "TEST", "train"]))
+    assert listed(file, frames).tolist() == [TRAIN_ONLY, 0, TRAIN_ONLY, UNUSED, UNUSED]
+    file = write(tmp_path, table(frame_id=["a", "b", "c"], split=["train", "val", "train"]))
+    assert listed(file, frames).tolist() == [TRAIN_ONLY, 0, TRAIN_ONLY, UNUSED, UNUSED]
+    file = write(tmp_path, table(path=["a", "b", "c"], fold=["10", "2", "x"]))
+    assert listed(file, frames).tolist() == [1, 0, 2, UNUSED, UNUSED]
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"frame_id": ["z"], "fold": [0]}, "None of the 2 frames of the dataset is in .* calls them a, b, the file z"),
+        ({"name": ["a"], "fold": [0]}, "needs frame_id or path, and fold or split; it has name, fold"),
+        ({"frame_id": ["a"], "split": ["train"]}, "has the splits train; it needs one to test and one to train on"),
+    ],
+)
+def test_files_that_are_no_split(tmp_path: Path, columns: dict[str, list[object]], sentence: str) -> None:
+    with pytest.raises(FerbenchError, match=sentence):
+        listed(write(tmp_path, table(**columns)), pd.DataFrame({"frame_id": ["a", "b"]}))
+    with pytest.raises(FerbenchError, match="gone.csv cannot be read as CSV"):
+        listed(tmp_path / "gone.csv", pd.DataFrame({"frame_id": ["a"]}))
+    with pytest.raises(FerbenchError, match="add protocol.file="):
+        Listed(ListedSettings()).folds(pd.DataFrame({"frame_id": ["a"]}))
+
+
+def test_the_split_counts_for_a_trial_and_its_path_does_not(lab_tree: Callable[[str], Path], tmp_path: Path) -> None:
+    tree = lab_tree("kdef")
+    registry = load_registry()
+
+    def ids(name: str, frame: pd.DataFrame) -> list[str]:
+        file = tmp_path / name
+        frame.to_csv(file, index=False)
+        words = ["method=grl", "dataset=table", f"dataset.file={tmp_path / 'frames.csv'}", f"dataset.root={tree}"]
+        return [
+            t.id for t in plan(registry, compose(registry, [*words, "protocol=listed", f"protocol.file={file}"])).trials
+        ]
+
+    frame = frames_of(tree, by_subject)
+    frame.drop(columns="fold").to_csv(tmp_path / "frames.csv", index=False)
+    first = ids("a.csv", frame)
+    assert ids("b.csv", frame) == first
+    fewer = frame[frame.index % 7 != 0]
+    assert not set(ids("c.csv", fewer)) & set(first)

@@ -6,7 +6,7 @@ from typing import Any
 
 import rich_click as click
 
-from ferbench.cli.options import plugin_option
+from ferbench.cli.options import plugin_option, quoted
 from ferbench.errors import FerbenchError, enumerate_first
 
 
@@ -63,7 +63,7 @@ def check(name: str, settings: tuple[str, ...], plugins: tuple[str, ...]) -> int
         if not equals:
             raise FerbenchError(f"'{setting}' is no setting; write root=DIR or another key=value.")
         given.add(key)
-        overrides.append(f"dataset.{key}={_quoted(value)}" if key in card.setting_names else setting)
+        overrides.append(f"dataset.{key}={quoted(value)}" if key in card.setting_names else setting)
     if "allow_incomplete" in card.setting_names and "allow_incomplete" not in given:
         overrides.append("dataset.allow_incomplete=true")
     (config,) = compose(registry, overrides, method_needed=False)
@@ -95,11 +95,3 @@ def check(name: str, settings: tuple[str, ...], plugins: tuple[str, ...]) -> int
 def _list(what: str, items: Any, count: str) -> None:
     if items:
         click.echo(f"  {what}: {count}: {enumerate_first(items)}.")
-
-
-def _quoted(value: str) -> str:
-    """As Hydra takes any text: in quotes, where it holds more than names are made of."""
-    if all(c.isalnum() or c in "_-./:" for c in value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

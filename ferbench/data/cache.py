@@ -23,7 +23,7 @@ from PIL import Image
 from ferbench import fingerprint
 from ferbench.data.align import align
 from ferbench.errors import FerbenchError, FrameError, enumerate_first
-from ferbench.interfaces.dataset import BatchImages, Dataset, Landmarks
+from ferbench.interfaces.dataset import BatchImages, Dataset, Landmarks, Pictures
 from ferbench.interfaces.detector import Detector
 from ferbench.settings import Preparation
 from ferbench.store import lease, publish
@@ -31,7 +31,7 @@ from ferbench.store import lease, publish
 VERSION = 2
 """Raised when the same frame and preparation give other pixels."""
 
-CHUNK = 64
+CHUNK = 256
 """Frames after which progress is on disk."""
 
 
@@ -238,6 +238,8 @@ class _Reader:
 
     def _one(self, frame: str, image: np.ndarray | FrameError | None = None) -> tuple[str, np.ndarray | str, bool]:
         try:
+            if image is None and self.preparation.mode == "resize" and isinstance(self.dataset, Pictures):
+                return frame, square(self.dataset.picture(frame, self.preparation.image_size), self.preparation), True
             image = self.dataset.image(frame) if image is None else image
             if isinstance(image, FrameError):
                 raise image
@@ -277,20 +279,20 @@ def _as_it_is(image: np.ndarray, frame: str, size: int) -> np.ndarray:
     return image
 
 
-def square(image: np.ndarray, preparation: Preparation) -> np.ndarray:
-    """(H, W, 3) uint8 -> (S, S, 3) uint8: made square as `fit` says, then resized (bicubic, antialiased)."""
-    height, width = image.shape[:2]
-    side = min(height, width)
+def square(image: np.ndarray | Image.Image, preparation: Preparation) -> np.ndarray:
+    """(H, W, 3) uint8, or a Pillow image, -> (S, S, 3) uint8: made square as `fit` says, then resized (bicubic,
+    antialiased)."""
+    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    width, height = picture.size
     if preparation.fit == "crop":
+        side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        image = image[top : top + side, left : left + side]
-    elif preparation.fit == "pad":
-        larger = max(height, width)
-        canvas = np.zeros((larger, larger, 3), np.uint8)
-        top, left = (larger - height) // 2, (larger - width) // 2
-        canvas[top : top + height, left : left + width] = image
-        image = canvas
-    size = preparation.image_size
-    if image.shape[:2] == (size, size):
-        return image
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+        if width != height:
+            picture = picture.crop((left, top, left + side, top + side))
+    elif preparation.fit == "pad" and width != height:
+        side = max(height, width)
+        canvas = Image.new("RGB", (side, side))
+        canvas.paste(picture, ((side - width) // 2, (side - height) // 2))
+        picture = canvas
+    size = (preparation.image_size, preparation.image_size)
+    return np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC))

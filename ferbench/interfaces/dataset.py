@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 from ferbench.cards import DatasetCard
 from ferbench.errors import FerbenchError, FrameError, enumerate_first
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 COLUMNS = ("frame_id", "subject", "sequence", "position", "phase", "expression")
 PHASES = ("neutral", "onset", "apex", "offset")
@@ -54,6 +57,20 @@ class BatchImages(Protocol):
 
     def images(self, frame_ids: list[str]) -> Sequence[np.ndarray | FrameError]:
         """For each frame what `image` gives, (H, W, 3), or the error that it raises."""
+        ...
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """A dataset of image files: Pillow images need no copy into an array before they are resized, and a JPEG can be decoded
+    at a fraction of its size. Twice as fast as `image` where frames are only resized."""
+
+    def picture(self, frame_id: str, least: int) -> Image:
+        """The frame in RGB, decoded, at any scale at which both sides have at least `least` pixels or are whole.
+
+        Raises:
+            FrameError: as `image`.
+        """
         ...
 
 

@@ -20,6 +20,17 @@ class ProtocolSettings:
 
 
 @dataclass
+class ListedSettings(ProtocolSettings):
+    """Attributes:
+    file: CSV with frame_id or path, and fold or split.
+    leaky: run it although subjects are trained on and tested; to show what a leak is worth.
+    """
+
+    file: str = ""
+    leaky: bool = False
+
+
+@dataclass
 class SubjectKFoldSettings(ProtocolSettings):
     """Attributes:
     k: number of folds.

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from ferbench import Dataset, DatasetCard, FerbenchError, UnknownName
 from ferbench.errors import enumerate_first
 from ferbench_labdata.cards import CARDS
-from ferbench_labdata.files import content_fingerprint, find_root, read_image
+from ferbench_labdata.files import content_fingerprint, find_root, open_image
 from ferbench_labdata.plugin import LabSettings
 
 APEX = 3
@@ -88,9 +89,12 @@ class LabDataset(Dataset):
         return pd.DataFrame({"frame_id": list(self._files), **columns, **factors})
 
     def image(self, frame_id: str) -> np.ndarray:
+        return np.asarray(self.picture(frame_id, 0))
+
+    def picture(self, frame_id: str, least: int) -> Image.Image:
         if frame_id not in self._files:
             raise UnknownName(f"frame of {self.name}", frame_id, ())
-        return read_image(self._files[frame_id], frame_id)
+        return open_image(self._files[frame_id], frame_id, least)
 
     def fingerprint(self) -> str:
         labels = "".join(f"{s.name} {s.expression}\n" for s in self._sequences)

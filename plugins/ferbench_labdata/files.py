@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from ferbench import DatasetCard, FerbenchError, FrameError
@@ -137,8 +136,9 @@ def walk(folder: Path, suffixes: Iterable[str]) -> Iterator[tuple[str, Path]]:
     yield from below(str(folder), "", ())
 
 
-def read_image(path: Path, frame_id: str) -> np.ndarray:
-    """(H, W, 3), uint8, RGB.
+def open_image(path: Path, frame_id: str, least: int = 0) -> Image.Image:
+    """The decoded image, in RGB; where `least` is given, a JPEG of at least twice that size is decoded at half, a quarter
+    or an eighth of its size, as long as both sides keep so many pixels.
 
     Raises:
         FrameError: the file is missing, empty, truncated, no image or far too large; names it.
@@ -146,7 +146,9 @@ def read_image(path: Path, frame_id: str) -> np.ndarray:
     try:
         with Image.open(path) as image:
             check_size(path, image.size, frame_id)
-            return np.asarray(image.convert("RGB"))
+            if least:
+                image.draft(None, (least, least))
+            return image.convert("RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # Pillow's own limits
         raise FrameError(f"{path} is far too large for a face ({error})", [frame_id]) from error
     except (OSError, SyntaxError, ValueError) as error:

@@ -15,11 +15,13 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ferbench import FerbenchError, UnknownName
+import numpy as np
+
+from ferbench import FerbenchError, FrameError, UnknownName
 from ferbench.errors import enumerate_first
 from ferbench_labdata.base import Sequence_
 from ferbench_labdata.cards import BASIC
-from ferbench_labdata.files import IMAGES, VIDEOS, child, read_image, subfolders, walk, wrong_root
+from ferbench_labdata.files import IMAGES, VIDEOS, child, open_image, subfolders, walk, wrong_root
 from ferbench_labdata.plugin import MmiSettings
 from ferbench_labdata.video import Videos
 
@@ -74,16 +76,14 @@ class Mmi(Videos):
         inner = ["onset" if i < first else "apex" if i < first + APEX else "offset" for i in range(count)]
         return ["neutral", *inner[1:]] if count > APEX else inner
 
-    def images(self, frame_ids: list[str]) -> list:
+    def images(self, frame_ids: list[str]) -> list[np.ndarray | FrameError]:
         stills = {f for f in frame_ids if f in self._files and self._files[f].suffix.lower() in IMAGES}
         decoded = dict(zip(rest := [f for f in frame_ids if f not in stills], super().images(rest), strict=True))
         return [self._still(f) if f in stills else decoded[f] for f in frame_ids]
 
-    def _still(self, frame_id: str) -> object:
-        from ferbench import FrameError
-
+    def _still(self, frame_id: str) -> np.ndarray | FrameError:
         try:
-            return read_image(self._files[frame_id], frame_id)
+            return np.asarray(open_image(self._files[frame_id], frame_id))
         except FrameError as error:
             return error
 

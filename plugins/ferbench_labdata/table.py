@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from ferbench import Dataset, DatasetCard, FerbenchError, UnknownName
 from ferbench.errors import enumerate_first
-from ferbench_labdata.files import content_fingerprint, read_image
+from ferbench_labdata.files import content_fingerprint, open_image
 from ferbench_labdata.plugin import TableSettings
 
 
@@ -74,9 +75,12 @@ class Table(Dataset):
         return self._table
 
     def image(self, frame_id: str) -> np.ndarray:
+        return np.asarray(self.picture(frame_id, 0))
+
+    def picture(self, frame_id: str, least: int) -> Image.Image:
         if frame_id not in self._index:
             raise UnknownName("frame of the table", frame_id, ())
-        return read_image(self._files[self._index[frame_id]], frame_id)
+        return open_image(self._files[self._index[frame_id]], frame_id, least)
 
     def fingerprint(self) -> str:
         text = self._table.to_csv(index=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ferbench import FerbenchError, FrameError, UnknownName
 from ferbench_labdata.base import LabDataset, Sequence_
@@ -56,6 +57,9 @@ class Videos(LabDataset):
         if isinstance(image, FrameError):
             raise image
         return image
+
+    def picture(self, frame_id: str, least: int) -> Image.Image:
+        return Image.fromarray(self.image(frame_id))
 
     def images(self, frame_ids: list[str]) -> list[np.ndarray | FrameError]:
         """Each video is opened once, however many of its frames are asked for."""

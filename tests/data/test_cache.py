@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from ferbench.data.cache import Prepared, needed_frames, neutral_frames, prepare, square
 from ferbench.errors import FrameError
-from ferbench.interfaces.dataset import Dataset
+from ferbench.interfaces.dataset import Dataset, Pictures
 from ferbench.settings import Preparation
 from ferbench_labdata.oulu import Oulu
-from ferbench_labdata.plugin import OuluSettings
+from ferbench_labdata.plugin import OuluSettings, TableSettings
+from ferbench_labdata.table import Table
 
 
 def ready(root: Path, folder: Path, **more: object) -> tuple[Dataset, Prepared]:
@@ -88,3 +90,32 @@ def test_the_neutral_face_is_of_the_sequence_or_else_of_the_subject() -> None:
     assert neutral_frames(frames, selected).tolist()[:2] == ["a0", "a0"]
     assert pd.isna(neutral_frames(frames, selected).iloc[2])
     assert needed_frames(frames, selected) == ["a1", "a2", "b0", "a0"]
+
+
+def test_a_large_jpeg_is_decoded_at_a_fraction_and_looks_the_same(tmp_path: Path) -> None:
+    """Half of 200 pixels is more than the 64 asked for: decoded so. The difference to a full decode is that of JPEG's own
+    scaling, a few gray levels; an image of less than twice the size is decoded whole, to the same pixels."""
+    y, x = np.mgrid[0:200, 0:200]
+    waves = np.stack([128 + 100 * np.sin(x / 9), 128 + 100 * np.cos(y / 11), (x + y) / 2], 2).astype(np.uint8)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(waves).save(tmp_path / "images" / "large.jpg", quality=95)
+    Image.fromarray(waves[:120, :120]).save(tmp_path / "images" / "small.jpg", quality=95)
+    (tmp_path / "t.csv").write_text("path,expression\nimages/large.jpg,a\nimages/small.jpg,b\n")
+    dataset = Table(TableSettings(file=str(tmp_path / "t.csv")))
+    assert isinstance(dataset, Pictures)
+    assert dataset.picture("images/large.jpg", 64).size == (100, 100)
+    assert dataset.picture("images/small.jpg", 64).size == (120, 120)
+    frames = dataset.frames()
+    prepared = prepare(dataset, "key", frames, frames, Preparation(64), tmp_path / "cache")
+    whole = {frame: square(dataset.image(frame), Preparation(64)).astype(int) for frame in frames["frame_id"]}
+    difference = np.abs(prepared.images[0].astype(int) - whole["images/large.jpg"])
+    assert difference.mean() < 2
+    assert np.array_equal(prepared.images[1], whole["images/small.jpg"])
+
+
+@pytest.mark.parametrize(("fit", "corner"), [("crop", 200), ("pad", 0), ("squash", 200)])
+def test_how_an_image_is_made_square(fit: str, corner: int) -> None:
+    made = square(np.full((30, 60, 3), 200, np.uint8), Preparation(20, fit=fit))
+    assert made.shape == (20, 20, 3)
+    assert made[0, 0].tolist() == [corner] * 3
+    assert made[10, 10].tolist() == [200] * 3
