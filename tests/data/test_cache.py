@@ -111,11 +111,3 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_and_looks_the_same(tmp_path: Path
     difference = np.abs(prepared.images[0].astype(int) - whole["images/large.jpg"])
     assert difference.mean() < 2
     assert np.array_equal(prepared.images[1], whole["images/small.jpg"])
-
-
-@pytest.mark.parametrize(("fit", "corner"), [("crop", 200), ("pad", 0), ("squash", 200)])
-def test_how_an_image_is_made_square(fit: str, corner: int) -> None:
-    made = square(np.full((30, 60, 3), 200, np.uint8), Preparation(20, fit=fit))
-    assert made.shape == (20, 20, 3)
-    assert made[0, 0].tolist() == [corner] * 3
-    assert made[10, 10].tolist() == [200] * 3
