@@ -329,3 +329,11 @@ def complete(registry: Registry, given: Sequence[str], word: str) -> list[str]:
     with _hydra(None):
         loader = GlobalHydra.instance().config_loader()
         return sorted(DefaultCompletionPlugin(loader)._query(config_name="run", line=" ".join([*given, word])))
+
+
+def quoted(value: str) -> str:
+    """As Hydra takes any text: in quotes, where it holds more than names are made of."""
+    if all(c.isalnum() or c in "_-./:" for c in value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

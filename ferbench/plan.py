@@ -47,12 +47,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Study:
-    """Trials in the order in which they run, and the data that they need, each with a configuration that prepares it."""
+    """Trials in the order in which they run; the data that they need, each with a configuration that prepares it; and the data
+    of each trial, by its id."""
 
     trials: tuple[Trial, ...]
     data: tuple[tuple[Data, RunConfig], ...]
     results_dir: str
     executor: Mapping[str, Any]
+    data_of_trial: Mapping[str, Data]
 
     @property
     def stage_trainings(self) -> tuple[int, int]:
@@ -138,6 +140,7 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
         FerbenchError: a name is unknown, a dataset lacks what a method needs, the data cannot be split.
     """
     trials: dict[str, Trial] = {}
+    by_trial: dict[str, Data] = {}
     data_of: dict[str, Data] = {}
     prepares: dict[str, tuple[Data, RunConfig]] = {}
     for config in configs:
@@ -161,8 +164,9 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
                 for settings in chosen:
                     trial = _trial(registry, config, data, method, settings, fold, seed)
                     trials.setdefault(trial.id, trial)
+                    by_trial[trial.id] = data
     first = configs[0]
-    return Study(tuple(trials.values()), tuple(prepares.values()), first.results_dir, first.executor)
+    return Study(tuple(trials.values()), tuple(prepares.values()), first.results_dir, first.executor, by_trial)
 
 
 def variants(card: MethodCard, config: RunConfig) -> list[dict[str, Any]]:

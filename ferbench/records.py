@@ -87,7 +87,9 @@ class Record:
         sequence_confusion: likewise of sequences.
         notes: sentences for the reader: what was left out or could not be measured.
         stages: what was trained.
-        provenance: versions, machine, device, precision, times, parameters.
+        cost: steps, images_seen (in training, all stages), parameters (of all networks), forward_flops (to recognise one
+            image), peak_memory (bytes), train_seconds (of all stages, also of those found trained), seconds (of this trial).
+        provenance: versions, machine, device, precision, times.
         files: SHA-256 of the other files in the folder.
     """
 
@@ -99,6 +101,7 @@ class Record:
     sequence_confusion: Mapping[str, list[list[int]]]
     notes: tuple[str, ...] = ()
     stages: tuple[StageRun, ...] = ()
+    cost: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA

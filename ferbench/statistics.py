@@ -74,3 +74,65 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
         return float(np.mean(values)), float(np.mean(values))
     low, high = stats.t.interval(level, len(values) - 1, loc=float(np.mean(values)), scale=spread)
     return float(low), float(high)
+
+
+def paired_bootstrap_by_subject(
+    ours: Array, theirs: Array, score: Callable[[Array], Array], draws: int = DRAWS, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of score(ours) - score(theirs): the same resampled subjects for both.
+
+    Args:
+        ours, theirs: (S, C, C), confusion counts of the same subjects in the same order.
+        score: from (..., C, C) to (...).
+
+    Returns:
+        (low, high); NaN for fewer than two subjects.
+    """
+    subjects = len(ours)
+    if subjects < 2:
+        return float("nan"), float("nan")
+    counts = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+    gaps = score(np.tensordot(counts, ours, axes=1)) - score(np.tensordot(counts, theirs, axes=1))
+    low, high = np.quantile(gaps, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+EXACT = 20
+"""Subjects up to which all 2^S sign flips are gone through; beyond, RESAMPLES of them are drawn."""
+
+RESAMPLES = 9_999
+
+
+def sign_flip_test(differences: Sequence[float] | Array, seed: int = 0) -> float:
+    """Two-sided p-value of paired differences, one a subject, under random swapping of the two methods (sign flips of the
+    sum; scipy's permutation test: exact up to 20 subjects, else Monte Carlo with one added to both counts). 1 where all
+    differences are 0, and for one subject; NaN for none."""
+    from scipy import stats
+
+    values = np.asarray(differences, dtype=float)
+    if not len(values):
+        return float("nan")
+    if not values.any() or len(values) == 1:
+        return 1.0
+    found = stats.permutation_test(
+        (values,),
+        lambda x, axis: x.sum(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=2**EXACT if len(values) <= EXACT else RESAMPLES,
+        batch=20_000,
+        rng=np.random.default_rng(seed),
+    )
+    return float(found.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979): the i-th smallest of m (from 0) is
+    multiplied by m - i; never smaller than the one before, nor above 1. NaN stays NaN and does not count."""
+    found = [float("nan")] * len(p_values)
+    order = sorted((i for i, p in enumerate(p_values) if p == p), key=lambda i: p_values[i])
+    highest = 0.0
+    for place, index in enumerate(order):
+        highest = max(highest, min(1.0, p_values[index] * (len(order) - place)))
+        found[index] = highest
+    return found

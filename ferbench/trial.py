@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import platform
 import subprocess
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -16,8 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
+from ferbench import fingerprint
 from ferbench.cards import BackboneCard, EvaluatorCard, MethodCard
 from ferbench.data.batches import Batches, Images, Labels
 from ferbench.data.cache import Prepared, neutral_frames
@@ -36,6 +37,7 @@ from ferbench.registry import Registry, load_registry
 from ferbench.settings import RunConfig, from_plain
 from ferbench.store import Store
 from ferbench.training import checkpoint as checkpoints
+from ferbench.training.cost import forget_peak, forward_flops, parameters, peak_memory
 from ferbench.training.loop import Device, Training
 from ferbench.training.stages import Progress, losses_table, run_stage
 
@@ -106,6 +108,7 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
     if config.trainer.compile:
         for child in method.children():
             child.compile()
+    forget_peak(device.device)
     runs, losses = _train(trial, store, method, batches, device, config, report)
     report.message("evaluating")
     with device.autocast():
@@ -120,7 +123,7 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
             },
         )
         grid = _grid(method, images, fold, outputs)
-    metrics, notes = measure(registry, outputs)
+    metrics, notes = _measure(registry, trial, store, outputs)
     notes += prepared.notes()
     if isinstance(data.dataset, Tolerant):
         notes += data.dataset.tolerated()
@@ -148,7 +151,8 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
             sequence_confusion=sequence_confusion,
             notes=tuple(notes),
             stages=tuple(runs),
-            provenance=_provenance(began, device, method),
+            cost=_cost(began, runs, config, device, method),
+            provenance=_provenance(began, device),
         )
 
     store.write(trial.id, fill)
@@ -239,6 +243,24 @@ def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard
     return card, method, backbone
 
 
+def _measure(
+    registry: Registry, trial: Trial, store: Store, outputs: Outputs
+) -> tuple[dict[str, float | None], list[str]]:
+    """All metrics. Those of the floors, "name/floor", are the same for every method on a fold: they are worked out once
+    and kept beside the stages, by all that they depend on."""
+    evaluators = [card.target.partition(":")[0] for card in registry.catalogue(EvaluatorCard).values()]
+    code = fingerprint.code(
+        [*evaluators, registry.get(BackboneCard, trial.config["backbone"]["name"]).target.partition(":")[0]]
+    )
+    parts = ("dataset", "protocol", "frames", "preparation", "backbone", "seed", "trainer")
+    key = digest([{part: trial.identity[part] for part in parts}, dict(code)], 24)
+    known = store.floors(key)
+    metrics, notes = measure(registry, outputs if known is None else dataclasses.replace(outputs, floors={}))
+    if known is None:
+        store.write_floors(key, {name: value for name, value in metrics.items() if "/" in name})
+    return metrics | (known or {}), notes
+
+
 def measure(registry: Registry, outputs: Outputs) -> tuple[dict[str, float | None], list[str]]:
     """All metrics, and for those that the data did not allow None and a sentence."""
     metrics: dict[str, float | None] = {}
@@ -268,7 +290,22 @@ def _grid(method: Method, images: Images, fold: Fold, outputs: Outputs) -> np.nd
     return inference.synthesis_grid(method, images(fold.test_rows[rows]), identities)
 
 
-def _provenance(began: datetime, device: Device, method: nn.Module) -> dict[str, Any]:
+def _cost(
+    began: datetime, runs: Sequence[StageRun], config: RunConfig, device: Device, method: Method
+) -> dict[str, float]:
+    steps = sum(run.steps for run in runs)
+    return {
+        "steps": steps,
+        "images_seen": steps * config.budget.batch_size,
+        "parameters": parameters(method),
+        "forward_flops": forward_flops(method, device.device),
+        "peak_memory": peak_memory(device.device),
+        "train_seconds": round(sum(run.seconds for run in runs), 3),
+        "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
+    }
+
+
+def _provenance(began: datetime, device: Device) -> dict[str, Any]:
     on_cuda = device.device.type == "cuda"
     return {
         "began": began.isoformat(timespec="seconds"),
@@ -277,7 +314,6 @@ def _provenance(began: datetime, device: Device, method: nn.Module) -> dict[str,
         "system": platform.system(),
         "device": torch.cuda.get_device_name(device.device) if on_cuda else f"cpu, {torch.get_num_threads()} threads",
         "precision": device.precision,
-        "parameters": sum(p.numel() for p in method.parameters()),
         "versions": {name: metadata.version(name) for name in ("ferbench", "torch", "timm", "numpy", "scikit-learn")}
         | {"python": platform.python_version(), "cuda": torch.version.cuda if on_cuda else None},
         "revision": _revision(),

@@ -19,8 +19,10 @@ LIGHT = [
     "ferbench.records", "ferbench.store", "ferbench.plan", "ferbench.study", "ferbench.statistics",
     "ferbench.builtin", "ferbench.fingerprint", "ferbench.data.cache", "ferbench.interfaces.dataset",
     "ferbench.interfaces.evaluator", "ferbench.executors.inprocess", "ferbench.inventory", "ferbench.data.joined",
+    "ferbench.studyfile",
     "ferbench.interfaces.detector",
-    "ferbench.cli.datasets", "ferbench.cli.prepare", "ferbench_labdata.kdef",
+    "ferbench.cli.datasets", "ferbench.cli.prepare", "ferbench.cli.ablations",
+    "ferbench.report.ablations", "ferbench_labdata.kdef",
     "ferbench.leaderboard.aggregate",
     "ferbench.leaderboard.table", "ferbench.leaderboard.plain", "ferbench.report.figures",
     "ferbench.report.contact_sheet", "ferbench.cli.contact_sheet", "ferbench.cli.main", "ferbench.cli.run",
@@ -110,9 +112,12 @@ def lines_of_code(path: Path) -> int:
     return len(lines)
 
 
-BESIDE = ("testing", "blocks", "protocols", "cli", "report", "audit.py", "inventory.py")
+BESIDE = (
+    "testing", "blocks", "protocols", "cli", "report", "audit.py", "inventory.py", "estimate.py", "studyfile.py",
+    "ablations.py",
+)  # fmt: skip
 """What stands beside the path of a trial: the conformance suite, networks, the catalogue of protocols, commands, pictures,
-the auditors."""
+auditors, study files and what estimates them, the table of ablations."""
 
 
 def test_the_core_stays_small() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
+from ferbench import statistics
 from ferbench.statistics import SCORES, accuracy, bootstrap_by_subject, mean_interval
 
 
@@ -57,3 +61,73 @@ def test_the_mean_interval_agrees_with_scipy() -> None:
     assert mean_interval(values) == pytest.approx((theirs.low, theirs.high))
     assert mean_interval([0.4, 0.4]) == (0.4, 0.4)
     assert all(map(math.isnan, mean_interval([0.4])))
+
+
+# -- paired comparisons
+
+
+def flips_by_hand(differences: list[float]) -> float:
+    """All 2^n sums."""
+    observed = abs(sum(differences))
+    sums = [
+        abs(sum(s * d for s, d in zip(signs, differences, strict=True)))
+        for signs in product((1, -1), repeat=len(differences))
+    ]
+    return sum(total >= observed - 1e-9 for total in sums) / len(sums)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(-6, 6), min_size=1, max_size=9))
+def test_the_sign_flip_test_goes_through_all_flips(differences: list[int]) -> None:
+    assert statistics.sign_flip_test(differences) == pytest.approx(flips_by_hand(differences))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(-6, 6), min_size=1, max_size=30))
+def test_swapping_the_methods_leaves_the_p_value(differences: list[int]) -> None:
+    p = statistics.sign_flip_test(differences)
+    assert 0 < p <= 1
+    if len(differences) <= 9:
+        assert statistics.sign_flip_test([-d for d in differences]) == pytest.approx(p)
+
+
+def test_identical_methods_give_p_of_one() -> None:
+    assert statistics.sign_flip_test([0.0] * 12) == 1
+    assert math.isnan(statistics.sign_flip_test([]))
+
+
+def test_a_clear_difference_of_many_subjects() -> None:
+    """40 subjects, all better: the smallest p that 9,999 draws can give."""
+    assert statistics.sign_flip_test([1.0] * 40) == pytest.approx(2 / 10_000, abs=1.5e-4)
+    assert statistics.sign_flip_test([1.0] * 10) == pytest.approx(2 / 2**10)
+
+
+def test_holm_by_hand() -> None:
+    """Four p-values, 0.01, 0.04, 0.03, 0.005: 0.005 x 4, 0.01 x 3, 0.03 x 2, and 0.04 x 1, which may not be below 0.06."""
+    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert statistics.holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
+    with_nan = statistics.holm([math.nan, 0.02])
+    assert math.isnan(with_nan[0])
+    assert with_nan[1] == pytest.approx(0.02)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_keeps_the_order_and_never_helps(p_values: list[float]) -> None:
+    corrected = statistics.holm(p_values)
+    assert all(c >= p for c, p in zip(corrected, p_values, strict=True))
+    order = np.argsort(p_values, kind="stable")
+    assert (np.diff(np.array(corrected)[order]) >= 0).all()
+
+
+def test_the_paired_interval_is_of_the_same_subjects() -> None:
+    """Subjects differ widely and the methods by one frame each: the paired interval is a point, an unpaired one is wide."""
+    right = np.arange(5, 45, 2)
+    ours = np.array([[[r, 50 - r], [0, 0]] for r in right])
+    theirs = np.array([[[r - 1, 51 - r], [0, 0]] for r in right])
+    low, high = statistics.paired_bootstrap_by_subject(ours, theirs, statistics.accuracy)
+    assert (low, high) == pytest.approx((1 / 50, 1 / 50))
+    alone = statistics.bootstrap_by_subject(ours, statistics.accuracy)
+    assert alone[1] - alone[0] > 0.1
+    same = statistics.paired_bootstrap_by_subject(ours, ours, statistics.accuracy)
+    assert same == (0, 0)
+    assert all(map(math.isnan, statistics.paired_bootstrap_by_subject(ours[:1], theirs[:1], statistics.accuracy)))

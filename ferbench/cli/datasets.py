@@ -6,7 +6,8 @@ from typing import Any
 
 import rich_click as click
 
-from ferbench.cli.options import plugin_option, quoted
+from ferbench.cli.options import plugin_option
+from ferbench.config import quoted
 from ferbench.errors import FerbenchError, enumerate_first
 
 

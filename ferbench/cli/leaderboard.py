@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 if TYPE_CHECKING:
-    from ferbench.leaderboard.aggregate import Board
+    from rich.console import RenderableType
+
     from ferbench.records import Outcome, Record
 
 from ferbench.errors import FerbenchError, UnknownName
@@ -26,7 +28,12 @@ from ferbench.errors import FerbenchError, UnknownName
 @click.option("--output", metavar="FILE", help="Write to a file instead of the terminal.")
 @click.option("--dataset", metavar="NAME", help="Only this dataset.")
 @click.option("--sort", metavar="METRIC", default="accuracy", show_default=True, help="Rank by this metric.")
-def command(folders: tuple[str, ...], kind: str, output: str | None, dataset: str | None, sort: str) -> None:
+@click.option(
+    "--cost", is_flag=True, help="Show images seen, parameters, FLOPs, memory and time instead of further metrics."
+)
+def command(
+    folders: tuple[str, ...], kind: str, output: str | None, dataset: str | None, sort: str, cost: bool
+) -> None:
     """Rank what was run, from one or several results folders (default: results).
 
     A board holds what may be compared: the same data, protocol, classes, preparation and budget. A row is a method
@@ -35,6 +42,31 @@ def command(folders: tuple[str, ...], kind: str, output: str | None, dataset: st
     """
     from ferbench.leaderboard import plain
     from ferbench.leaderboard.aggregate import boards
+    from ferbench.leaderboard.table import render
+
+    records, failures = read(folders)
+    metrics = {name for record in records.values() for name in record.metrics}
+    if records and sort not in metrics:
+        raise UnknownName("metric", sort, metrics)
+    names = {
+        str(t.identity["dataset"]["name"]) for t in [r.trial for r in records.values()] + [o.trial for o in failures]
+    }
+    if dataset is not None and dataset not in names:
+        raise UnknownName("dataset among the records", dataset, names)
+    found = boards(list(records.values()), failures, dataset, sort)
+    if kind == "table":
+        text = printed(render(found, cost), to_file=output is not None)
+    else:
+        text = {"markdown": plain.markdown, "csv": plain.to_csv, "json": plain.to_json}[kind](found)
+    write(text, output)
+
+
+def read(folders: Sequence[str]) -> tuple[dict[str, Record], list[Outcome]]:
+    """The records, by trial, and the failures of several results folders; damaged ones are named on the side.
+
+    Raises:
+        FerbenchError: there is neither.
+    """
     from ferbench.store import Store
 
     records: dict[str, Record] = {}
@@ -48,41 +80,36 @@ def command(folders: tuple[str, ...], kind: str, output: str | None, dataset: st
             click.echo(f"Left out: {item.path} ({item.reason}).", err=True)
     if not records and not failures:
         raise FerbenchError(f"There is no record in {', '.join(folders or ('results',))}.")
-    metrics = {name for record in records.values() for name in record.metrics}
-    if records and sort not in metrics:
-        raise UnknownName("metric", sort, metrics)
-    names = {
-        str(t.config["dataset"]["name"]) for t in [r.trial for r in records.values()] + [o.trial for o in failures]
-    }
-    if dataset is not None and dataset not in names:
-        raise UnknownName("dataset among the records", dataset, names)
-    found = boards(list(records.values()), failures, dataset, sort)
-    if kind == "table":
-        text = _table(found, to_file=output is not None)
-    else:
-        text = {"markdown": plain.markdown, "csv": plain.to_csv, "json": plain.to_json}[kind](found)
-    if output is None:
-        if text:
-            click.echo(text, nl=False)
-        return
-    from ferbench.store import replace_text
-
-    try:
-        replace_text(Path(output), text)
-    except OSError as error:
-        raise FerbenchError(f"--output {output} cannot be written: {error.strerror or error}.") from error
+    return records, failures
 
 
-def _table(found: list[Board], to_file: bool) -> str:
+def printed(table: RenderableType, to_file: bool) -> str:
+    """Print a table to the terminal, or give its text."""
     import io
 
     from rich.console import Console
 
-    from ferbench.leaderboard.table import render
-
     if not to_file:
-        Console(highlight=False).print(render(found))
+        Console(highlight=False).print(table)
         return ""
     out = io.StringIO()
-    Console(file=out, width=120, highlight=False).print(render(found))
+    Console(file=out, width=120, highlight=False).print(table)
     return out.getvalue()
+
+
+def write(text: str, output: str | None) -> None:
+    """To the terminal, or to a file.
+
+    Raises:
+        FerbenchError: the file cannot be written.
+    """
+    from ferbench.store import replace_text
+
+    if output is None:
+        if text:
+            click.echo(text, nl=False)
+        return
+    try:
+        replace_text(Path(output), text)
+    except OSError as error:
+        raise FerbenchError(f"--output {output} cannot be written: {error.strerror or error}.") from error

@@ -13,7 +13,7 @@ from click.exceptions import Exit
 from ferbench.errors import FerbenchError
 
 COMMANDS = (
-    "run", "leaderboard", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "why", "plugins", "check",
+    "run", "leaderboard", "ablations", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "why", "plugins", "check",
 )  # fmt: skip
 """Each is a module of this package with a click command called `command`."""
 

@@ -32,11 +32,3 @@ def complete_overrides(ctx: click.Context, param: click.Parameter, incomplete: s
         given = given[:-1]
     found = complete(load_registry(), given, prefix + incomplete)
     return [CompletionItem(item.removeprefix(prefix)) for item in found]
-
-
-def quoted(value: str) -> str:
-    """As Hydra takes any text: in quotes, where it holds more than names are made of."""
-    if all(c.isalnum() or c in "_-./:" for c in value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -20,10 +20,11 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from ferbench.errors import enumerate_first
+from ferbench.errors import FerbenchError, enumerate_first
 from ferbench.executors.base import Report
 from ferbench.plan import Study
 from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, Trial, differences
+from ferbench.registry import Registry
 from ferbench.store import Store
 from ferbench.study import state
 
@@ -174,6 +175,25 @@ def print_plan(study: Study, retry: str) -> None:
     console.print(table)
     saved = f", {alone - shared} of {alone} stage trainings shared" if alone > shared else ""
     console.print(f"{len(study.trials)} trials{saved}. Results: {study.results_dir}")
+
+
+def print_estimate(registry: Registry, study: Study, retry: str) -> None:
+    """How long the training that is left will take, from a short measurement; a reason where it cannot be measured."""
+    store = Store(study.results_dir)
+    if all(state(store, trial, retry) is not None for trial in study.trials):
+        return
+    from ferbench.estimate import estimate, in_words
+
+    console = Console()
+    try:
+        found = estimate(registry, study, retry)
+    except FerbenchError as error:
+        console.print(Text(f"How long it takes cannot be said: {error}"))
+        return
+    if found.seconds:
+        console.print(
+            f"Training would take about {in_words(found.seconds)} on this machine ({found.measured} kinds of stage measured)."
+        )
 
 
 def _new_because(trial: Trial, stored: Sequence[Record]) -> str:

@@ -40,6 +40,7 @@ def command(dry_run: bool, retry: str | None, plugins: tuple[str, ...], override
     backbone=timm backbone.model=resnet18
     trainer.device=cuda:0 trainer.precision=fp32 results_dir=elsewhere
     method=degan,cross_entropy --multirun      several as one study
+    study=paper                                methods, datasets, protocols and seeds of a study file
 
     Hydra's own options work too: --multirun, --cfg job, --info, --config-dir DIR, --config-name NAME, --hydra-help.
 
@@ -55,18 +56,30 @@ def command(dry_run: bool, retry: str | None, plugins: tuple[str, ...], override
         raise FerbenchError("ferbench has its own configuration tree; add a folder to it with --config-dir DIR.")
     if any(getattr(options, name, None) for name in HYDRA_ONLY):
         return _print_by_hydra(registry, overrides)
-    configs = compose(
-        registry,
-        options.overrides,
-        sweep=options.multirun,
-        config_dir=options.config_dir,
-        config_name=options.config_name or "run",
-    )
+    named = [word for word in options.overrides if word.startswith("study=")]
+    runs = [options.overrides]
+    if named:
+        from ferbench.studyfile import expand, find
+
+        rest = [word for word in options.overrides if word not in named]
+        runs = expand(find(named[-1].removeprefix("study="), options.config_dir), registry, rest)
+    configs = [
+        config
+        for words in runs
+        for config in compose(
+            registry,
+            words,
+            sweep=options.multirun,
+            config_dir=options.config_dir,
+            config_name=options.config_name or "run",
+        )
+    ]
     study = plan(registry, configs)
     if dry_run:
-        from ferbench.cli.progress import print_plan
+        from ferbench.cli.progress import print_estimate, print_plan
 
         print_plan(study, retry or "")
+        print_estimate(registry, study, retry or "")
         return 0
     return _run(registry, study, retry or "")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import rich_click as click
 
-from ferbench.cli.options import quoted
+from ferbench.config import quoted
 from ferbench.errors import FerbenchError
 
 

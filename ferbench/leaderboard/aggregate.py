@@ -47,6 +47,8 @@ class Row:
         failed: trials that ended in an error.
         missing: (fold, seed) of the trials that are missing.
         trials: identifiers of the records behind the row.
+        seconds: of all its trials.
+        cost: of one trial, the mean over them: see Record.cost.
     """
 
     method: str
@@ -61,6 +63,7 @@ class Row:
     missing: list[tuple[int, int]] = field(default_factory=list)
     trials: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    cost: dict[str, float] = field(default_factory=dict)
     rank: int | None = None
 
     @property
@@ -193,8 +196,12 @@ def _row(records: list[Record], failures: list[Outcome]) -> Row:
     )
     if not records:
         return row
+    for name in records[0].cost:
+        values = [r.cost[name] for r in records if name in r.cost]
+        row.cost[name] = sum(values) / len(values)
     for metric, (source, score) in BY_SUBJECT.items():
-        tables = _tables(records, source)
+        by_subject = tables_by_subject(records, source)
+        tables = np.stack([by_subject[subject] for subject in sorted(by_subject)])
         row.scores[metric] = Score(float(score(tables.sum(0))), *statistics.bootstrap_by_subject(tables, score))
     for metric in dict.fromkeys(name for record in records for name in record.metrics):
         if metric in BY_SUBJECT:
@@ -209,13 +216,13 @@ def _row(records: list[Record], failures: list[Outcome]) -> Row:
     return row
 
 
-def _tables(records: Sequence[Record], source: str) -> np.ndarray:
-    """(S, C, C): counts of each tested subject, summed over seeds."""
+def tables_by_subject(records: Sequence[Record], source: str) -> dict[str, np.ndarray]:
+    """(C, C) counts of each tested subject, summed over seeds; source: "confusion" or "sequence_confusion"."""
     tables: dict[str, np.ndarray] = {}
     for record in records:
         for subject, table in getattr(record, source).items():
             tables[subject] = tables.get(subject, 0) + np.asarray(table)
-    return np.stack([tables[subject] for subject in sorted(tables)])
+    return tables
 
 
 def _rank(rows: list[Row], sort: str) -> None:

@@ -15,6 +15,15 @@ COLUMNS = (
 )
 """(metric, heading, factor)."""
 
+COST = (
+    ("images_seen", "images", 1e3, "k"),
+    ("parameters", "parameters", 1e6, "M"),
+    ("forward_flops", "FLOPs", 1e6, "M"),
+    ("peak_memory", "memory", 2**20, "MiB"),
+    ("train_seconds", "training", 1, "s"),
+)
+"""(name in Record.cost, heading, unit's size, unit); of one trial."""
+
 WITH_INTERVAL = ("accuracy",)
 
 
@@ -29,6 +38,15 @@ def cell(row: Row, metric: str) -> str:
     if metric in WITH_INTERVAL and not math.isnan(score.low):
         text += f" [{score.low * factor:.{digits}f}, {score.high * factor:.{digits}f}]"
     return text
+
+
+def cost_cell(row: Row, name: str) -> str:
+    """'1.84 M', or '-' for records that do not hold it."""
+    if name not in row.cost:
+        return "-"
+    _, _, size, unit = next(c for c in COST if c[0] == name)
+    value = row.cost[name] / size
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
 
 
 def missing(row: Row) -> str:

@@ -53,6 +53,7 @@ def _flat(row: Row) -> dict[str, Any]:
         "trials_failed": row.failed,
         "folds": row.folds,
         "seeds": " ".join(map(str, row.seeds)),
+        **{f"trial_{name}": value for name, value in row.cost.items()},
         "seconds": row.seconds,
     }
     for metric, score in row.scores.items():

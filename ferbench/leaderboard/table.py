@@ -9,22 +9,23 @@ from rich.table import Table
 from rich.text import Text
 
 from ferbench.leaderboard.aggregate import Board, Row
-from ferbench.leaderboard.columns import COLUMNS, cell, missing
+from ferbench.leaderboard.columns import COLUMNS, COST, cell, cost_cell, missing
 
 
-def render(boards: Sequence[Board]) -> RenderableType:
-    """One table a board; incomplete rows below a line, without rank, with what they lack."""
+def render(boards: Sequence[Board], cost: bool = False) -> RenderableType:
+    """One table a board; incomplete rows below a line, without rank, with what they lack. With `cost`, what a trial of each
+    row took instead of all metrics but accuracy; timings are of whatever machines the trials ran on."""
     parts: list[RenderableType] = []
     for board in boards:
         title = Text(f"{board.dataset} · {board.protocol}", style="bold")
         backbones = {row.backbone for row in board.rows}
         setting = f"{board.setting}, backbone {backbones.pop()}" if len(backbones) == 1 else board.setting
-        parts += [Text(""), title, Text(setting, style="dim"), _table(board)]
+        parts += [Text(""), title, Text(setting, style="dim"), _table(board, cost)]
         parts += [Text(f"  {note}", style="dim") for row in board.rows if (note := missing(row))]
     return Group(*parts)
 
 
-def _table(board: Board) -> Table:
+def _table(board: Board, cost: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True)
     table.add_column("#", justify="right")
     table.add_column("method", overflow="fold")
@@ -32,8 +33,11 @@ def _table(board: Board) -> Table:
     if several:
         table.add_column("backbone", overflow="fold")
     table.add_column("folds", justify="right")
-    for _, heading, _ in COLUMNS:
+    metrics = COLUMNS[:1] if cost else COLUMNS
+    for _, heading, _ in metrics:
         table.add_column(heading, justify="right", no_wrap=heading.startswith("accuracy"))
+    for _, heading, _, _ in COST if cost else ():
+        table.add_column(heading, justify="right", no_wrap=True)
     ended = False
     for row in board.rows:
         if row.rank is None and not ended and table.row_count:
@@ -44,7 +48,8 @@ def _table(board: Board) -> Table:
             Text(name(row)),
             *([Text(row.backbone)] if several else []),
             Text(f"{row.done}/{row.planned}"),
-            *(Text(cell(row, metric)) for metric, _, _ in COLUMNS),
+            *(Text(cell(row, metric).partition(" ")[0] if cost else cell(row, metric)) for metric, _, _ in metrics),
+            *(Text(cost_cell(row, name)) for name, _, _, _ in (COST if cost else ())),
             style="" if row.complete else "dim",
         )
     return table

@@ -1,0 +1,96 @@
+"""Ablations: what each variant of a method loses against the full one, on the same subjects, folds and seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ferbench import statistics
+from ferbench.leaderboard.aggregate import Board, Row, Score, boards, tables_by_subject
+from ferbench.records import Record
+
+FULL = "full"
+
+
+@dataclass
+class Variant:
+    """A row of the table.
+
+    Attributes:
+        row: its scores.
+        removed: the settings in which it differs from the full method.
+        difference: of accuracy, variant minus full, with a 95 % interval by paired subjects; None for the full method, and
+            where the two did not run on the same folds and seeds.
+        leakage: of identity_leakage, variant minus full.
+        p, corrected: of the difference (sign flips by subject), plain and by Holm over the table.
+    """
+
+    row: Row
+    removed: str
+    difference: Score | None = None
+    leakage: float = math.nan
+    p: float = math.nan
+    corrected: float = math.nan
+
+
+@dataclass
+class Ablations:
+    """The variants of one method on one backbone and board, the full one first, then by difference."""
+
+    board: Board
+    method: str
+    backbone: str
+    variants: list[Variant] = field(default_factory=list)
+
+
+def ablations(records: Sequence[Record], method: str | None = None, dataset: str | None = None) -> list[Ablations]:
+    """A table for each method, board and backbone that has the full method and at least one variant of it."""
+    by_id = {record.trial.id: record for record in records}
+    found = []
+    for board in boards(records, dataset=dataset):
+        groups: dict[tuple[str, str], list[Row]] = {}
+        for row in board.rows:
+            if method is None or row.method == method:
+                groups.setdefault((row.method, row.backbone), []).append(row)
+        for (name, backbone), rows in sorted(groups.items()):
+            full = next((row for row in rows if row.variant == FULL), None)
+            if full is None or len(rows) < 2:
+                continue
+            variants = [_variant(row, full, by_id) for row in rows]
+            for variant, p in zip(variants, statistics.holm([v.p for v in variants]), strict=True):
+                variant.corrected = p
+            variants.sort(key=lambda v: (v.row is not full, v.difference.mean if v.difference else math.inf))
+            found.append(Ablations(board, name, backbone, variants))
+    return found
+
+
+def _variant(row: Row, full: Row, by_id: Mapping[str, Record]) -> Variant:
+    ours, theirs = ([by_id[trial] for trial in r.trials] for r in (row, full))
+    made = Variant(row, removed(ours[0], theirs[0]))
+    if row is full or {(r.trial.fold, r.trial.seed) for r in ours} != {(r.trial.fold, r.trial.seed) for r in theirs}:
+        return made
+    a, b = tables_by_subject(ours, "confusion"), tables_by_subject(theirs, "confusion")
+    subjects = sorted(a)
+    x, y = np.stack([a[s] for s in subjects]), np.stack([b[s] for s in subjects])
+    mean = float(statistics.accuracy(x.sum(0)) - statistics.accuracy(y.sum(0)))
+    made.difference = Score(mean, *statistics.paired_bootstrap_by_subject(x, y, statistics.accuracy))
+    right = np.trace(x, axis1=1, axis2=2) - np.trace(y, axis1=1, axis2=2)
+    made.p = statistics.sign_flip_test(right)
+    leaks = [r.scores.get("identity_leakage") for r in (row, full)]
+    if leaks[0] is not None and leaks[1] is not None:
+        made.leakage = leaks[0].mean - leaks[1].mean
+    return made
+
+
+def removed(record: Record, full: Record) -> str:
+    """'identity_head=false': the settings of the method in which a record differs from one of the full method."""
+    ours, theirs = (r.trial.identity["method"]["settings"] for r in (record, full))
+    return ", ".join(f"{k}={_text(ours[k])}" for k in sorted(ours) if ours[k] != theirs.get(k))
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
