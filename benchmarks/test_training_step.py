@@ -74,3 +74,23 @@ def test_training_step(paired: Callable[..., float], name: str) -> None:
                 optimisers[update.group].step()
 
     paired(f"{name}, {device.precision}, {STEPS} steps of {BATCH} at {SIZE} px: loop / bare", ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["tdgan", "degan"])
+def test_throughput(paired: Callable[..., float], name: str) -> None:
+    """How much longer than cross-entropy's a step takes, on the same backbone; the first stage, from a step at which TDGAN
+    moves both discriminators."""
+    device = Device.choose("cpu", "auto")
+    ready = batches()
+    training = Training(batches=lambda step: ready[step], device=device)
+    method, plain = make(name), make("cross_entropy")
+
+    def ours() -> None:
+        train(method, method.stages()[0], STEPS, training)
+
+    def theirs() -> None:
+        train(plain, plain.stages()[0], STEPS, training)
+
+    paired(f"{name}, {STEPS} steps of {BATCH} at {SIZE} px: a step / a step of cross_entropy", ours, theirs)
+    images = STEPS * BATCH
+    print(f"of {images} images each; images a second follow from the medians above")

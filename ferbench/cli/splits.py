@@ -13,18 +13,25 @@ from ferbench.cli.options import complete_overrides, plugin_option
 def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Print the frames that a protocol selects and the fold in which each is tested.
 
+    Where some are trained on in every fold (fixed, cross_dataset), the column is split, with train and test.
+
     \b
     ferbench splits dataset=oulu dataset.root=/data/OuluCASIA protocol=subject_10fold_ordered
     """
     from ferbench.config import compose
     from ferbench.plan import load_data
-    from ferbench.protocols.base import chosen_folds
+    from ferbench.protocols.base import TRAIN_ONLY, chosen_folds
     from ferbench.registry import load_registry
 
     registry = load_registry(plugins)
     (config,) = compose(registry, [*overrides], method_needed=False)
     data = load_data(registry, config)
     chosen = chosen_folds(data.fold_numbers, config.protocol.get("folds"))
-    rows = data.selected[data.selected["fold"].isin(chosen)]
-    columns = ["frame_id", "subject", "sequence", "expression", "phase", "fold"]
+    train = data.selected["fold"] == TRAIN_ONLY
+    rows = data.selected[data.selected["fold"].isin(chosen) | train]
+    last = "fold"
+    if train.any():
+        rows = rows.assign(split=["train" if fold == TRAIN_ONLY else "test" for fold in rows["fold"]])
+        last = "split"
+    columns = ["frame_id", "subject", "sequence", "expression", "phase", last]
     click.echo(rows[columns].to_csv(index=False, lineterminator="\n"), nl=False)

@@ -395,6 +395,36 @@ def test_a_pixel_that_is_no_number(own_tree: Tree) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("kdef", "AF01/AF01ANS.JPG", "AF01/AF01XXS.JPG"),
+        ("kdef", "AF01/AF01ANS.JPG", "AF01/CF01ANS.JPG"),
+        ("ravdess", "Actor_01/02-01-05-01-01-01-01.mp4", "Actor_01/02-01-09-01-01-01-01.mp4"),
+        ("ravdess", "Actor_01/02-01-05-01-01-01-01.mp4", "Actor_01/02-01-05-01-01-01-77.mp4"),
+        ("cremad", "VideoFlash/1001_DFA_ANG_HI.flv", "VideoFlash/1001_DFA_BOR_HI.flv"),
+        ("cremad", "VideoFlash/1001_DFA_ANG_HI.flv", "VideoFlash/X1_DFA_ANG_HI.flv"),
+        ("jaffe", "KA.AN1.1.tiff", "KA.XX1.1.tiff"),
+        ("rafd", "Rafd090_01_Caucasian_female_angry_frontal.jpg", "Rafd090_01_Caucasian_female_bored_frontal.jpg"),
+        ("rafd", "Rafd090_01_Caucasian_female_angry_frontal.jpg", "Rafd090_x_Caucasian_female_angry_frontal.jpg"),
+        ("bu3dfe", "F0001/F0001_AN03WH_F2D.bmp", "F0001/F0001_XX03WH_F2D.bmp"),
+        ("bu3dfe", "F0001/F0001_AN03WH_F2D.bmp", "F0001/Q0001_AN03WH_F2D.bmp"),
+    ],
+)
+def test_codes_and_subjects_that_nobody_knows(own_tree: Tree, name: str, old: str, new: str) -> None:
+    root = own_tree(name)
+    (root / old).rename(root / new)
+    with pytest.raises(FerbenchError, match=f"1 (images|videos) .*{Path(new).name}.*dataset.allow_incomplete=true"):
+        load(name, root)
+
+
+def test_a_subject_of_ckplus_that_is_none(own_tree: Tree) -> None:
+    root = own_tree("ckplus7c")
+    (root / "Emotion" / "S005").rename(root / "Emotion" / "Anna")
+    with pytest.raises(FerbenchError, match="is of the subject 'Anna'; subjects of CK"):
+        load("ckplus7c", root)
+
+
+@pytest.mark.parametrize(
     ("name", "gone", "sentence"),
     [
         ("ckplus7c", "Emotion", "holds no folder 'Emotion'"),
@@ -499,7 +529,11 @@ def test_check_splits_and_run(ferbench: Callable[..., Any], lab_tree: Tree, tmp_
         assert "cannot be run" not in checked.out
     splits = ferbench("splits", *where(name, root))
     assert splits.status == 0, splits.err
-    assert splits.out.startswith("frame_id,subject,sequence,expression,phase,fold")
+    last = "split" if CARDS[name].protocol == "fixed" else "fold"
+    assert splits.out.startswith(f"frame_id,subject,sequence,expression,phase,{last}\n")
+    file = tmp_path / "splits.csv"
+    file.write_text(splits.out)
+    assert ferbench("audit", file).status == 0, "what splits prints can be audited, and leaks nothing"
     run = ["budget=smoke", "protocol.folds=[0]", f"results_dir={tmp_path / 'results'}", "trainer.device=cpu"]
     done = ferbench("run", "method=degan", *where(name, root), *run)
     if name in ("rafdb", "affectnet", "fer2013", "ferplus"):
