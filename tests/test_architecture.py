@@ -21,7 +21,7 @@ LIGHT = [
     "ferbench.interfaces.evaluator", "ferbench.executors.inprocess", "ferbench.inventory", "ferbench.data.joined",
     "ferbench.studyfile",
     "ferbench.interfaces.detector",
-    "ferbench.cli.datasets", "ferbench.cli.prepare", "ferbench.cli.ablations",
+    "ferbench.cli.datasets", "ferbench.cli.prepare", "ferbench.cli.ablations", "ferbench.cli.compare", "ferbench.cli.show",
     "ferbench.report.ablations", "ferbench_labdata.kdef",
     "ferbench.leaderboard.aggregate",
     "ferbench.leaderboard.table", "ferbench.leaderboard.plain", "ferbench.report.figures",
@@ -114,10 +114,10 @@ def lines_of_code(path: Path) -> int:
 
 BESIDE = (
     "testing", "blocks", "protocols", "cli", "report", "audit.py", "inventory.py", "estimate.py", "studyfile.py",
-    "ablations.py",
+    "ablations.py", "compare.py",
 )  # fmt: skip
 """What stands beside the path of a trial: the conformance suite, networks, the catalogue of protocols, commands, pictures,
-auditors, study files and what estimates them, the table of ablations."""
+auditors, study files and what estimates them, comparisons."""
 
 
 def test_the_core_stays_small() -> None:

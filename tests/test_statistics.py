@@ -131,3 +131,28 @@ def test_the_paired_interval_is_of_the_same_subjects() -> None:
     same = statistics.paired_bootstrap_by_subject(ours, ours, statistics.accuracy)
     assert same == (0, 0)
     assert all(map(math.isnan, statistics.paired_bootstrap_by_subject(ours[:1], theirs[:1], statistics.accuracy)))
+
+
+def test_the_corrected_t_test_by_hand() -> None:
+    """d = 1, 2, 3: mean 2, variance 1; with n_test / n_train = 1/9, t = 2 / sqrt(1/3 + 1/9) = 3."""
+    t, p = statistics.corrected_resampled_t([1.0, 2.0, 3.0], 1 / 9)
+    assert t == pytest.approx(3.0)
+    assert p == pytest.approx(2 * stats.t.sf(3.0, 2))
+
+
+def test_without_the_correction_it_is_students() -> None:
+    d = np.random.default_rng(0).normal(0.3, 1, 12)
+    assert statistics.corrected_resampled_t(d, 0.0) == pytest.approx(tuple(stats.ttest_1samp(d, 0)))
+
+
+def test_degenerate_differences() -> None:
+    assert statistics.corrected_resampled_t([0.0, 0.0], 0.1) == (0.0, 1.0)
+    assert statistics.corrected_resampled_t([0.5, 0.5], 0.1) == (math.inf, 0.0)
+    assert all(map(math.isnan, statistics.corrected_resampled_t([0.5], 0.1)))
+
+
+def test_the_detectable_difference_by_simulation() -> None:
+    """Means of noise with the standard error that an interval of -1.96 to 1.96 has: of that true size, 80 % are found."""
+    size = statistics.detectable(-1.96, 1.96)
+    drawn = np.random.default_rng(0).normal(size, 1, 200_000)
+    assert (np.abs(drawn) > 1.96).mean() == pytest.approx(0.8, abs=0.005)

@@ -1,0 +1,136 @@
+"""Two methods on the same subjects, folds and seeds: by how much they differ, and what may be concluded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ferbench import statistics
+from ferbench.errors import FerbenchError, UnknownName, enumerate_first
+from ferbench.leaderboard.aggregate import Board, Row, Score, boards, tables_by_subject
+from ferbench.records import Record
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`ours` against `theirs` on one board.
+
+    Attributes:
+        difference: of accuracy, ours minus theirs, with the 95 % interval of paired subjects.
+        p: of sign flips by subject. p_folds: of the corrected resampled t-test over folds and seeds.
+        subjects: accuracy of each subject, ours minus theirs.
+        classes: (expression, recall of ours, recall of theirs).
+        detectable: the smallest difference that these data would show in 8 of 10 studies.
+        trials: how many each has.
+    """
+
+    board: Board
+    ours: Row
+    theirs: Row
+    difference: Score
+    p: float
+    p_folds: float
+    subjects: dict[str, float]
+    classes: list[tuple[str, float, float]]
+    detectable: float
+    trials: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the data tell the two apart: the interval excludes 0 and the sign flip test rejects."""
+        return not self.difference.low <= 0 <= self.difference.high and self.p < ALPHA
+
+    def words(self) -> str:
+        """What may be concluded."""
+        ours, theirs = name(self.ours), name(self.theirs)
+        size = f"{abs(100 * self.difference.mean):.1f} points"
+        if self.clear:
+            better, worse = (ours, theirs) if self.difference.mean > 0 else (theirs, ours)
+            text = f"{better} recognises expressions better than {worse} here, by {size}"
+            if self.p_folds >= ALPHA:
+                text += "; the folds and seeds alone do not show it (second p), so a repetition is worth its time"
+            return text + "."
+        return (
+            f"These data do not tell {ours} and {theirs} apart. That is no proof of equality: a true difference of less than "
+            f"{100 * self.detectable:.1f} points would often have gone unseen."
+        )
+
+
+def name(row: Row) -> str:
+    """As it is typed: 'degan', 'degan/no_identity_head'."""
+    return row.method if row.variant == "full" else f"{row.method}/{row.variant}"
+
+
+def compare(records: Sequence[Record], ours: str, theirs: str, dataset: str | None = None) -> list[Comparison]:
+    """A comparison on every board that has both.
+
+    Args:
+        ours, theirs: "method" or "method/variant".
+
+    Raises:
+        UnknownName: there is no such row.
+        FerbenchError: no board has both on the same folds and seeds.
+    """
+    by_id = {record.trial.id: record for record in records}
+    all_boards = boards(records, dataset=dataset)
+    names = {name(row) for board in all_boards for row in board.rows}
+    for wanted in (ours, theirs):
+        if wanted not in names:
+            raise UnknownName("method among the records", wanted, names)
+    if ours == theirs:
+        raise FerbenchError(f"'{ours}' is compared with itself; name two.")
+    found, unlike = [], []
+    for board in all_boards:
+        pairs = [(a, b) for a in board.rows for b in board.rows if (name(a), name(b)) == (ours, theirs)]
+        for a, b in pairs:
+            if a.backbone != b.backbone:
+                continue
+            x, y = ([by_id[trial] for trial in row.trials] for row in (a, b))
+            if {(r.trial.fold, r.trial.seed) for r in x} == {(r.trial.fold, r.trial.seed) for r in y}:
+                found.append(_compare(board, a, b, x, y))
+            else:
+                unlike.append(f"{board.dataset} ({a.done} and {b.done} trials)")
+    if not found:
+        reason = f"; they ran on other folds or seeds on {enumerate_first(unlike)}" if unlike else ""
+        raise FerbenchError(f"No board has {ours} and {theirs} on the same backbone, folds and seeds{reason}.")
+    return found
+
+
+def _compare(board: Board, a: Row, b: Row, ours: list[Record], theirs: list[Record]) -> Comparison:
+    x, y = tables_by_subject(ours, "confusion"), tables_by_subject(theirs, "confusion")
+    subjects = sorted(x)
+    p, q = np.stack([x[s] for s in subjects]), np.stack([y[s] for s in subjects])
+    mean = float(statistics.accuracy(p.sum(0)) - statistics.accuracy(q.sum(0)))
+    low, high = statistics.paired_bootstrap_by_subject(p, q, statistics.accuracy)
+    right = np.trace(p, axis1=1, axis2=2) - np.trace(q, axis1=1, axis2=2)
+    order = {(r.trial.fold, r.trial.seed): r for r in theirs}
+    gaps = [
+        float(r.metrics["accuracy"] or 0) - float(order[r.trial.fold, r.trial.seed].metrics["accuracy"] or 0)
+        for r in ours
+    ]
+    identity = ours[0].trial.identity
+    ratio = len(identity.get("test_subjects", [0])) / max(1, len(identity.get("train_subjects", [0])))
+    recalls = [np.diagonal(t.sum(0)) / np.maximum(t.sum(0).sum(1), 1) for t in (p, q)]
+    shown = p.sum(0).sum(1) > 0
+    classes = [
+        (expression, float(recalls[0][i]), float(recalls[1][i]))
+        for i, expression in enumerate(ours[0].expressions)
+        if shown[i]
+    ]
+    by_subject = statistics.accuracy(p) - statistics.accuracy(q)
+    return Comparison(
+        board=board,
+        ours=a,
+        theirs=b,
+        difference=Score(mean, low, high),
+        p=statistics.sign_flip_test(right),
+        p_folds=statistics.corrected_resampled_t(gaps, ratio)[1],
+        subjects=dict(zip(subjects, map(float, by_subject), strict=True)),
+        classes=classes,
+        detectable=statistics.detectable(low, high),
+        trials=len(ours),
+    )
