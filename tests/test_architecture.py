@@ -62,7 +62,7 @@ study = plan(registry, compose(registry, ["method=degan", "ablation=all", "datas
 print(len(study.trials), "torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["80", "False"]
+    assert done.stdout.split() == ["90", "False"]
 
 
 @pytest.mark.parametrize("path", modules_under("."), ids=lambda p: str(p.relative_to(ROOT)))

@@ -53,11 +53,11 @@ def test_every_method_on_every_dataset(tmp_path: Path) -> None:
 def test_the_shipped_studies_can_be_planned(monkeypatch: pytest.MonkeyPatch, lab_tree: Callable[[str], Path]) -> None:
     runs = expand(find("synthfaces"), REGISTRY)
     study = plan(REGISTRY, [config for words in runs for config in compose(REGISTRY, words)])
-    assert len(study.trials) == 2 * 3 * 3 * (10 + 8)
+    assert len(study.trials) == 2 * 3 * 3 * (10 + 9)
     for variable, name in {"CKPLUS_ROOT": "ckplus7c", "OULU_ROOT": "oulu", "MMI_ROOT": "mmi"}.items():
         monkeypatch.setenv(variable, str(lab_tree(name)))
     runs = expand(find("paper"), REGISTRY)
-    assert len(plan(REGISTRY, [c for words in runs for c in compose(REGISTRY, words)]).trials) == 3 * 10 * 3 * (10 + 8)
+    assert len(plan(REGISTRY, [c for words in runs for c in compose(REGISTRY, words)]).trials) == 3 * 10 * 3 * (10 + 9)
 
 
 def test_a_study_runs(ferbench: Run, tmp_path: Path) -> None:

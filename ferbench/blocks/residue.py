@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn
 
 from ferbench.blocks import Init, any_init
@@ -43,3 +45,8 @@ class ResidueBranch(nn.Module):
         """(B, channels, size, size) -> the feature (B, outputs) and its logits (B, C)."""
         feature = self.features(feature_map)
         return feature, self.classifier(feature)
+
+
+def trained(branches: Iterable[nn.Module], own_losses: bool) -> list[nn.Module]:
+    """What a stage trains of its branches: all of each, or without losses of their own the features alone."""
+    return [b if own_losses or not isinstance(b, ResidueBranch) else b.features for b in branches]

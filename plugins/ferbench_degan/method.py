@@ -20,7 +20,7 @@ from ferbench import Backbone, Batch, Clock, FerbenchError, Group, Method, Stage
 from ferbench.blocks.decoder import Decoder
 from ferbench.blocks.discriminator import MultiTaskDiscriminator
 from ferbench.blocks.encoder import Encoder
-from ferbench.blocks.residue import ResidueBranch
+from ferbench.blocks.residue import ResidueBranch, trained
 from ferbench_degan.losses import discriminator_terms, generator_terms, r1_penalty
 from ferbench_degan.plugin import DeGanSettings
 
@@ -85,7 +85,7 @@ class DeGan(Method):
                 self.recognition,
                 {
                     "classifier": Group(
-                        [*self.branches, self.classifier],
+                        [*trained(self.branches, s.weight_branch > 0), self.classifier],
                         s.classifier_lr,
                         weight_decay=s.classifier_weight_decay,
                         schedule="cosine",
@@ -124,7 +124,7 @@ class DeGan(Method):
         s = self.settings
         features, by_branch = self._features(batch.images)
         terms = {"all": s.weight_all * F.cross_entropy(self.classifier(features), batch.expression)}
-        for level, logits in enumerate(by_branch):
+        for level, logits in enumerate(by_branch if s.weight_branch else []):
             terms[f"branch_{level}"] = s.weight_branch * F.cross_entropy(logits, batch.expression)
         yield Update.total("classifier", terms)
 

@@ -108,6 +108,7 @@ def ferbench_methods() -> list[MethodCard]:
                 "no_reconstruction": {"weight_reconstruction": 0.0},
                 "no_identity_code": {"identity_code": False},
                 "no_residue_loss": {"residue": False},
+                "no_branch_losses": {"weight_branch": 0.0},
                 "no_disentangled": {"disentangled": False},
             },
         )

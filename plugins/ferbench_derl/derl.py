@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ferbench import Backbone, Batch, Clock, FerbenchError, Group, Method, Stage, Task, Update
-from ferbench.blocks.residue import ResidueBranch
+from ferbench.blocks.residue import ResidueBranch, trained
 from ferbench_derl.de_expression import DeExpression
 from ferbench_derl.plugin import DeRLSettings
 
@@ -58,7 +58,7 @@ class DeRL(Method):
     def stages(self) -> Sequence[Stage]:
         s = self.settings
         classifier = Group(
-            [*self.branches, self.classifier],
+            [*trained(self.branches, s.weight_branch > 0), self.classifier],
             s.classifier_lr,
             weight_decay=s.classifier_weight_decay,
             schedule="cosine",
@@ -69,7 +69,7 @@ class DeRL(Method):
         s = self.settings
         features, by_branch = self._features(batch.images)
         terms = {"all": s.weight_all * F.cross_entropy(self.classifier(features), batch.expression)}
-        for level, logits in enumerate(by_branch):
+        for level, logits in enumerate(by_branch if s.weight_branch else []):
             terms[f"branch_{level}"] = s.weight_branch * F.cross_entropy(logits, batch.expression)
         yield Update.total("classifier", terms)
 

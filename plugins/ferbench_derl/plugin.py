@@ -113,6 +113,7 @@ def ferbench_methods() -> list[MethodCard]:
                 "no_adversarial": {"adversarial": False},
                 "no_bottleneck": {"bottleneck": False},
                 "no_decoder_maps": {"decoder_maps": False},
+                "no_branch_losses": {"weight_branch": 0.0},
                 "no_residue": {"encoder_maps": False, "decoder_maps": False},
             },
         ),

@@ -80,11 +80,12 @@ def test_all_ablations_share_stage_one_where_they_may(ferbench: Run, smoke: tupl
     done = ferbench("run", "method=degan", "ablation=all", *smoke)
     assert done.status == 0, done.err
     found = by_variant(tmp_path / "results")
-    assert len(found) == 8
-    same = [found[v].stages[0] for v in ("full", "no_residue_loss", "no_disentangled")]
+    assert len(found) == 9
+    alike = ("full", "no_residue_loss", "no_branch_losses", "no_disentangled")
+    same = [found[v].stages[0] for v in alike]
     assert len({stage.weights for stage in same}) == 1
     assert sum(stage.steps_run for stage in same) == same[0].steps
-    others = [found[v].stages[0] for v in found if v not in ("full", "no_residue_loss", "no_disentangled")]
+    others = [found[v].stages[0] for v in found if v not in alike]
     assert len({stage.weights for stage in [*others, same[0]]}) == 6
     assert all(stage.steps_run == stage.steps for stage in others)
     assert "trained already" in done.out
@@ -281,7 +282,7 @@ def test_a_figure_that_cannot_be_drawn_costs_nothing(
 def test_dry_run_says_what_is_known(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
     plan = ferbench("run", "method=degan", "ablation=all", *smoke, "--dry-run")
     assert plan.status == 0
-    assert "8 trials, 2 of 16 stage trainings shared" in " ".join(plan.out.split())
+    assert "9 trials, 3 of 18 stage trainings shared" in " ".join(plan.out.split())
     assert not (tmp_path / "results").exists()
     assert ferbench("run", "method=degan", *smoke).status == 0
     assert "stored" in ferbench("run", "method=degan", *smoke, "--dry-run").out
