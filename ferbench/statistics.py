@@ -169,3 +169,22 @@ def detectable(low: float, high: float, level: float = 0.95, power: float = 0.8)
 
     at_level = float(stats.norm.ppf((1 + level) / 2))
     return (high - low) / 2 / at_level * (at_level + float(stats.norm.ppf(power)))
+
+
+def sign_flip_many(differences: Array, seed: int = 0) -> Array:
+    """`sign_flip_test` of many rows at once, (P, S) -> (P,): the same RESAMPLES random flips for all, so that a board of a
+    hundred methods is one matrix product. Monte Carlo also where few subjects would allow an exact test."""
+    d = np.asarray(differences, dtype=np.float32)
+    flips = np.random.default_rng(seed).integers(0, 2, (RESAMPLES, d.shape[1]), dtype=np.int8) * 2 - 1
+    observed = np.abs(d.sum(axis=1))
+    beyond = np.zeros(len(d), dtype=int)
+    for part in np.array_split(flips.astype(np.float32), 20):
+        beyond += (np.abs(part @ d.T) >= observed - 1e-4 * np.maximum(observed, 1)).sum(axis=0)
+    return (beyond + 1) / (RESAMPLES + 1)
+
+
+def rank_intervals(scores: Array, level: float = 0.95) -> Array:
+    """(draws, rows) of resampled scores -> (rows, 2): between which ranks each row lies; 1 is the highest score, equal ones
+    share the better rank."""
+    ranks = 1 + (scores[:, None, :] > scores[:, :, None]).sum(axis=2)
+    return np.quantile(ranks, [(1 - level) / 2, (1 + level) / 2], axis=0, method="nearest").T.astype(int)

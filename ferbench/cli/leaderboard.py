@@ -28,17 +28,28 @@ from ferbench.errors import FerbenchError, UnknownName
 @click.option("--output", metavar="FILE", help="Write to a file instead of the terminal.")
 @click.option("--dataset", metavar="NAME", help="Only this dataset.")
 @click.option("--sort", metavar="METRIC", default="accuracy", show_default=True, help="Rank by this metric.")
+@click.option("--include-ablations", is_flag=True, help="Also show variants that are not the full method.")
+@click.option(
+    "--baseline", metavar="METHOD", help="Show each row's difference in accuracy to this method, with interval."
+)
 @click.option(
     "--cost", is_flag=True, help="Show images seen, parameters, FLOPs, memory and time instead of further metrics."
 )
 def command(
-    folders: tuple[str, ...], kind: str, output: str | None, dataset: str | None, sort: str, cost: bool
+    folders: tuple[str, ...],
+    kind: str,
+    output: str | None,
+    dataset: str | None,
+    sort: str,
+    include_ablations: bool,
+    baseline: str | None,
+    cost: bool,
 ) -> None:
     """Rank what was run, from one or several results folders (default: results).
 
     A board holds what may be compared: the same data, protocol, classes, preparation and budget. A row is a method
     variant on a backbone. Intervals are 95 %: of recognition by resampling test subjects, of the others over folds.
-    Rows that lack folds are shown below, without a rank.
+    Rows that lack folds are shown below, without a rank; rows that the data do not tell apart share one.
     """
     from ferbench.leaderboard import plain
     from ferbench.leaderboard.aggregate import boards
@@ -53,7 +64,12 @@ def command(
     }
     if dataset is not None and dataset not in names:
         raise UnknownName("dataset among the records", dataset, names)
-    found = boards(list(records.values()), failures, dataset, sort)
+    methods = {record.trial.method for record in records.values()}
+    if baseline is not None and baseline not in methods:
+        raise UnknownName("method among the records", baseline, methods)
+    found = boards(list(records.values()), failures, dataset, sort, include_ablations, baseline or "")
+    if not found:
+        raise FerbenchError("There are only ablations among the records; add --include-ablations.")
     if kind == "table":
         text = printed(render(found, cost), to_file=output is not None)
     else:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ferbench import statistics
 from ferbench.fingerprint import digest
+from ferbench.leaderboard import ties
 from ferbench.records import Outcome, Record, Trial
 
 BY_SUBJECT = {
@@ -23,6 +24,9 @@ BY_SUBJECT = {
 }
 """Metrics that are computed over all folds together, with an interval by subject. All others are averaged over folds,
 with Student's t interval over folds, which are few: read it with care."""
+
+TIED = ("accuracy", "sequence_accuracy")
+"""Metrics by which ranks can be shared: counts of right answers, subject by subject."""
 
 LOWER_IS_BETTER = ("identity_leakage", "identity_auc")
 
@@ -41,7 +45,9 @@ class Row:
     """A method variant on a backbone.
 
     Attributes:
-        rank: 1 for the best; None where folds or seeds are missing.
+        rank: 1 for the best; None where folds or seeds are missing. tied: another row has the same. rank_low, rank_high: 95 %
+            interval of the rank, subjects resampled.
+        against: accuracy minus that of the baseline, with its interval.
         scores: by metric.
         done, planned: trials.
         failed: trials that ended in an error.
@@ -65,6 +71,10 @@ class Row:
     seconds: float = 0.0
     cost: dict[str, float] = field(default_factory=dict)
     rank: int | None = None
+    tied: bool = False
+    rank_low: int | None = None
+    rank_high: int | None = None
+    against: Score | None = None
 
     @property
     def planned(self) -> int:
@@ -77,12 +87,15 @@ class Row:
 
 @dataclass
 class Board:
-    """Rows that may be compared."""
+    """Rows that may be compared. `detectable`: the smallest difference to the best row that these data would often have
+    shown; None where that cannot be said."""
 
     dataset: str
     protocol: str
     setting: str
     rows: list[Row]
+    detectable: float | None = None
+    baseline: str = ""
 
 
 def higher_is_better(metric: str) -> bool:
@@ -94,12 +107,16 @@ def boards(
     failures: Iterable[Outcome] = (),
     dataset: str | None = None,
     sort: str = "accuracy",
+    include_ablations: bool = True,
+    baseline: str = "",
 ) -> list[Board]:
     """Group, average and rank. Incomplete rows come last and have no rank: nothing is imputed.
 
     Args:
         dataset: only this one.
-        sort: metric to rank by.
+        sort: metric to rank by. Only by accuracy, of frames or sequences, are ties told.
+        include_ablations: also variants that are not the full method.
+        baseline: a method with which every row is compared.
     """
     grouped: dict[str, dict[str, list[Record]]] = {}
     heads: dict[str, Trial] = {}
@@ -117,20 +134,43 @@ def boards(
             heads.setdefault(_board_key(trial), trial)
             grouped.setdefault(_board_key(trial), {}).setdefault(_row_key(trial), [])
             failed.setdefault(_board_key(trial) + _row_key(trial), []).append(outcome)
-    found = []
+    made = []
     for key, by_row in grouped.items():
-        rows = [_row(members, failed.get(key + row, [])) for row, members in by_row.items()]
-        _rank(rows, sort)
-        trial = heads[key]
-        found.append(
-            Board(
-                _dataset(trial),
-                _protocol(trial.identity["protocol"]),
-                _setting(trial),
-                rows,
-            )
-        )
-    return sorted(found, key=lambda b: (b.dataset, b.protocol, b.setting))
+        members = {
+            row: found for row, found in by_row.items() if include_ablations or _is_full(found, failed.get(key + row))
+        }
+        if members:
+            rows = {name: _row(found, failed.get(key + name, [])) for name, found in members.items()}
+            made.append(_board(heads[key], members, rows, sort, baseline))
+    return sorted(made, key=lambda b: (b.dataset, b.protocol, b.setting))
+
+
+def _is_full(records: Sequence[Record], failures: Sequence[Outcome] | None) -> bool:
+    trials = [record.trial for record in records] or [outcome.trial for outcome in failures or ()]
+    return trials[0].variant == "full"
+
+
+def _board(
+    head: Trial, members: Mapping[str, list[Record]], rows: Mapping[str, Row], sort: str, baseline: str
+) -> Board:
+    """Order, rank and tie the rows, and compare them with the baseline."""
+    order = _order(rows, sort)
+    complete = [name for name in order if rows[name].complete]
+    board = Board(_dataset(head), _protocol(head.identity["protocol"]), _setting(head), [rows[name] for name in order])
+    if sort in TIED:
+        tables = [tables_by_subject(members[name], BY_SUBJECT[sort][0]) for name in complete]
+        board.detectable = ties.tie([rows[name] for name in complete], tables)
+    else:
+        for place, name in enumerate(complete, 1):
+            rows[name].rank = place
+    base = next((n for n in complete if rows[n].method == baseline and rows[n].variant == "full"), None)
+    if base is not None:
+        board.baseline = baseline
+        theirs = tables_by_subject(members[base], "confusion")
+        for name in complete:
+            gap = ties.against(tables_by_subject(members[name], "confusion"), theirs) if name != base else None
+            rows[name].against = None if gap is None else Score(*gap)
+    return board
 
 
 def _board_key(trial: Trial) -> str:
@@ -225,12 +265,13 @@ def tables_by_subject(records: Sequence[Record], source: str) -> dict[str, np.nd
     return tables
 
 
-def _rank(rows: list[Row], sort: str) -> None:
-    def key(row: Row) -> tuple[bool, float, str]:
+def _order(rows: Mapping[str, Row], sort: str) -> list[str]:
+    """Keys of the rows: complete ones by score, then the others."""
+
+    def key(name: str) -> tuple[bool, float, str]:
+        row = rows[name]
         score = row.scores.get(sort)
         value = -math.inf if score is None else score.mean if higher_is_better(sort) else -score.mean
         return not row.complete, -value, f"{row.method} {row.variant}"
 
-    rows.sort(key=key)
-    for place, row in enumerate(rows, 1):
-        row.rank = place if row.complete else None
+    return sorted(rows, key=key)

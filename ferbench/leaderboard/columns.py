@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ferbench.leaderboard.aggregate import Row
+from ferbench.leaderboard.aggregate import Board, Row
 
 COLUMNS = (
     ("accuracy", "accuracy %", 100),
@@ -38,6 +38,31 @@ def cell(row: Row, metric: str) -> str:
     if metric in WITH_INTERVAL and not math.isnan(score.low):
         text += f" [{score.low * factor:.{digits}f}, {score.high * factor:.{digits}f}]"
     return text
+
+
+def rank(row: Row) -> str:
+    """'3', '=1' for a shared rank, '-' for none."""
+    return "-" if row.rank is None else f"={row.rank}" if row.tied else str(row.rank)
+
+
+def against(row: Row) -> str:
+    """'-1.2 [-3.0, +0.4]' in points, '-' where there is nothing to compare with."""
+    if row.against is None:
+        return "-"
+    score = row.against
+    return f"{100 * score.mean:+.1f} [{100 * score.low:+.1f}, {100 * score.high:+.1f}]"
+
+
+def footnotes(board: Board) -> list[str]:
+    """What a reader has to know of a board."""
+    found = []
+    if any(row.tied for row in board.rows):
+        found.append("=: the data do not tell these from the first of their group (sign flips by subject, Holm).")
+    if board.detectable is not None:
+        found.append(
+            f"Differences to the best of under {100 * board.detectable:.1f} points would often go unseen here."
+        )
+    return found
 
 
 def cost_cell(row: Row, name: str) -> str:

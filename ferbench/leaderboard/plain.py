@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ferbench.leaderboard.aggregate import Board, Row
-from ferbench.leaderboard.columns import COLUMNS, cell, missing
+from ferbench.leaderboard.columns import COLUMNS, against, cell, footnotes, missing, rank
 
 
 def markdown(boards: Sequence[Board]) -> str:
@@ -18,12 +18,14 @@ def markdown(boards: Sequence[Board]) -> str:
     for board in boards:
         lines += [f"### {_escape(board.dataset)} · {_escape(board.protocol)}", "", _escape(board.setting), ""]
         heads = ["#", "method", "variant", "backbone", "folds", *(heading for _, heading, _ in COLUMNS)]
+        heads += [f"to {_escape(board.baseline)}"] if board.baseline else []
         lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
         for row in board.rows:
-            cells = ["-" if row.rank is None else str(row.rank), row.method, row.variant, row.backbone]
+            cells = [rank(row), row.method, row.variant, row.backbone]
             cells += [f"{row.done}/{row.planned}", *(cell(row, metric) for metric, _, _ in COLUMNS)]
+            cells += [against(row)] if board.baseline else []
             lines.append("| " + " | ".join(map(_escape, cells)) + " |")
-        notes = [note for row in board.rows if (note := missing(row))]
+        notes = [*(note for row in board.rows if (note := missing(row))), *footnotes(board)]
         lines += ["", *(f"- {_escape(note)}" for note in notes), *([""] if notes else [])]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -44,6 +46,9 @@ def flat(boards: Sequence[Board]) -> list[dict[str, Any]]:
 def _flat(row: Row) -> dict[str, Any]:
     values: dict[str, Any] = {
         "rank": row.rank,
+        "rank_low": row.rank_low,
+        "rank_high": row.rank_high,
+        "tied": row.tied,
         "method": row.method,
         "method_version": row.version,
         "variant": row.variant,
@@ -56,6 +61,9 @@ def _flat(row: Row) -> dict[str, Any]:
         **{f"trial_{name}": value for name, value in row.cost.items()},
         "seconds": row.seconds,
     }
+    if row.against is not None:
+        against_ = row.against
+        values |= {"against_baseline": against_.mean, "against_low": against_.low, "against_high": against_.high}
     for metric, score in row.scores.items():
         for suffix, value in (("", score.mean), ("_low", score.low), ("_high", score.high)):
             values[metric + suffix] = None if math.isnan(value) else round(value, 6)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ferbench.leaderboard.aggregate import Board, Row
-from ferbench.leaderboard.columns import COLUMNS, COST, cell, cost_cell, missing
+from ferbench.leaderboard.columns import COLUMNS, COST, against, cell, cost_cell, footnotes, missing, rank
 
 
 def render(boards: Sequence[Board], cost: bool = False) -> RenderableType:
@@ -22,6 +22,7 @@ def render(boards: Sequence[Board], cost: bool = False) -> RenderableType:
         setting = f"{board.setting}, backbone {backbones.pop()}" if len(backbones) == 1 else board.setting
         parts += [Text(""), title, Text(setting, style="dim"), _table(board, cost)]
         parts += [Text(f"  {note}", style="dim") for row in board.rows if (note := missing(row))]
+        parts += [Text(f"  {note}", style="dim") for note in footnotes(board)]
     return Group(*parts)
 
 
@@ -33,9 +34,11 @@ def _table(board: Board, cost: bool) -> Table:
     if several:
         table.add_column("backbone", overflow="fold")
     table.add_column("folds", justify="right")
-    metrics = COLUMNS[:1] if cost else COLUMNS
+    metrics = COLUMNS[:1] if cost or board.baseline else COLUMNS
     for _, heading, _ in metrics:
         table.add_column(heading, justify="right", no_wrap=heading.startswith("accuracy"))
+    if board.baseline:
+        table.add_column(f"to {board.baseline}", justify="right", no_wrap=True)
     for _, heading, _, _ in COST if cost else ():
         table.add_column(heading, justify="right", no_wrap=True)
     ended = False
@@ -44,11 +47,12 @@ def _table(board: Board, cost: bool) -> Table:
             table.add_section()
             ended = True
         table.add_row(
-            Text("-" if row.rank is None else str(row.rank)),
+            Text(rank(row)),
             Text(name(row)),
             *([Text(row.backbone)] if several else []),
             Text(f"{row.done}/{row.planned}"),
             *(Text(cell(row, metric).partition(" ")[0] if cost else cell(row, metric)) for metric, _, _ in metrics),
+            *([Text(against(row))] if board.baseline else []),
             *(Text(cost_cell(row, name)) for name, _, _, _ in (COST if cost else ())),
             style="" if row.complete else "dim",
         )

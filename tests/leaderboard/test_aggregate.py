@@ -44,10 +44,11 @@ def test_a_metric_that_could_not_be_measured_is_left_out_of_the_mean(make: Make)
 
 
 def test_the_best_complete_row_is_first_and_incomplete_ones_have_no_rank(make: Make) -> None:
-    records = [make("low", f, 5) for f in (0, 1)] + [make("high", f, 9) for f in (0, 1)] + [make("partial", 0, 10)]
-    (board,) = boards(records)
+    folds = range(4)
+    records = [make(name, f, right, folds=4) for name, right in (("low", 5), ("high", 9)) for f in folds]
+    (board,) = boards([*records, make("partial", 0, 10, folds=4)])
     assert [(r.method, r.rank) for r in board.rows] == [("high", 1), ("low", 2), ("partial", None)]
-    assert board.rows[2].missing == [(1, 0)]
+    assert board.rows[2].missing == [(1, 0), (2, 0), (3, 0)]
 
 
 def test_a_missing_seed_makes_a_row_incomplete(make: Make) -> None:
