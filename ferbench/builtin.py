@@ -68,12 +68,13 @@ def ferbench_evaluators() -> list[EvaluatorCard]:
         Metric(name="sequence_balanced_accuracy", title="balanced accuracy by sequence"),
         Metric(name="sequence_macro_f1", title="macro F1 by sequence"),
     ]
+    calibration = Metric(name="calibration_error", title="calibration error", higher_is_better=False)
     return [
         EvaluatorCard(
             name="recognition",
             target="ferbench.evaluation.recognition:evaluate",
             title="accuracy, balanced accuracy and macro F1, by frame and by sequence",
-            metrics=[*by_frame, *by_sequence],
+            metrics=[*by_frame, *by_sequence, calibration],
         ),
         EvaluatorCard(
             name="leakage",
@@ -94,6 +95,18 @@ def ferbench_evaluators() -> list[EvaluatorCard]:
             target="ferbench.evaluation.expression_probe:evaluate",
             title="what a linear probe finds out about expression, on subjects it was not fitted on",
             metrics=[Metric(name="expression_probe", title="expression probe", low=-1.0)],
+        ),
+        EvaluatorCard(
+            name="selectivity",
+            target="ferbench.evaluation.selectivity:evaluate",
+            title="expression probe minus identity leakage: what a disentangling method should raise",
+            metrics=[Metric(name="selectivity", title="selectivity", low=-2.0)],
+        ),
+        EvaluatorCard(
+            name="verification",
+            target="ferbench.evaluation.verification:evaluate",
+            title="whether strangers can be recognised across expressions",
+            metrics=[Metric(name="identity_auc", title="identity AUC", higher_is_better=False)],
         ),
     ]
 

@@ -113,11 +113,11 @@ def lines_of_code(path: Path) -> int:
 
 
 BESIDE = (
-    "testing", "blocks", "protocols", "cli", "report", "audit.py", "inventory.py", "estimate.py", "studyfile.py",
+    "testing", "blocks", "protocols", "metrics", "cli", "report", "audit.py", "inventory.py", "estimate.py", "studyfile.py",
     "ablations.py", "compare.py", "plain.py", "table.py", "columns.py",
 )  # fmt: skip
-"""What stands beside the path of a trial: the conformance suite, networks, the catalogue of protocols, commands, pictures,
-auditors, study files and what estimates them, comparisons, renderings."""
+"""What stands beside the path of a trial: the conformance suite, networks, the catalogues of protocols and metrics,
+commands, pictures, auditors, study files and what estimates them, comparisons, renderings."""
 
 
 def test_the_core_stays_small() -> None:

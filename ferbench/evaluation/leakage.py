@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ferbench.evaluation.probes import LinearProbe, cross_probe, nearest_neighbo
 from ferbench.interfaces.evaluator import Outputs
 
 
+@lru_cache(maxsize=1)  # selectivity asks again for the same outputs
 def evaluate(outputs: Outputs) -> Mapping[str, float]:
     """`identity_leakage` (linear probe) and `identity_leakage_knn` (nearest neighbour), and each of the floors as
     "identity_leakage/NAME".

@@ -6,17 +6,25 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_calibration_error,
+    multiclass_f1_score,
+)
 
 from ferbench.interfaces.evaluator import Outputs
 
 
 def evaluate(outputs: Outputs) -> Mapping[str, float]:
     """Accuracy; balanced accuracy (mean recall over the classes that occur); macro F1 (over the classes that occur in
-    labels or predictions); the same of sequences, whose probability is the mean over their frames."""
+    labels or predictions); the same of sequences, whose probability is the mean over their frames; the expected calibration
+    error of frames (15 bins of confidence, mean gap of confidence and accuracy)."""
     by_frame = _scores(outputs.probabilities, outputs.labels)
     by_sequence = {f"sequence_{k}": v for k, v in _scores(*sequences(outputs)).items()}
-    return by_frame | by_sequence
+    classes = len(outputs.expressions)
+    probabilities = torch.from_numpy(outputs.probabilities.astype(np.float32))
+    error = multiclass_calibration_error(probabilities, torch.from_numpy(outputs.labels), classes, n_bins=15)
+    return by_frame | by_sequence | {"calibration_error": float(error)}
 
 
 def sequences(outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:

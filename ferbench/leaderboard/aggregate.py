@@ -28,7 +28,7 @@ with Student's t interval over folds, which are few: read it with care."""
 TIED = ("accuracy", "sequence_accuracy")
 """Metrics by which ranks can be shared: counts of right answers, subject by subject."""
 
-LOWER_IS_BETTER = ("identity_leakage", "identity_auc")
+LOWER_IS_BETTER = ("identity_leakage", "identity_auc", "calibration_error")
 
 
 @dataclass(frozen=True)

@@ -74,3 +74,13 @@ def test_a_sequence_is_the_mean_of_its_frames_probabilities() -> None:
     assert evaluate(made)["sequence_accuracy"] == 1
     assert evaluate(made)["accuracy"] == pytest.approx(1 / 3)
     assert labels.tolist() == [0]
+
+
+def test_the_calibration_error_by_hand() -> None:
+    """Ten frames said with confidence 0.8 of which six are right: the gap is 0.2."""
+    frames = pd.DataFrame(
+        {"subject": "s", "sequence": [str(i) for i in range(10)], "expression": ["a"] * 6 + ["b"] * 4}
+    )
+    logits = np.log(np.tile([[0.8, 0.2]], (10, 1))).astype(np.float32)
+    found = evaluate(Outputs(frames, ("a", "b"), logits, np.zeros((10, 1), np.float32)))
+    assert found["calibration_error"] == pytest.approx(0.2, abs=1e-5)

@@ -73,7 +73,7 @@ def test_floors_are_worked_out_once_a_fold(
     monkeypatch.setattr(leakage, "evaluate", counted)
     done = ferbench("run", "method=cross_entropy,grl", "--multirun", *smoke)
     assert done.status == 0, done.err
-    assert seen == [2, 0]
+    assert seen == [2, 2, 0, 0], "asked for by leakage and by selectivity, with both floors and then with none"
     records, _ = Store(tmp_path / "results").scan()
     ours, theirs = ({k: v for k, v in r.metrics.items() if "/" in k} for r in records)
     assert ours == theirs

@@ -1,0 +1,15 @@
+"""Expression probe minus identity leakage, of the representation and of its floors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ferbench.evaluation import expression_probe, leakage
+from ferbench.interfaces.evaluator import Outputs
+
+
+def evaluate(outputs: Outputs) -> Mapping[str, float]:
+    """`selectivity`, and each of the floors as "selectivity/NAME". Raises FerbenchError as the two do."""
+    worth, leak = expression_probe.evaluate(outputs), leakage.evaluate(outputs)
+    names = ["", *(f"/{name}" for name in outputs.floors)]
+    return {f"selectivity{name}": worth[f"expression_probe{name}"] - leak[f"identity_leakage{name}"] for name in names}

@@ -1,0 +1,73 @@
+"""What the metrics of features share: they collect features with two labels, and look at all of them in the end."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from ferbench.interfaces.evaluator import Outputs
+
+
+class FeatureMetric(Metric):
+    """Collects features; `update` may be called batch by batch, and on several processes."""
+
+    is_differentiable = False
+    full_state_update = False
+
+    features: list[Tensor]
+    subjects: list[Tensor]
+    expressions: list[Tensor]
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name in ("features", "subjects", "expressions"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, features: Tensor, subjects: Tensor, expressions: Tensor) -> None:
+        """features: (B, D), float; subjects, expressions: (B,), int, any numbers.
+
+        Raises:
+            ValueError: the shapes do not go together.
+        """
+        if features.ndim != 2 or subjects.shape != expressions.shape or subjects.shape != features.shape[:1]:
+            shapes = ", ".join(str(tuple(t.shape)) for t in (features, subjects, expressions))
+            raise ValueError(
+                f"features, subjects and expressions have the shapes {shapes}; wanted are (B, D), (B,), (B,)."
+            )
+        self.features.append(features.detach().float())
+        self.subjects.append(subjects.detach())
+        self.expressions.append(expressions.detach())
+
+    def compute(self) -> Tensor:
+        """() float. Raises FerbenchError where there are too few subjects or expressions."""
+        arrays = [_joined(state) for state in (self.features, self.subjects, self.expressions)]
+        return torch.tensor(self.score(*arrays), dtype=torch.float32)
+
+    @abstractmethod
+    def score(self, features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray) -> float:
+        """(N, D), (N,), (N,) -> the figure."""
+
+
+def _joined(state: Any) -> np.ndarray:
+    """A list state is one tensor after it was gathered from several processes."""
+    return (torch.cat(list(state)) if isinstance(state, list | tuple) else state).cpu().numpy()
+
+
+def outputs(features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray) -> Outputs:
+    """Arrays as the evaluators take them."""
+    names = tuple(map(str, np.unique(expressions)))
+    frames = pd.DataFrame(
+        {
+            "frame_id": [str(i) for i in range(len(features))],
+            "subject": subjects.astype(str),
+            "sequence": [str(i) for i in range(len(features))],
+            "expression": expressions.astype(str),
+        }
+    )
+    return Outputs(frames, names, np.zeros((len(features), len(names)), np.float32), features.astype(np.float32))
