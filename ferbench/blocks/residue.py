@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ferbench.blocks import Init, any_init
 
@@ -50,3 +51,19 @@ class ResidueBranch(nn.Module):
 def trained(branches: Iterable[nn.Module], own_losses: bool) -> list[nn.Module]:
     """What a stage trains of its branches: all of each, or without losses of their own the features alone."""
     return [b if own_losses or not isinstance(b, ResidueBranch) else b.features for b in branches]
+
+
+def residue_terms(
+    logits: Tensor, by_branch: Sequence[Tensor], labels: Tensor, weight_all: float, weight_branch: float
+) -> dict[str, Tensor]:
+    """b_all CE_all and b CE_l of each branch, by name; without a weight the branches have no terms.
+
+    Args:
+        logits: (B, C), of the classifier that sees all branches.
+        by_branch: (B, C) of each.
+        labels: (B,).
+    """
+    terms = {"all": weight_all * F.cross_entropy(logits, labels)}
+    for level, branch in enumerate(by_branch if weight_branch else []):
+        terms[f"branch_{level}"] = weight_branch * F.cross_entropy(branch, labels)
+    return terms

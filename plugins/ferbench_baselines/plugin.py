@@ -58,23 +58,22 @@ class IacnnSettings:
 
 
 @dataclass
-class IfGanSettings:
-    """Attributes:
-    feature_dim, cells: width of the generator's bottleneck, and the cells over which its encoder's coarsest map is averaged.
-    width: channels of the finest level of decoder and discriminator.
-    weight_adversarial, weight_average: of the generator's losses.
-    lr, weight_decay: AdamW's, with a cosine schedule.
-    beta1: of the discriminator's optimiser.
-    discriminator_lr_scale: its learning rate as a fraction of the others'.
-    discriminator_dropout: of its trunk.
+class GeneratorSettings:
+    """Of the methods that make faces and train everything but a discriminator in one group.
+
+    Attributes:
+        feature_dim, cells: width of each code, and the cells over which an encoder's coarsest map is averaged.
+        width: channels of the finest level of decoder and discriminator.
+        lr, weight_decay: AdamW's, with a cosine schedule.
+        beta1: of the discriminator's optimiser.
+        discriminator_lr_scale: its learning rate as a fraction of the others'.
+        discriminator_dropout: of its trunk.
     """
 
     feature_dim: int = 256
     cells: int = 3
     width: int = 32
-    weight_adversarial: float = 0.1
-    weight_average: float = 10.0
-    lr: float = 1e-3
+    lr: float = 5e-4
     weight_decay: float = 1e-4
     beta1: float = 0.5
     discriminator_lr_scale: float = 0.5
@@ -82,29 +81,26 @@ class IfGanSettings:
 
 
 @dataclass
-class TerGanSettings:
+class IfGanSettings(GeneratorSettings):
     """Attributes:
-    feature_dim, cells: width of each code, and the cells over which an encoder's coarsest map is averaged.
-    width: channels of the finest level of decoder and discriminator.
-    weight_expression_consistency, weight_identity_consistency, weight_adversarial, weight_reconstruction: of the losses.
-    lr, weight_decay: AdamW's, with a cosine schedule.
-    beta1: of the discriminator's optimiser.
-    discriminator_lr_scale: its learning rate as a fraction of the others'.
-    discriminator_dropout: of its trunk.
+    weight_adversarial, weight_average: of the generator's losses.
     """
 
-    feature_dim: int = 256
-    cells: int = 3
-    width: int = 32
+    weight_adversarial: float = 0.1
+    weight_average: float = 10.0
+    lr: float = 1e-3
+
+
+@dataclass
+class TerGanSettings(GeneratorSettings):
+    """Attributes:
+    weight_expression_consistency, weight_identity_consistency, weight_adversarial, weight_reconstruction: of the losses.
+    """
+
     weight_expression_consistency: float = 1.0
     weight_identity_consistency: float = 1.0
     weight_adversarial: float = 1.0
     weight_reconstruction: float = 20.0
-    lr: float = 5e-4
-    weight_decay: float = 1e-4
-    beta1: float = 0.5
-    discriminator_lr_scale: float = 0.5
-    discriminator_dropout: float = 0.3
 
 
 @dataclass

@@ -20,7 +20,7 @@ from ferbench import Backbone, Batch, Clock, FerbenchError, Group, Method, Stage
 from ferbench.blocks.decoder import Decoder
 from ferbench.blocks.discriminator import MultiTaskDiscriminator
 from ferbench.blocks.encoder import Encoder
-from ferbench.blocks.residue import ResidueBranch, trained
+from ferbench.blocks.residue import ResidueBranch, residue_terms, trained
 from ferbench_degan.losses import discriminator_terms, generator_terms, r1_penalty
 from ferbench_degan.plugin import DeGanSettings
 
@@ -123,10 +123,10 @@ class DeGan(Method):
     def recognition(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         s = self.settings
         features, by_branch = self._features(batch.images)
-        terms = {"all": s.weight_all * F.cross_entropy(self.classifier(features), batch.expression)}
-        for level, logits in enumerate(by_branch if s.weight_branch else []):
-            terms[f"branch_{level}"] = s.weight_branch * F.cross_entropy(logits, batch.expression)
-        yield Update.total("classifier", terms)
+        logits = self.classifier(features)
+        yield Update.total(
+            "classifier", residue_terms(logits, by_branch, batch.expression, s.weight_all, s.weight_branch)
+        )
 
     def targets(self, subject: Tensor) -> tuple[Tensor, Tensor]:
         """(t, whether t = s), each (B,): the first half of the batch, whose order is random, keeps its identity."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ferbench import Backbone, Batch, Clock, FerbenchError, Group, Method, Stage, Task, Update
-from ferbench.blocks.residue import ResidueBranch, trained
+from ferbench.blocks.residue import ResidueBranch, residue_terms, trained
 from ferbench_derl.de_expression import DeExpression
 from ferbench_derl.plugin import DeRLSettings
 
@@ -68,10 +68,10 @@ class DeRL(Method):
     def residue(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         s = self.settings
         features, by_branch = self._features(batch.images)
-        terms = {"all": s.weight_all * F.cross_entropy(self.classifier(features), batch.expression)}
-        for level, logits in enumerate(by_branch if s.weight_branch else []):
-            terms[f"branch_{level}"] = s.weight_branch * F.cross_entropy(logits, batch.expression)
-        yield Update.total("classifier", terms)
+        logits = self.classifier(features)
+        yield Update.total(
+            "classifier", residue_terms(logits, by_branch, batch.expression, s.weight_all, s.weight_branch)
+        )
 
     def _features(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """What the last classifier sees, and the logits of each local CNN."""

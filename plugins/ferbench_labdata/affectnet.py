@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ferbench import FerbenchError
-from ferbench_labdata.base import Sequence_, StillImages
+from ferbench_labdata.base import LabDataset, Sequence_
 from ferbench_labdata.files import child, walk
 
 CODES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
@@ -24,10 +24,11 @@ LISTS = {"training.csv": "train", "validation.csv": "test"}
 SETS = {"train_set": "train", "val_set": "test"}
 
 
-class AffectNet(StillImages):
+class AffectNet(LabDataset):
     """frame_id: 'train:119/0123.jpg/0' with the path's '/' as ':'; the image stands for its unknown subject."""
 
     name = "affectnet"
+    rises = False
 
     def sequences(self) -> Iterable[Sequence_]:
         lists = child(self.root, "Manually_Annotated_file_lists")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +16,16 @@ from PIL import Image
 from ferbench import Dataset, DatasetCard, FerbenchError, UnknownName
 from ferbench.errors import enumerate_first
 from ferbench_labdata.cards import CARDS
-from ferbench_labdata.files import content_fingerprint, find_root, open_image
+from ferbench_labdata.files import IMAGES, content_fingerprint, find_root, open_image, walk
 from ferbench_labdata.plugin import LabSettings
 
 APEX = 3
 """Frames at the end of a sequence from neutral to apex that the literature takes as its apex."""
+
+TWO_LETTERS = {
+    "AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "NE": "neutral", "SA": "sadness", "SU": "surprise"
+}  # fmt: skip
+"""The codes of several distributions."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +47,13 @@ class Sequence_:
 
 
 class LabDataset(Dataset):
-    """A dataset of image files below one root. A subclass gives its sequences."""
+    """A dataset of image files below one root. A subclass gives its sequences.
+
+    `rises`: its sequences run from neutral to apex; else a frame is neutral or apex as its label says.
+    """
 
     name: ClassVar[str]
+    rises: ClassVar[bool] = True
     mark: ClassVar[str] = ""
     settings: LabSettings
 
@@ -71,7 +81,9 @@ class LabDataset(Dataset):
         """
 
     def phases(self, count: int, sequence: Sequence_) -> list[str]:
-        """Of a sequence of so many frames: here from neutral to apex."""
+        """Of the frames of a sequence."""
+        if not self.rises:
+            return ["neutral" if sequence.expression == "neutral" else "apex"] * count
         return ["neutral" if i == 0 else "apex" if i >= count - APEX else "onset" for i in range(count)]
 
     def frames(self) -> pd.DataFrame:
@@ -114,12 +126,29 @@ class LabDataset(Dataset):
 
 
 class StillImages(LabDataset):
-    """A dataset of single images whose file names say everything: each is a sequence of one frame."""
+    """A dataset of single images whose file names say everything: each is a sequence of one frame.
 
-    def phases(self, count: int, sequence: Sequence_) -> list[str]:
-        return ["neutral" if sequence.expression == "neutral" else "apex"] * count
+    A subclass gives the pattern that all names follow, an example of one, and the sequence of a name.
+    """
 
-    def strange(self, files: Sequence[str], like: str) -> None:
-        """Raises FerbenchError for image files with a name that the dataset does not know."""
-        title = self.own_card.name
-        self.refuse(files, f"{{count}} images in {self.root} are not named like those of {title} ({like}): {{items}}.")
+    rises = False
+    pattern: ClassVar[re.Pattern[str]]
+    example: ClassVar[str]
+
+    def sequences(self) -> Iterable[Sequence_]:
+        found, strange = [], []
+        for relative, path in walk(self.root, IMAGES):
+            match = self.pattern.fullmatch(path.name)
+            if match is None:
+                strange.append(relative)
+            elif (sequence := self.sequence(match, path)) is not None:
+                found.append(sequence)
+        self.refuse(
+            strange,
+            f"{{count}} images in {self.root} are not named like those of {self.own_card.name} ({self.example}): {{items}}.",
+        )
+        return found
+
+    @abstractmethod
+    def sequence(self, match: re.Match[str], path: Path) -> Sequence_ | None:
+        """None where the settings leave this image out."""

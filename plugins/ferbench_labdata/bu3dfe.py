@@ -8,17 +8,13 @@ neutral faces serve methods that need one. Written from the distribution's descr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from pathlib import Path
 
-from ferbench_labdata.base import Sequence_, StillImages
-from ferbench_labdata.files import IMAGES, one_of, walk
+from ferbench_labdata.base import TWO_LETTERS, Sequence_, StillImages
+from ferbench_labdata.files import one_of
 from ferbench_labdata.plugin import Bu3dfeSettings
 
-CODES = {
-    "AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "NE": "neutral", "SA": "sadness", "SU": "surprise"
-}  # fmt: skip
 LEVELS = ("1", "2", "3", "4")
-NAME = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(\d\d)([A-Z]{2})_F([23])D\.(bmp|png|jpe?g)", re.IGNORECASE)
 
 
 class Bu3dfe(StillImages):
@@ -26,20 +22,14 @@ class Bu3dfe(StillImages):
 
     name = "bu3dfe"
     settings: Bu3dfeSettings
+    pattern = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(\d\d)([A-Z]{2})_F([23])D\.(bmp|png|jpe?g)", re.IGNORECASE)
+    example = "F0001_AN01WH_F2D.bmp"
 
-    def sequences(self) -> Iterable[Sequence_]:
+    def sequence(self, match: re.Match[str], path: Path) -> Sequence_ | None:
+        subject, code, level, group, kind, _ = (part.upper() for part in match.groups())
+        level = str(int(level))
         wanted = one_of("levels", self.settings.levels, LEVELS)
-        found, strange = [], []
-        for relative, path in walk(self.root, IMAGES):
-            match = NAME.fullmatch(path.name)
-            if match is None:
-                strange.append(relative)
-                continue
-            subject, code, level, group, kind = (part.upper() for part in match.groups()[:5])
-            level = str(int(level))
-            if kind == "3" or (code != "NE" and level not in wanted):
-                continue
-            factors = {"intensity": int(level), "group": group, "sex": subject[0]}
-            found.append(Sequence_(f"{subject}/{code}{level}", subject, CODES[code], [(level, path)], factors))
-        self.strange(strange, "F0001_AN01WH_F2D.bmp")
-        return found
+        if kind == "3" or (code != "NE" and level not in wanted):
+            return None
+        factors = {"intensity": int(level), "group": group, "sex": subject[0]}
+        return Sequence_(f"{subject}/{code}{level}", subject, TWO_LETTERS[code], [(level, path)], factors)

@@ -25,6 +25,7 @@ class CremaD(Videos):
     """frame_id: '1001/DFA-ANG-XX/017'."""
 
     name = "cremad"
+    rises = False
 
     def sequences(self) -> Iterable[Sequence_]:
         found, strange = [], []
@@ -38,6 +39,3 @@ class CremaD(Videos):
             found.append(self.video(f"{actor}/{sentence}-{emotion}-{level}", actor, CODES[emotion], path, factors))
         self.refuse(strange, "{count} videos are not named like CREMA-D's (1001_DFA_ANG_XX.flv): {items}.")
         return self.counted(found)
-
-    def phases(self, count: int, sequence: Sequence_) -> list[str]:
-        return ["neutral" if sequence.expression == "neutral" else "apex"] * count

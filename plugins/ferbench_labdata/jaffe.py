@@ -7,30 +7,18 @@ distribution's description.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from pathlib import Path
 
-from ferbench_labdata.base import Sequence_, StillImages
-from ferbench_labdata.files import IMAGES, walk
-
-CODES = {
-    "AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "NE": "neutral", "SA": "sadness", "SU": "surprise"
-}  # fmt: skip
-NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})(\d)\.(\d+)\.tiff?", re.IGNORECASE)
+from ferbench_labdata.base import TWO_LETTERS, Sequence_, StillImages
 
 
 class Jaffe(StillImages):
     """frame_id: 'KA/AN1/39'."""
 
     name = "jaffe"
+    pattern = re.compile(r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)(\d)\.(\d+)\.tiff?", re.IGNORECASE)
+    example = "KA.AN1.39.tiff"
 
-    def sequences(self) -> Iterable[Sequence_]:
-        found, strange = [], []
-        for relative, path in walk(self.root, IMAGES):
-            match = NAME.fullmatch(path.name)
-            if match is None or match.group(2).upper() not in CODES:
-                strange.append(relative)
-                continue
-            subject, code, number, serial = (part.upper() for part in match.groups())
-            found.append(Sequence_(f"{subject}/{code}{number}", subject, CODES[code], [(serial, path)]))
-        self.strange(strange, "KA.AN1.39.tiff")
-        return found
+    def sequence(self, match: re.Match[str], path: Path) -> Sequence_:
+        subject, code, number, serial = (part.upper() for part in match.groups())
+        return Sequence_(f"{subject}/{code}{number}", subject, TWO_LETTERS[code], [(serial, path)])

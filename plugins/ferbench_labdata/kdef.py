@@ -8,17 +8,14 @@ and passed over with dataset.allow_incomplete=true. Written from the distributio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from pathlib import Path
 
-from ferbench_labdata.base import Sequence_, StillImages
-from ferbench_labdata.files import IMAGES, one_of, walk
+from ferbench_labdata.base import TWO_LETTERS, Sequence_, StillImages
+from ferbench_labdata.files import one_of
 from ferbench_labdata.plugin import KdefSettings
 
-CODES = {
-    "AF": "fear", "AN": "anger", "DI": "disgust", "HA": "happiness", "NE": "neutral", "SA": "sadness", "SU": "surprise"
-}  # fmt: skip
+CODES = {**TWO_LETTERS, "AF": "fear"}
 ANGLES = ("FL", "HL", "S", "HR", "FR")
-NAME = re.compile(r"([AB])([FM])(\d\d)(AF|AN|DI|HA|NE|SA|SU)(FL|HL|S|HR|FR)\.jpe?g", re.IGNORECASE)
 
 
 class Kdef(StillImages):
@@ -26,22 +23,13 @@ class Kdef(StillImages):
 
     name = "kdef"
     settings: KdefSettings
+    pattern = re.compile(r"([AB])([FM])(\d\d)(AF|AN|DI|HA|NE|SA|SU)(FL|HL|S|HR|FR)\.jpe?g", re.IGNORECASE)
+    example = "AF01ANS.JPG"
 
-    def sequences(self) -> Iterable[Sequence_]:
-        wanted = one_of("angles", self.settings.angles, ANGLES)
-        found, strange = [], []
-        for relative, path in walk(self.root, IMAGES):
-            match = NAME.fullmatch(path.name)
-            if match is None:
-                strange.append(relative)
-                continue
-            session, sex, number, code, angle = (part.upper() for part in match.groups())
-            if angle not in wanted:
-                continue
-            subject = f"{sex}{number}"
-            factors = {"session": session, "sex": sex, "angle": angle}
-            found.append(
-                Sequence_(f"{subject}/{session}-{code}-{angle}", subject, CODES[code], [(angle, path)], factors)
-            )
-        self.strange(strange, "AF01ANS.JPG")
-        return found
+    def sequence(self, match: re.Match[str], path: Path) -> Sequence_ | None:
+        session, sex, number, code, angle = (part.upper() for part in match.groups())
+        if angle not in one_of("angles", self.settings.angles, ANGLES):
+            return None
+        subject = f"{sex}{number}"
+        factors = {"session": session, "sex": sex, "angle": angle}
+        return Sequence_(f"{subject}/{session}-{code}-{angle}", subject, CODES[code], [(angle, path)], factors)

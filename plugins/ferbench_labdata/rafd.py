@@ -7,10 +7,10 @@ expressions, three gazes, five angles. Written from the distribution's descripti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from pathlib import Path
 
 from ferbench_labdata.base import Sequence_, StillImages
-from ferbench_labdata.files import IMAGES, one_of, walk
+from ferbench_labdata.files import one_of
 from ferbench_labdata.plugin import RafdSettings
 
 CODES = {
@@ -18,7 +18,6 @@ CODES = {
     "neutral": "neutral", "sad": "sadness", "surprised": "surprise",
 }  # fmt: skip
 ANGLES = ("000", "045", "090", "135", "180")
-NAME = re.compile(r"Rafd(\d{3})_(\d\d)_([A-Za-z]+)_([A-Za-z]+)_([a-z]+)_(left|frontal|right)\.jpe?g", re.IGNORECASE)
 
 
 class Rafd(StillImages):
@@ -26,20 +25,15 @@ class Rafd(StillImages):
 
     name = "rafd"
     settings: RafdSettings
+    pattern = re.compile(
+        rf"Rafd({'|'.join(ANGLES)})_(\d\d)_([a-z]+)_([a-z]+)_({'|'.join(CODES)})_(left|frontal|right)\.jpe?g",
+        re.IGNORECASE,
+    )
+    example = "Rafd090_01_Caucasian_female_angry_frontal.jpg"
 
-    def sequences(self) -> Iterable[Sequence_]:
-        wanted = one_of("angles", self.settings.angles, ANGLES)
-        found, strange = [], []
-        for relative, path in walk(self.root, IMAGES):
-            match = NAME.fullmatch(path.name)
-            if match is None or match.group(5).lower() not in CODES or match.group(1) not in ANGLES:
-                strange.append(relative)
-                continue
-            angle, model, group, sex, code, gaze = match.groups()
-            if angle not in wanted:
-                continue
-            factors = {"angle": angle, "gaze": gaze.lower(), "sex": sex.lower(), "group": group.lower()}
-            name = f"{model}/{code.lower()}-{gaze.lower()}-{angle}"
-            found.append(Sequence_(name, model, CODES[code.lower()], [(angle, path)], factors))
-        self.strange(strange, "Rafd090_01_Caucasian_female_angry_frontal.jpg")
-        return found
+    def sequence(self, match: re.Match[str], path: Path) -> Sequence_ | None:
+        angle, model, group, sex, code, gaze = (part.lower() for part in match.groups())
+        if angle not in one_of("angles", self.settings.angles, ANGLES):
+            return None
+        factors = {"angle": angle, "gaze": gaze, "sex": sex, "group": group}
+        return Sequence_(f"{model}/{code}-{gaze}-{angle}", model, CODES[code], [(angle, path)], factors)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from ferbench import FerbenchError
 from ferbench.errors import enumerate_first
-from ferbench_labdata.base import Sequence_, StillImages
+from ferbench_labdata.base import LabDataset, Sequence_
 from ferbench_labdata.files import child, read_text, wrong_root
 
 CODES = {
@@ -20,10 +20,11 @@ CODES = {
 LIST = "list_patition_label.txt"
 
 
-class RafDb(StillImages):
+class RafDb(LabDataset):
     """frame_id: 'train_00001/basic/0'; the image stands for its unknown subject."""
 
     name = "rafdb"
+    rises = False
 
     def sequences(self) -> Iterable[Sequence_]:
         labels = child(self.root, "EmoLabel")

@@ -31,6 +31,7 @@ class Ravdess(Videos):
     """frame_id: '12/01-03-02-01-01/017', the clip's parts without modality and actor."""
 
     name = "ravdess"
+    rises = False
     settings: RavdessSettings
 
     def sequences(self) -> Iterable[Sequence_]:
@@ -56,6 +57,3 @@ class Ravdess(Videos):
             )  # 02, without sound, comes later and stays
         self.refuse(strange, "{count} videos are not named like RAVDESS's (01-01-03-02-01-01-12.mp4): {items}.")
         return self.counted([clips[name] for name in sorted(clips)])
-
-    def phases(self, count: int, sequence: Sequence_) -> list[str]:
-        return ["neutral" if sequence.expression == "neutral" else "apex"] * count
