@@ -23,7 +23,7 @@ from PIL import Image
 from ferbench.data.cache import prepare
 from ferbench.settings import Preparation
 from ferbench_labdata.oulu import Oulu
-from ferbench_labdata.plugin import OuluSettings, TableSettings
+from ferbench_labdata.settings import OuluSettings, TableSettings
 from ferbench_labdata.table import Table
 
 EXPRESSIONS = ("Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise")
@@ -101,7 +101,7 @@ PROGRAM = """
 import resource, sys
 from ferbench.data.cache import prepare
 from ferbench.settings import Preparation
-from ferbench_labdata.plugin import TableSettings
+from ferbench_labdata.settings import TableSettings
 from ferbench_labdata.table import Table
 dataset = Table(TableSettings(file=sys.argv[1]))
 frames = dataset.frames()

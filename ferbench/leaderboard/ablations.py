@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ferbench import statistics
-from ferbench.leaderboard.aggregate import Board, Row, Score, boards, tables_by_subject
+from ferbench.leaderboard.aggregate import boards, tables_by_subject
+from ferbench.leaderboard.rows import Board, Row, Score
 from ferbench.records import Record
 
 FULL = "full"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ferbench.leaderboard.aggregate import Board, Row
+from ferbench.leaderboard.rows import Board, Row
 
 COLUMNS = (
     ("accuracy", "accuracy %", 100),

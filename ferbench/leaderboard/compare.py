@@ -9,7 +9,8 @@ import numpy as np
 
 from ferbench import statistics
 from ferbench.errors import FerbenchError, UnknownName, enumerate_first
-from ferbench.leaderboard.aggregate import Board, Row, Score, boards, tables_by_subject
+from ferbench.leaderboard.aggregate import boards, tables_by_subject
+from ferbench.leaderboard.rows import Board, Row, Score
 from ferbench.records import Record
 
 ALPHA = 0.05

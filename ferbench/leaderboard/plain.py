@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ferbench.leaderboard.aggregate import Board, Row
 from ferbench.leaderboard.columns import COLUMNS, against, cell, footnotes, missing, rank
+from ferbench.leaderboard.rows import Board, Row
 
 
 def markdown(boards: Sequence[Board]) -> str:

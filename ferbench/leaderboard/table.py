@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ferbench.leaderboard.aggregate import Board, Row
 from ferbench.leaderboard.columns import COLUMNS, COST, against, cell, cost_cell, footnotes, missing, rank
+from ferbench.leaderboard.rows import Board, Row
 
 
 def render(boards: Sequence[Board], cost: bool = False) -> RenderableType:

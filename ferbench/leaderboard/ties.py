@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ferbench import statistics
-
-if TYPE_CHECKING:
-    from ferbench.leaderboard.aggregate import Row
+from ferbench.leaderboard.rows import Row
 
 ALPHA = 0.05
 Tables = Mapping[str, np.ndarray]

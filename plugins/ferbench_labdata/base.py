@@ -17,7 +17,7 @@ from ferbench import Dataset, DatasetCard, FerbenchError, UnknownName
 from ferbench.errors import enumerate_first
 from ferbench_labdata.cards import CARDS
 from ferbench_labdata.files import IMAGES, content_fingerprint, find_root, open_image, walk
-from ferbench_labdata.plugin import LabSettings
+from ferbench_labdata.settings import LabSettings
 
 APEX = 3
 """Frames at the end of a sequence from neutral to apex that the literature takes as its apex."""

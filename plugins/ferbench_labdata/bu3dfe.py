@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ferbench_labdata.base import TWO_LETTERS, Sequence_, StillImages
 from ferbench_labdata.files import one_of
-from ferbench_labdata.plugin import Bu3dfeSettings
+from ferbench_labdata.settings import Bu3dfeSettings
 
 LEVELS = ("1", "2", "3", "4")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ferbench.cards import DatasetCard, Published
-from ferbench_labdata.plugin import (
+from ferbench_labdata.settings import (
     Bu3dfeSettings,
     KdefSettings,
     LabSettings,

@@ -18,7 +18,7 @@ import pandas as pd
 from ferbench import Dataset, FerbenchError, FrameError, UnknownName
 from ferbench_labdata.cards import CARDS
 from ferbench_labdata.files import find_root, remembered
-from ferbench_labdata.plugin import LabSettings
+from ferbench_labdata.settings import LabSettings
 
 CODES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ferbench_labdata.base import TWO_LETTERS, Sequence_, StillImages
 from ferbench_labdata.files import one_of
-from ferbench_labdata.plugin import KdefSettings
+from ferbench_labdata.settings import KdefSettings
 
 CODES = {**TWO_LETTERS, "AF": "fear"}
 ANGLES = ("FL", "HL", "S", "HR", "FR")

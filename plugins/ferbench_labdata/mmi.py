@@ -22,7 +22,7 @@ from ferbench.errors import enumerate_first
 from ferbench_labdata.base import Sequence_
 from ferbench_labdata.cards import BASIC
 from ferbench_labdata.files import IMAGES, VIDEOS, child, open_image, subfolders, walk, wrong_root
-from ferbench_labdata.plugin import MmiSettings
+from ferbench_labdata.settings import MmiSettings
 from ferbench_labdata.video import Videos
 
 CODES = dict(enumerate(BASIC, 1))

@@ -18,7 +18,7 @@ from ferbench.errors import enumerate_first
 from ferbench_labdata.base import LabDataset, Sequence_
 from ferbench_labdata.cards import BASIC
 from ferbench_labdata.files import IMAGES, child, one_of, subfolders, wrong_root
-from ferbench_labdata.plugin import OuluSettings
+from ferbench_labdata.settings import OuluSettings
 
 FOLDERS = {"preprocessed": "PreProcess Img", "original": "OriginalImg"}
 CAMERAS = ("VL", "NI")

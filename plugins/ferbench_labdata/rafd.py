@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ferbench_labdata.base import Sequence_, StillImages
 from ferbench_labdata.files import one_of
-from ferbench_labdata.plugin import RafdSettings
+from ferbench_labdata.settings import RafdSettings
 
 CODES = {
     "angry": "anger", "contemptuous": "contempt", "disgusted": "disgust", "fearful": "fear", "happy": "happiness",

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from ferbench import UnknownName
 from ferbench_labdata.base import Sequence_
 from ferbench_labdata.files import VIDEOS, walk
-from ferbench_labdata.plugin import RavdessSettings
+from ferbench_labdata.settings import RavdessSettings
 from ferbench_labdata.video import Videos
 
 CODES = {

@@ -17,7 +17,7 @@ from PIL import Image
 from ferbench import Dataset, DatasetCard, FerbenchError, UnknownName
 from ferbench.errors import enumerate_first
 from ferbench_labdata.files import content_fingerprint, open_image
-from ferbench_labdata.plugin import TableSettings
+from ferbench_labdata.settings import TableSettings
 
 
 class Table(Dataset):

@@ -15,7 +15,7 @@ from ferbench.errors import FrameError
 from ferbench.interfaces.dataset import Dataset, Pictures
 from ferbench.settings import Preparation
 from ferbench_labdata.oulu import Oulu
-from ferbench_labdata.plugin import OuluSettings, TableSettings
+from ferbench_labdata.settings import OuluSettings, TableSettings
 from ferbench_labdata.table import Table
 
 

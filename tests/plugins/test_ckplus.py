@@ -14,7 +14,7 @@ from ferbench.interfaces.dataset import check_frames
 from ferbench.protocols.base import select
 from ferbench.registry import load_registry
 from ferbench_labdata import ckplus
-from ferbench_labdata.plugin import LabSettings
+from ferbench_labdata.settings import LabSettings
 
 LABELLED = {
     "S005/001": 3, "S010/001": 1, "S010/002": 7, "S010/004": 2, "S011/003": 5, "S011/006": 0, "S999/001": 4, "S999/002": 6,

@@ -13,7 +13,7 @@ from ferbench import DatasetCard, FerbenchError, FrameError
 from ferbench.interfaces.dataset import check_frames
 from ferbench.registry import load_registry
 from ferbench_labdata.oulu import Oulu
-from ferbench_labdata.plugin import OuluSettings
+from ferbench_labdata.settings import OuluSettings
 
 Build = Callable[..., Path]
 

@@ -1,0 +1,73 @@
+"""What a leaderboard is made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Score:
+    """A mean with its 95 % interval (NaN where there is too little to have one)."""
+
+    mean: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass
+class Row:
+    """A method variant on a backbone.
+
+    Attributes:
+        rank: 1 for the best; None where folds or seeds are missing. tied: another row has the same. rank_low, rank_high: 95 %
+            interval of the rank, subjects resampled.
+        against: accuracy minus that of the baseline, with its interval.
+        scores: by metric.
+        done, planned: trials.
+        failed: trials that ended in an error.
+        missing: (fold, seed) of the trials that are missing.
+        trials: identifiers of the records behind the row.
+        seconds: of all its trials.
+        cost: of one trial, the mean over them: see Record.cost.
+    """
+
+    method: str
+    version: int
+    variant: str
+    backbone: str
+    folds: int
+    seeds: tuple[int, ...]
+    scores: dict[str, Score] = field(default_factory=dict)
+    done: int = 0
+    failed: int = 0
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    trials: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    cost: dict[str, float] = field(default_factory=dict)
+    rank: int | None = None
+    tied: bool = False
+    rank_low: int | None = None
+    rank_high: int | None = None
+    against: Score | None = None
+
+    @property
+    def planned(self) -> int:
+        return self.folds * len(self.seeds)
+
+    @property
+    def complete(self) -> bool:
+        return self.done == self.planned
+
+
+@dataclass
+class Board:
+    """Rows that may be compared. `detectable`: the smallest difference to the best row that these data would often have
+    shown; None where that cannot be said."""
+
+    dataset: str
+    protocol: str
+    setting: str
+    rows: list[Row]
+    detectable: float | None = None
+    baseline: str = ""
