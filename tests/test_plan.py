@@ -27,8 +27,8 @@ def first(*overrides: str) -> Trial:
 
 def test_folds_seeds_and_variants() -> None:
     made = study("method=degan", "seeds=[0,1]", "ablation=all")
-    assert len(made.trials) == 2 * 2 * 8
-    assert len({t.id for t in made.trials}) == 32
+    assert len(made.trials) == 2 * 2 * 9
+    assert len({t.id for t in made.trials}) == 36
     assert {t.variant for t in made.trials} == {"full", *load_registry().get(MethodCard, "degan").ablations}
     assert {(t.fold, t.folds) for t in made.trials} == {(0, 2), (1, 2)}
 
@@ -38,9 +38,9 @@ def test_variants_that_differ_in_stage_two_share_stage_one() -> None:
     by_variant = {t.variant: t.stages for t in made.trials}
     keys = Counter(stages[0].key for stages in by_variant.values())
     shared = {v for v, stages in by_variant.items() if keys[stages[0].key] > 1}
-    assert shared == {"full", "no_residue_loss", "no_disentangled"}
-    assert len({stages[1].key for stages in by_variant.values()}) == 8
-    assert made.stage_trainings == (16, 14)
+    assert shared == {"full", "no_residue_loss", "no_branch_losses", "no_disentangled"}
+    assert len({stages[1].key for stages in by_variant.values()}) == 9
+    assert made.stage_trainings == (18, 15)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ def test_a_reversed_gradient() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_single_batch_can_be_learned(name: str) -> None:
     overrides = {"classifier_trains_encoder": True} if name == "tdgan" else {}
-    assert learn_one_batch(make(name, **overrides), 0, steps=120) == 1
+    # IF-GAN sees the images through faces that are pulled to the mean: slower, and at a rate that does not throw it back
+    steps, lr = (300, 1e-3) if name == "ifgan" else (120, 3e-3)
+    assert learn_one_batch(make(name, **overrides), 0, steps, lr) == 1
 
 
 @pytest.mark.parametrize(("name", "discriminators"), [("ifgan", {"discriminator"}), ("tergan", {"discriminator"})])
