@@ -42,6 +42,11 @@ SCORES: dict[str, Callable[[Array], Array]] = {
 }
 
 
+def resampled(subjects: int, draws: int = DRAWS, seed: int = 0) -> Array:
+    """(draws, subjects): how often each subject is drawn, with replacement; the same for equal arguments."""
+    return np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+
+
 def bootstrap_by_subject(
     tables: Array, score: Callable[[Array], Array], draws: int = DRAWS, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
@@ -57,9 +62,8 @@ def bootstrap_by_subject(
     subjects = len(tables)
     if subjects < 2:
         return float("nan"), float("nan")
-    counts = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
-    resampled = np.tensordot(counts, tables, axes=1)
-    low, high = np.quantile(score(resampled), [(1 - level) / 2, (1 + level) / 2])
+    drawn = np.tensordot(resampled(subjects, draws, seed), tables, axes=1)
+    low, high = np.quantile(score(drawn), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
@@ -91,7 +95,7 @@ def paired_bootstrap_by_subject(
     subjects = len(ours)
     if subjects < 2:
         return float("nan"), float("nan")
-    counts = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+    counts = resampled(subjects, draws, seed)
     gaps = score(np.tensordot(counts, ours, axes=1)) - score(np.tensordot(counts, theirs, axes=1))
     low, high = np.quantile(gaps, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -84,13 +84,9 @@ def _given(words: Sequence[str]) -> dict[str, str]:
 
 
 def _cells(variant: Variant) -> list[str]:
-    from ferbench.leaderboard.columns import cell, cost_cell
+    from ferbench.leaderboard.columns import cell, cost_cell, points
 
     row = variant.row
-    gap = "-"
-    if variant.difference is not None:
-        d = variant.difference
-        gap = f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
     return [
         row.variant,
         variant.removed,
@@ -98,7 +94,7 @@ def _cells(variant: Variant) -> list[str]:
         cell(row, "accuracy").partition(" ")[0],
         cell(row, "macro_f1"),
         cell(row, "identity_leakage"),
-        gap,
+        points(variant.difference),
         "-" if math.isnan(variant.corrected) else f"{variant.corrected:.3f}",
         cost_cell(row, "parameters"),
         cost_cell(row, "train_seconds"),

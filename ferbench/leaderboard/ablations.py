@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ferbench import statistics
+from ferbench.leaderboard import ties
 from ferbench.leaderboard.aggregate import boards, tables_by_subject
 from ferbench.leaderboard.rows import Board, Row, Score
 from ferbench.records import Record
@@ -77,8 +78,8 @@ def _variant(row: Row, full: Row, by_id: Mapping[str, Record]) -> Variant:
     a, b = tables_by_subject(ours, "confusion"), tables_by_subject(theirs, "confusion")
     subjects = sorted(a)
     x, y = np.stack([a[s] for s in subjects]), np.stack([b[s] for s in subjects])
-    mean = float(statistics.accuracy(x.sum(0)) - statistics.accuracy(y.sum(0)))
-    made.difference = Score(mean, *statistics.paired_bootstrap_by_subject(x, y, statistics.accuracy))
+    gap = ties.against(a, b)
+    made.difference = None if gap is None else Score(*gap)
     right = np.trace(x, axis1=1, axis2=2) - np.trace(y, axis1=1, axis2=2)
     made.p = statistics.sign_flip_test(right)
     leaks = [r.scores.get("identity_leakage") for r in (row, full)]

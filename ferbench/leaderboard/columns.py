@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ferbench.leaderboard.rows import Board, Row
+from ferbench.leaderboard.rows import Board, Row, Score
 
 COLUMNS = (
     ("accuracy", "accuracy %", 100),
@@ -46,10 +46,14 @@ def rank(row: Row) -> str:
 
 
 def against(row: Row) -> str:
-    """'-1.2 [-3.0, +0.4]' in points, '-' where there is nothing to compare with."""
-    if row.against is None:
+    """The difference to the baseline."""
+    return points(row.against)
+
+
+def points(score: Score | None) -> str:
+    """'-1.2 [-3.0, +0.4]', a difference in points, '-' where there is nothing to compare with."""
+    if score is None:
         return "-"
-    score = row.against
     return f"{100 * score.mean:+.1f} [{100 * score.low:+.1f}, {100 * score.high:+.1f}]"
 
 

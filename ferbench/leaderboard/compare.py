@@ -9,6 +9,7 @@ import numpy as np
 
 from ferbench import statistics
 from ferbench.errors import FerbenchError, UnknownName, enumerate_first
+from ferbench.leaderboard import ties
 from ferbench.leaderboard.aggregate import boards, tables_by_subject
 from ferbench.leaderboard.rows import Board, Row, Score
 from ferbench.records import Record
@@ -105,8 +106,9 @@ def _compare(board: Board, a: Row, b: Row, ours: list[Record], theirs: list[Reco
     x, y = tables_by_subject(ours, "confusion"), tables_by_subject(theirs, "confusion")
     subjects = sorted(x)
     p, q = np.stack([x[s] for s in subjects]), np.stack([y[s] for s in subjects])
-    mean = float(statistics.accuracy(p.sum(0)) - statistics.accuracy(q.sum(0)))
-    low, high = statistics.paired_bootstrap_by_subject(p, q, statistics.accuracy)
+    gap = ties.against(x, y)
+    assert gap is not None  # the same folds of one board test the same subjects
+    mean, low, high = gap
     right = np.trace(p, axis1=1, axis2=2) - np.trace(q, axis1=1, axis2=2)
     order = {(r.trial.fold, r.trial.seed): r for r in theirs}
     gaps = [

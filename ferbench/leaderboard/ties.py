@@ -45,9 +45,7 @@ def tie(rows: Sequence[Row], tables: Sequence[Tables]) -> float | None:
             rows[place].rank = rows[leader].rank
     for row in rows:
         row.tied = sum(other.rank == row.rank for other in rows) > 1
-    counts = np.random.default_rng(0).multinomial(
-        len(subjects), np.full(len(subjects), 1 / len(subjects)), size=statistics.DRAWS
-    )
+    counts = statistics.resampled(len(subjects))
     drawn = np.stack([counts @ r / (counts @ t.sum((1, 2))) for r, t in zip(right, stacked, strict=True)], axis=1)
     for row, (low, high) in zip(rows, statistics.rank_intervals(drawn), strict=True):
         row.rank_low, row.rank_high = int(low), int(high)
