@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ferbench.interfaces.method import Batch as Batch
     from ferbench.interfaces.method import Clock as Clock
     from ferbench.interfaces.method import Group as Group
+    from ferbench.interfaces.method import Identifies as Identifies
     from ferbench.interfaces.method import Method as Method
     from ferbench.interfaces.method import Stage as Stage
     from ferbench.interfaces.method import Synthesizes as Synthesizes
@@ -54,6 +55,7 @@ _LATER = {
     "Batch": "ferbench.interfaces.method",
     "Clock": "ferbench.interfaces.method",
     "Group": "ferbench.interfaces.method",
+    "Identifies": "ferbench.interfaces.method",
     "Method": "ferbench.interfaces.method",
     "Stage": "ferbench.interfaces.method",
     "Synthesizes": "ferbench.interfaces.method",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ferbench.cards import EvaluatorCard, ExecutorCard, Metric, ProtocolCard
 from ferbench.hookspecs import hookimpl
 from ferbench.protocols.settings import ListedSettings, ProtocolSettings, SubjectKFoldSettings
@@ -107,6 +109,40 @@ def ferbench_evaluators() -> list[EvaluatorCard]:
             target="ferbench.evaluation.verification:evaluate",
             title="whether strangers can be recognised across expressions",
             metrics=[Metric(name="identity_auc", title="identity AUC", higher_is_better=False)],
+        ),
+        EvaluatorCard(
+            name="synthesis",
+            target="ferbench.evaluation.synthesis:evaluate",
+            title="made faces, as judges see them that were trained apart from the method",
+            metrics=[
+                Metric(name="identity_consistency", title="identity consistency"),
+                Metric(name="expression_consistency", title="expression consistency"),
+                Metric(name="judge_accuracy", title="expression judge on real faces"),
+                Metric(name="synthesis_psnr", title="PSNR, dB", high=math.inf),
+                Metric(name="synthesis_ssim", title="SSIM", low=-1.0),
+                Metric(name="kid", title="KID", higher_is_better=False, low=-math.inf, high=math.inf),
+                Metric(name="fid", title="FID", higher_is_better=False, high=math.inf),
+            ],
+        ),
+        EvaluatorCard(
+            name="disentanglement",
+            target="ferbench.evaluation.disentanglement:evaluate",
+            title="MIG, SAP and DCI, by the factors that the frame table knows",
+            metrics=[
+                *(
+                    Metric(name=f"{name}{suffix}", title=f"{name.upper()}{title}")
+                    for name in ("mig", "sap")
+                    for suffix, title in (("", ""), ("_expression", " of expression"), ("_subject", " of identity"))
+                ),
+                *(
+                    Metric(name=f"dci_{part}", title=f"DCI {part}")
+                    for part in ("disentanglement", "completeness", "informativeness")
+                ),
+                Metric(name="mig_blocks", title="MIG by block", low=-1.0),
+                Metric(name="sap_blocks", title="SAP by block", low=-1.0),
+                Metric(name="dci_blocks", title="DCI by block"),
+            ],
+            on_request=True,
         ),
     ]
 

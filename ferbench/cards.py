@@ -234,11 +234,17 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatorCard(Card):
-    """A function from stored Outputs to metrics."""
+    """A function from stored Outputs to metrics.
+
+    Args:
+        metrics: what it gives.
+        on_request: worked out by `ferbench evaluate` only, not at the end of a trial: it takes long, or few ask for it.
+    """
 
     kind: ClassVar[str] = "evaluator"
 
     metrics: Sequence[Metric]
+    on_request: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

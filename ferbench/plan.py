@@ -18,10 +18,12 @@ from ferbench.interfaces.dataset import Dataset, Describes, check_frames
 from ferbench.protocols.base import TRAIN_ONLY, Protocol, chosen_folds, split
 from ferbench.records import IDENTITY, StageNode, Trial
 from ferbench.registry import Registry
-from ferbench.settings import COUNTS, RunConfig
+from ferbench.settings import COUNTS, SECTIONS, RunConfig
 
 CORE = ("ferbench.interfaces", "ferbench.data", "ferbench.training")
 """Packages of the core whose code changes what is trained."""
+
+JUDGES = "judges"
 
 
 @dataclass(frozen=True)
@@ -227,10 +229,11 @@ def _trial(
         "seed": seed,
         "code": dict(_code(registry, method, backbone)),
     }
-    for name in ("preparation", "augment", "budget", "trainer"):
+    for name in SECTIONS:
         section = {k: v for k, v in values[name].items() if name in COUNTS or f"{name}.{k}" in COUNTS}
         identity[name] = section
-    stages = _stages(method, settings, identity, config.budget.steps)
+    judged = {k: v for k, v in identity.items() if k != "evaluation"}
+    stages = _stages(method, settings, judged | {"looks": config.evaluation.looks}, config.budget.steps)
     identity["method"] = _component_identity(method, settings) | {"steps": {s.name: s.steps for s in stages}}
     return Trial(
         id=fingerprint.digest(identity),
@@ -242,20 +245,33 @@ def _trial(
         seed=seed,
         stages=stages,
         plugin_files=registry.files,
+        judges=_judges(registry, backbone, judged, config),
     )
+
+
+def _judges(
+    registry: Registry, backbone: BackboneCard, common: Mapping[str, Any], config: RunConfig
+) -> StageNode | None:
+    """The same node for every method on a fold, seed and backbone; None where no judges are asked for."""
+    steps = round(config.evaluation.judges * config.budget.steps)
+    if not steps:
+        return None
+    code = dict(_code(registry, backbone)) | dict(fingerprint.code(["ferbench.judges"]))
+    key = fingerprint.digest([{**common, "code": code}, JUDGES, steps], 24)
+    return StageNode(JUDGES, key, steps)
 
 
 def _component_identity(card: Card, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": card.name, "version": card.version, "settings": dict(settings)}
 
 
-def _code(registry: Registry, method: MethodCard, backbone: BackboneCard) -> Mapping[str, str]:
+def _code(registry: Registry, *components: Card) -> Mapping[str, str]:
     """Hashes of the code behind the components and of the core that trains them.
 
     The modules that hold the cards are left out: what counts in them, the settings and stages, stands in the identity
     by value, so that a new card in a plugin leaves the trials of its other methods alone.
     """
-    modules = [card.target.partition(":")[0] for card in (method, backbone)]
+    modules = [card.target.partition(":")[0] for card in components]
     core = [module for package in CORE for module in fingerprint.package_modules(package)]
     cards = {plugin.module for plugin in registry.plugins}
     hashes = fingerprint.code([*modules, *core], within=("ferbench.blocks",))

@@ -31,7 +31,8 @@ class Trial:
     """A method variant on one fold with one seed: the unit that is run, stored, resumed and distributed.
 
     `identity` holds all that a result depends on; `id` is its hash. `config` is the study's configuration with the
-    variant's settings and this trial's seed filled in. Everything is plain data, so that an executor can send it.
+    variant's settings and this trial's seed filled in; `judges` are what made faces are shown to, the same for all trials of a
+    fold, seed and backbone. Everything is plain data, so that an executor can send it.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Trial:
     seed: int
     stages: tuple[StageNode, ...]
     plugin_files: tuple[str, ...] = ()
+    judges: StageNode | None = None
 
     @property
     def method(self) -> str:
@@ -59,7 +61,9 @@ class Trial:
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Trial:
         stages = tuple(StageNode(**stage) for stage in values["stages"])
-        return cls(**{**values, "stages": stages, "plugin_files": tuple(values.get("plugin_files", ()))})
+        judges = StageNode(**values["judges"]) if values.get("judges") else None
+        files = tuple(values.get("plugin_files", ()))
+        return cls(**{**values, "stages": stages, "judges": judges, "plugin_files": files})
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,21 @@ class Trainer:
 
 
 @dataclass
+class Evaluation:
+    """What is measured besides the method itself.
+
+    Attributes:
+        judges: steps, as a fraction of budget.steps, with which the backbone is trained on identity and on expression, once a
+            fold and seed: the ceiling of the leakage, and the judges of made faces. 0 trains none.
+        looks: how often test accuracy is written down while the last stage trains, at most once an epoch. It is never used; it
+            shows what choosing the best epoch on the test fold would have claimed. 0 turns it off.
+    """
+
+    judges: float = 0.5
+    looks: int = 20
+
+
+@dataclass
 class RunConfig:
     """The configuration of one study.
 
@@ -116,6 +131,7 @@ class RunConfig:
     augment: Augment = field(default_factory=Augment)
     budget: Budget = field(default_factory=Budget)
     trainer: Trainer = field(default_factory=Trainer)
+    evaluation: Evaluation = field(default_factory=Evaluation)
     ablation: str = "none"
     seed: int = 0
     seeds: list[int] = field(default_factory=list)
@@ -127,13 +143,20 @@ class RunConfig:
         return dataclasses.asdict(self)
 
 
-SECTIONS: Mapping[str, type] = {"preparation": Preparation, "augment": Augment, "budget": Budget, "trainer": Trainer}
+SECTIONS: Mapping[str, type] = {
+    "preparation": Preparation,
+    "augment": Augment,
+    "budget": Budget,
+    "trainer": Trainer,
+    "evaluation": Evaluation,
+}
 
 # Every field stands in exactly one of the two lists; a test holds that. What counts becomes part of a trial's name.
 COUNTS = frozenset(
     {
         "dataset", "test_dataset", "method", "backbone", "protocol", "preparation", "augment", "seed",
         "budget.steps", "budget.batch_size", "trainer.precision", "trainer.accumulate", "trainer.clip_norm",
+        "evaluation",
     }
 )  # fmt: skip
 DOES_NOT_COUNT = {
@@ -156,13 +179,8 @@ def from_plain(values: Mapping[str, Any]) -> RunConfig:
         FerbenchError: a value is out of range.
     """
     values = dict(values)
-    for name, kind in {
-        "preparation": Preparation,
-        "augment": Augment,
-        "budget": Budget,
-        "trainer": Trainer,
-    }.items():
-        values[name] = kind(**values[name])
+    for name, kind in SECTIONS.items():
+        values[name] = kind(**values.get(name, {}))  # records from before a section was there have none
     config = RunConfig(**values)
     _check(config)
     return config
@@ -191,6 +209,8 @@ def _check(c: RunConfig) -> None:
     at_least("trainer.accumulate", c.trainer.accumulate, 1)
     at_least("trainer.clip_norm", c.trainer.clip_norm, 0)
     at_least("trainer.checkpoint_every", c.trainer.checkpoint_every, 1)
+    at_least("evaluation.judges", c.evaluation.judges, 0)
+    at_least("evaluation.looks", c.evaluation.looks, 0)
     if c.budget.batch_size % c.trainer.accumulate:
         raise FerbenchError(
             f"trainer.accumulate={c.trainer.accumulate} does not divide budget.batch_size={c.budget.batch_size}."

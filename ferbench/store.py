@@ -53,7 +53,7 @@ class Store:
             FerbenchError: it cannot.
         """
         try:
-            for name in (".stages", ".drafts", ".leases", ".failures", ".floors"):
+            for name in (".stages", ".drafts", ".leases", ".failures", ".references"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             probe = self.root / ".drafts" / f"probe-{uuid.uuid4().hex}"
             probe.write_bytes(b"")
@@ -143,15 +143,15 @@ class Store:
 
     # -- what all methods on a fold share
 
-    def floors(self, key: str) -> dict[str, float | None] | None:
-        """The metrics of the floors, or None where they are still to be worked out."""
+    def references(self, key: str) -> dict[str, float | None] | None:
+        """The metrics of the representations that all are compared with, or None where they are still to be worked out."""
         try:
-            return dict(json.loads((self.root / ".floors" / f"{key}.json").read_text(encoding="utf-8")))
+            return dict(json.loads((self.root / ".references" / f"{key}.json").read_text(encoding="utf-8")))
         except (OSError, ValueError):
             return None
 
-    def write_floors(self, key: str, metrics: Mapping[str, float | None]) -> None:
-        replace_text(self.root / ".floors" / f"{key}.json", json.dumps(metrics))
+    def write_references(self, key: str, metrics: Mapping[str, float | None]) -> None:
+        replace_text(self.root / ".references" / f"{key}.json", json.dumps(metrics))
 
     def lease(
         self, name: str, waiting: Callable[[str], None] = lambda holder: None

@@ -30,7 +30,8 @@ from ferbench.fingerprint import digest
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.dataset import Tolerant
 from ferbench.interfaces.evaluator import Outputs
-from ferbench.interfaces.method import Batch, Method, Synthesizes, Task
+from ferbench.interfaces.method import Batch, Identifies, Method, Synthesizes, Task
+from ferbench.judges import Judges
 from ferbench.plan import Data, component, load_data, prepare_data
 from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, StageRun, Trial
 from ferbench.registry import Registry, load_registry
@@ -38,11 +39,14 @@ from ferbench.settings import RunConfig, from_plain
 from ferbench.store import Store
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.cost import forget_peak, forward_flops, parameters, peak_memory
-from ferbench.training.loop import Device, Training
+from ferbench.training.loop import Device, Training, moments
 from ferbench.training.stages import Progress, losses_table, run_stage
 
 GRID_COLUMNS = 8
 """Identities in the grid of synthesised faces."""
+
+LOOK = "test/accuracy"
+"""Among the losses: what a look at the test fold found."""
 
 
 def run(trial: Trial, report: Report) -> Outcome:
@@ -109,21 +113,35 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
         for child in method.children():
             child.compile()
     forget_peak(device.device)
-    runs, losses = _train(trial, store, method, batches, device, config, report)
+    runs, losses = _train(trial, store, method, batches, device, config, fold, report)
+    cost = _cost(runs, config, device, method)
+    judges = _judge(trial, store, registry, batches, device, config, fold, report)
     report.message("evaluating")
     with device.autocast():
+        references = {
+            "untrained": untrained,
+            "pixels": inference.over_batches(inference.raw_pixels, images, fold.test_rows),
+        }
+        if judges is not None:
+            references["identity"] = inference.over_batches(judges.features, images, fold.test_rows)
         outputs = Outputs(
             frames=fold.test_frames,
             expressions=data.card.expressions,
             logits=inference.over_batches(method.logits, images, fold.test_rows),
             features=inference.over_batches(method.features, images, fold.test_rows),
-            floors={
-                "untrained": untrained,
-                "pixels": inference.over_batches(inference.raw_pixels, images, fold.test_rows),
-            },
+            references=references,
+            identity_features=inference.over_batches(method.identity_features, images, fold.test_rows)
+            if isinstance(method, Identifies)
+            else None,
+            syntheses=inference.transfers(
+                method, judges, images, fold.test_rows, fold.test_labels(data.card.expressions), fold.faces(images)
+            )
+            if judges is not None and isinstance(method, Synthesizes)
+            else None,
         )
         grid = _grid(method, images, fold, outputs)
     metrics, notes = _measure(registry, trial, store, outputs)
+    metrics |= claimed(losses[-1])
     notes += prepared.notes()
     if isinstance(data.dataset, Tolerant):
         notes += data.dataset.tolerated()
@@ -135,9 +153,13 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
             predictions[f"p_{expression}"] = probability.astype(np.float32)
         predictions.to_parquet(folder / "predictions.parquet", index=False)
         np.save(folder / "embeddings.npy", outputs.features, allow_pickle=False)
-        for name, features in outputs.floors.items():
-            np.save(folder / f"floor_{name}.npy", features, allow_pickle=False)
+        for name, features in outputs.references.items():
+            np.save(folder / f"reference_{name}.npy", features, allow_pickle=False)
         np.save(folder / "logits.npy", outputs.logits, allow_pickle=False)
+        if outputs.identity_features is not None:
+            np.save(folder / "identity_embeddings.npy", outputs.identity_features, allow_pickle=False)
+        if outputs.syntheses is not None:
+            np.savez_compressed(folder / "syntheses.npz", **vars(outputs.syntheses))
         if grid is not None:
             np.save(folder / "synthesis.npy", grid, allow_pickle=False)
         checkpoints.save_tensors(folder / "weights.safetensors", method.state_dict())
@@ -151,7 +173,7 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
             sequence_confusion=sequence_confusion,
             notes=tuple(notes),
             stages=tuple(runs),
-            cost=_cost(began, runs, config, device, method),
+            cost=cost | {"seconds": round((datetime.now(UTC) - began).total_seconds(), 1)},
             provenance=_provenance(began, device),
         )
 
@@ -165,13 +187,38 @@ def _train(
     batches: Batches,
     device: Device,
     config: RunConfig,
+    fold: Fold,
     report: Report,
 ) -> tuple[list[StageRun], list[pd.DataFrame]]:
     stages = method.stages()
     if len(stages) != len(trial.stages):
         raise TrainingError(f"The method's stages() gives {len(stages)} stages; its card says {len(trial.stages)}.")
     progress = Progress(report.stage, report.message)
-    training = Training(
+    training = _training(trial, batches, device, config, report)
+    labels = fold.test_labels(fold.task.expressions)
+
+    def look() -> dict[str, float]:
+        with device.autocast():
+            logits = inference.over_batches(method.logits, batches.images, fold.test_rows)
+        return {LOOK: float((logits.argmax(1) == labels.numpy()).mean())}
+
+    runs, tables = [], []
+    for node, stage in zip(trial.stages, stages, strict=True):
+        if node is trial.stages[-1] and config.evaluation.looks:
+            epoch = -(-len(fold.labels.rows) // config.budget.batch_size)
+            training = dataclasses.replace(
+                training, look=look, looks=moments(node.steps, config.evaluation.looks, epoch)
+            )
+        stage_run, losses = run_stage(store, node, method, stage, training, progress)
+        runs.append(stage_run)
+        table = losses_table(losses)
+        table.insert(0, "stage", node.name)
+        tables.append(table)
+    return runs, tables
+
+
+def _training(trial: Trial, batches: Batches, device: Device, config: RunConfig, report: Report) -> Training:
+    return Training(
         batches=batches,
         device=device,
         accumulate=config.trainer.accumulate,
@@ -180,14 +227,35 @@ def _train(
         checkpoint_every=config.trainer.checkpoint_every,
         report=report.step,
     )
-    runs, tables = [], []
-    for node, stage in zip(trial.stages, stages, strict=True):
-        stage_run, losses = run_stage(store, node, method, stage, training, progress)
-        runs.append(stage_run)
-        table = losses_table(losses)
-        table.insert(0, "stage", node.name)
-        tables.append(table)
-    return runs, tables
+
+
+def _judge(
+    trial: Trial,
+    store: Store,
+    registry: Registry,
+    batches: Batches,
+    device: Device,
+    config: RunConfig,
+    fold: Fold,
+    report: Report,
+) -> Judges | None:
+    """The judges of this fold, trained now or by an earlier trial; None where they are turned off or have one subject."""
+    if trial.judges is None or len(fold.task.subjects) < 2:
+        return None
+    judges = Judges(fold.task, lambda: component(registry, BackboneCard, config.backbone, fold.task.image_size)[1])
+    judges.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    training = _training(trial, batches, device, config, report)
+    run_stage(store, trial.judges, judges, judges.stages()[0], training, Progress(report.stage, report.message))
+    return judges
+
+
+def claimed(losses: pd.DataFrame) -> dict[str, float | None]:
+    """What choosing the best look at the test fold would have claimed, `best_epoch_accuracy`, and by how much that is more than
+    the last one says, `optimism`."""
+    looks = losses.loc[losses["loss"] == LOOK, "value"]
+    if looks.empty:
+        return {}
+    return {"best_epoch_accuracy": float(looks.max()), "optimism": float(looks.max() - looks.iloc[-1])}
 
 
 class Fold:
@@ -206,6 +274,21 @@ class Fold:
         self.test_frames = test_frames
         self.test_rows = test_rows
         self.key = key
+
+    def test_labels(self, expressions: Sequence[str]) -> torch.Tensor:
+        """(M,): classes of the test frames."""
+        return torch.tensor([expressions.index(name) for name in self.test_frames["expression"]])
+
+    def faces(self, images: Images) -> Batch:
+        """One training frame of each subject and expression."""
+        pairs = pd.DataFrame({"s": self.labels.subject, "e": self.labels.expression}).drop_duplicates()
+        chosen = torch.tensor(pairs.index.to_numpy())
+        device = images.device
+        return Batch(
+            images(self.labels.rows[chosen]),
+            self.labels.expression[chosen].to(device),
+            self.labels.subject[chosen].to(device),
+        )
 
     @classmethod
     def make(cls, trial: Trial, data: Data, prepared: Prepared) -> Fold:
@@ -246,26 +329,32 @@ def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard
 def _measure(
     registry: Registry, trial: Trial, store: Store, outputs: Outputs
 ) -> tuple[dict[str, float | None], list[str]]:
-    """All metrics. Those of the floors, "name/floor", are the same for every method on a fold: they are worked out once
+    """All metrics. Those of the references, "name/reference", are the same for every method on a fold: they are worked out once
     and kept beside the stages, by all that they depend on."""
-    evaluators = [card.target.partition(":")[0] for card in registry.catalogue(EvaluatorCard).values()]
+    evaluators = [card.target.partition(":")[0] for card in standard(registry)]
     code = fingerprint.code(
         [*evaluators, registry.get(BackboneCard, trial.config["backbone"]["name"]).target.partition(":")[0]]
     )
     parts = ("dataset", "protocol", "frames", "preparation", "backbone", "seed", "trainer")
-    key = digest([{part: trial.identity[part] for part in parts}, dict(code)], 24)
-    known = store.floors(key)
-    metrics, notes = measure(registry, outputs if known is None else dataclasses.replace(outputs, floors={}))
+    judges = trial.judges.key if trial.judges else ""
+    key = digest([{part: trial.identity[part] for part in parts}, judges, dict(code)], 24)
+    known = store.references(key)
+    metrics, notes = measure(registry, outputs if known is None else dataclasses.replace(outputs, references={}))
     if known is None:
-        store.write_floors(key, {name: value for name, value in metrics.items() if "/" in name})
+        store.write_references(key, {name: value for name, value in metrics.items() if "/" in name})
     return metrics | (known or {}), notes
+
+
+def standard(registry: Registry) -> list[EvaluatorCard]:
+    """The evaluators that every trial is given to."""
+    return [card for card in registry.catalogue(EvaluatorCard).values() if not card.on_request]
 
 
 def measure(registry: Registry, outputs: Outputs) -> tuple[dict[str, float | None], list[str]]:
     """All metrics, and for those that the data did not allow None and a sentence."""
     metrics: dict[str, float | None] = {}
     notes = []
-    for card in registry.catalogue(EvaluatorCard).values():
+    for card in standard(registry):
         try:
             found: Mapping[str, float | None] = card.load()(outputs)
         except FerbenchError as error:
@@ -290,9 +379,8 @@ def _grid(method: Method, images: Images, fold: Fold, outputs: Outputs) -> np.nd
     return inference.synthesis_grid(method, images(fold.test_rows[rows]), identities)
 
 
-def _cost(
-    began: datetime, runs: Sequence[StageRun], config: RunConfig, device: Device, method: Method
-) -> dict[str, float]:
+def _cost(runs: Sequence[StageRun], config: RunConfig, device: Device, method: Method) -> dict[str, float]:
+    """Of the method alone: judges are not part of it."""
     steps = sum(run.steps for run in runs)
     return {
         "steps": steps,
@@ -301,7 +389,6 @@ def _cost(
         "forward_flops": forward_flops(method, device.device),
         "peak_memory": peak_memory(device.device),
         "train_seconds": round(sum(run.seconds for run in runs), 3),
-        "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
     }
 
 

@@ -14,7 +14,7 @@ from ferbench.interfaces.evaluator import Outputs
 
 @lru_cache(maxsize=1)  # selectivity asks again for the same outputs
 def evaluate(outputs: Outputs) -> Mapping[str, float]:
-    """`expression_probe`, and each of the floors as "expression_probe/NAME": a linear probe fitted on some test
+    """`expression_probe`, and each of the references as "expression_probe/NAME": a linear probe fitted on some test
     subjects and tested on the others. 0: as good as chance; 1: perfect.
 
     Raises:
@@ -28,6 +28,6 @@ def evaluate(outputs: Outputs) -> Mapping[str, float]:
         f"expression_probe{name}": cross_probe(LinearProbe, features, labels, outputs.subjects, classes)
         for name, features in {
             "": outputs.features,
-            **{f"/{k}": v for k, v in outputs.floors.items()},
+            **{f"/{k}": v for k, v in outputs.references.items()},
         }.items()
     }

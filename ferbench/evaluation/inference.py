@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torchmetrics.functional import image as image_metrics
 
 from ferbench.interfaces.backbone import Backbone
+from ferbench.interfaces.evaluator import Syntheses
 from ferbench.interfaces.method import Batch, Method, Synthesizes
 
 BATCH = 128
+
+
+class Judging(Protocol):
+    """What `transfers` asks of judges: see ferbench.judges."""
+
+    def identity_logits(self, images: Tensor) -> Tensor: ...
+
+    def expression_features(self, images: Tensor) -> Tensor: ...
+
+    def logits(self, images: Tensor) -> Tensor: ...
+
+
 PIXELS = 16
 """The raw-pixel floor sees the image at this width, in gray."""
 
@@ -61,6 +76,56 @@ def synthesis_grid(method: Synthesizes, expressive: Tensor, identities: Batch) -
     grid[1:, 0] = to_uint8(expressive)
     grid[0, 1:] = to_uint8(identities.images)
     return grid
+
+
+def transfers(
+    method: Synthesizes,
+    judges: Judging,
+    images: Callable[[Tensor], Tensor],
+    test_rows: Tensor,
+    labels: Tensor,
+    train: Batch,
+) -> Syntheses:
+    """Every test frame's expression on a training subject, the subjects in turn, and what the judges make of it.
+
+    Args:
+        images: row of the prepared array -> (3, S, S), for a batch of rows.
+        test_rows, labels: (M,): rows and classes of the test frames.
+        train: a frame of each training subject and expression, with its labels.
+    """
+    assert isinstance(method, Method)
+    subjects = torch.unique(train.subject.cpu())
+    wanted = subjects[torch.arange(len(test_rows)) % len(subjects)]
+    source, own = train.subject.cpu(), train.expression.cpu()
+    first = torch.stack([(source == s).nonzero()[0, 0] for s in wanted])
+    match = (source[None] == wanted[:, None]) & (own[None] == labels.cpu()[:, None])
+    there, truth = match.any(1), match.int().argmax(1)
+    found: dict[str, list[Tensor]] = {}
+    with torch.inference_mode():
+        for part in torch.arange(len(test_rows)).split(BATCH):
+            real, face = images(test_rows[part]), train.images[first[part]]
+            identity = Batch(face, train.expression[first[part]], train.subject[first[part]])
+            made = method.synthesize(real, identity).clamp(-1, 1)
+            target = train.images[truth[part]].float()
+            values: dict[str, Any] = {
+                "features": judges.expression_features(made),
+                "expression_logits": judges.logits(made),
+                "identity_logits": judges.identity_logits(made),
+                "real_features": judges.expression_features(real),
+                "real_expression_logits": judges.logits(real),
+                "psnr": image_metrics.peak_signal_noise_ratio(
+                    made.float(), target, data_range=2.0, reduction="none", dim=(1, 2, 3)
+                ),
+                "ssim": image_metrics.structural_similarity_index_measure(
+                    made.float(), target, data_range=(-1.0, 1.0), reduction="none"
+                ),
+            }
+            for name, value in values.items():
+                found.setdefault(name, []).append(value.float().cpu())
+    arrays = {name: torch.cat(parts).numpy() for name, parts in found.items()}
+    for name in ("psnr", "ssim"):
+        arrays[name] = np.where(there.numpy(), arrays[name], np.nan)
+    return Syntheses(expression=labels.cpu().numpy(), subject=wanted.numpy(), **arrays)
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

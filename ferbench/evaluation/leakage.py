@@ -14,7 +14,7 @@ from ferbench.interfaces.evaluator import Outputs
 
 @lru_cache(maxsize=1)  # selectivity asks again for the same outputs
 def evaluate(outputs: Outputs) -> Mapping[str, float]:
-    """`identity_leakage` (linear probe) and `identity_leakage_knn` (nearest neighbour), and each of the floors as
+    """`identity_leakage` (linear probe) and `identity_leakage_knn` (nearest neighbour), and each of the references as
     "identity_leakage/NAME".
 
     The test subjects, strangers to the model, are told apart by a probe that is fitted on the frames of some
@@ -33,7 +33,7 @@ def evaluate(outputs: Outputs) -> Mapping[str, float]:
     subjects, labels = outputs.subjects[usable], labels[usable]
     classes = np.unique(subjects)
     found = {}
-    for name, features in {"": outputs.features, **{f"/{k}": v for k, v in outputs.floors.items()}}.items():
+    for name, features in {"": outputs.features, **{f"/{k}": v for k, v in outputs.references.items()}}.items():
         chosen = centred(features[usable], labels)
         found[f"identity_leakage{name}"] = cross_probe(LinearProbe, chosen, subjects, labels, classes)
         found[f"identity_leakage_knn{name}"] = cross_probe(nearest_neighbours, chosen, subjects, labels, classes)

@@ -1,4 +1,4 @@
-"""Expression probe minus identity leakage, of the representation and of its floors."""
+"""Expression probe minus identity leakage, of the representation and of what it is compared with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ferbench.interfaces.evaluator import Outputs
 
 
 def evaluate(outputs: Outputs) -> Mapping[str, float]:
-    """`selectivity`, and each of the floors as "selectivity/NAME". Raises FerbenchError as the two do."""
+    """`selectivity`, and each of the references as "selectivity/NAME". Raises FerbenchError as the two do."""
     worth, leak = expression_probe.evaluate(outputs), leakage.evaluate(outputs)
-    names = ["", *(f"/{name}" for name in outputs.floors)]
+    names = ["", *(f"/{name}" for name in outputs.references)]
     return {f"selectivity{name}": worth[f"expression_probe{name}"] - leak[f"identity_leakage{name}"] for name in names}

@@ -8,9 +8,9 @@ from ferbench.interfaces.evaluator import Outputs
 
 
 def evaluate(outputs: Outputs) -> Mapping[str, float]:
-    """`identity_auc` (see ferbench.metrics.identity_auc), and each of the floors as "identity_auc/NAME"."""
+    """`identity_auc` (see ferbench.metrics.identity_auc), and each of the references as "identity_auc/NAME"."""
     from ferbench.metrics.identity_auc import identity_auc
 
     expressions = outputs.frames["expression"].to_numpy(dtype=str)
-    found = {"": outputs.features, **{f"/{name}": features for name, features in outputs.floors.items()}}
+    found = {"": outputs.features, **{f"/{name}": features for name, features in outputs.references.items()}}
     return {f"identity_auc{name}": identity_auc(f, outputs.subjects, expressions) for name, f in found.items()}

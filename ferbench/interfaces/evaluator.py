@@ -10,6 +10,30 @@ import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
+class Syntheses:
+    """M made faces, the expression of a test frame on a training subject, as judges saw them that never met the method.
+
+    Attributes:
+        expression: (M,), int: the class that each is to show. subject: (M,), int: whose face it is to be, an index into the
+            columns of identity_logits.
+        expression_logits: (M, C); identity_logits: (M, training subjects): the judges'.
+        features: (M, D): what the expression judge sees in them; real_features: (R, D): in the test frames.
+        real_expression_logits: (R, C): its verdict on the test frames, in their order.
+        psnr, ssim: (M,): against the subject's own frame of that expression; NaN where it has none.
+    """
+
+    expression: np.ndarray
+    subject: np.ndarray
+    expression_logits: np.ndarray
+    identity_logits: np.ndarray
+    features: np.ndarray
+    real_features: np.ndarray
+    real_expression_logits: np.ndarray
+    psnr: np.ndarray
+    ssim: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Outputs:
     """A trained trial on its test frames, N of them.
 
@@ -18,15 +42,20 @@ class Outputs:
         expressions: the C classes in the order of the logits' columns.
         logits: (N, C), float32.
         features: (N, D), float32, the representation that is judged.
-        floors: further representations of the same frames, by name: "pixels" (what the image itself tells) and
-            "untrained" (the backbone before training), each (N, D').
+        references: further representations of the same frames, by name, each (N, D'): the floors "pixels" (what the image
+            itself tells) and "untrained" (the backbone before training), and the ceiling "identity" (the backbone trained to
+            tell the training subjects apart), where judges were trained.
+        identity_features: (N, D''), float32, of methods that have a representation of identity too.
+        syntheses: of methods that synthesise, where judges were trained.
     """
 
     frames: pd.DataFrame
     expressions: tuple[str, ...]
     logits: np.ndarray
     features: np.ndarray
-    floors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    references: Mapping[str, np.ndarray] = field(default_factory=dict)
+    identity_features: np.ndarray | None = None
+    syntheses: Syntheses | None = None
 
     @property
     def labels(self) -> np.ndarray:

@@ -166,6 +166,15 @@ class Method(nn.Module, ABC):
 
 
 @runtime_checkable
+class Identifies(Protocol):
+    """A method that has a representation of identity, beside that of expression."""
+
+    def identity_features(self, images: Tensor) -> Tensor:
+        """images (B, 3, H, W) in [-1, 1] -> (B, D)."""
+        ...
+
+
+@runtime_checkable
 class Synthesizes(Protocol):
     """A method that can put the expression of one image on the identity of another."""
 

@@ -54,6 +54,57 @@ class FeatureMetric(Metric):
         """(N, D), (N,), (N,) -> the figure."""
 
 
+class FactorMetric(Metric):
+    """Collects codes with the factors of variation behind them."""
+
+    is_differentiable = False
+    full_state_update = False
+
+    features: list[Tensor]
+    factors: list[Tensor]
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name in ("features", "factors"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, features: Tensor, factors: Tensor) -> None:
+        """features: (B, D), float; factors: (B, F), int, the levels of each factor.
+
+        Raises:
+            ValueError: the shapes do not go together.
+        """
+        if features.ndim != 2 or factors.ndim != 2 or len(features) != len(factors):
+            raise ValueError(
+                f"features and factors have the shapes {tuple(features.shape)}, {tuple(factors.shape)}; wanted are (B, D), (B, F)."
+            )
+        self.features.append(features.detach().float())
+        self.factors.append(factors.detach())
+
+    def compute(self) -> Tensor:
+        """() float.
+
+        Raises:
+            ValueError: a factor has one level.
+        """
+        features, factors = _joined(self.features), _joined(self.factors)
+        codes = {str(i): np.unique(column, return_inverse=True)[1] for i, column in enumerate(factors.T)}
+        if flat := next((name for name, column in codes.items() if not column.any()), None):
+            raise ValueError(f"Factor {flat} has the same level everywhere.")
+        return torch.tensor(self.score(features, codes), dtype=torch.float32)
+
+    @abstractmethod
+    def score(self, features: np.ndarray, factors: dict[str, np.ndarray]) -> float:
+        """(N, D), (N,) by factor -> the figure."""
+
+    @staticmethod
+    def random_half(count: int) -> np.ndarray:
+        """(N,), bool: a random half to fit on, always the same."""
+        chosen = np.zeros(count, dtype=bool)
+        chosen[np.random.default_rng(0).permutation(count)[: count // 2]] = True
+        return chosen
+
+
 def _joined(state: Any) -> np.ndarray:
     """A list state is one tensor after it was gathered from several processes."""
     return (torch.cat(list(state)) if isinstance(state, list | tuple) else state).cpu().numpy()

@@ -29,7 +29,7 @@ from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard
 from ferbench.errors import UnknownName
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.dataset import BatchImages, Dataset, check_frames
-from ferbench.interfaces.method import Batch, Clock, Method, Stage, Synthesizes, Task
+from ferbench.interfaces.method import Batch, Clock, Identifies, Method, Stage, Synthesizes, Task
 from ferbench.plan import variant_name
 from ferbench.registry import Registry, load_registry
 from ferbench.training.checkpoint import trained_state
@@ -210,7 +210,7 @@ def frozen_parts(card: MethodCard, make: Callable[[], Method]) -> None:
 
 
 def outputs(card: MethodCard, make: Callable[[], Method]) -> None:
-    """features, logits and synthesize give finite tensors of the documented shapes, the same twice."""
+    """features, logits, identity_features and synthesize give finite tensors of the documented shapes, the same twice."""
     method = make().eval()
     batch = make_batch(method.task)
     with torch.no_grad():
@@ -221,6 +221,10 @@ def outputs(card: MethodCard, make: Callable[[], Method]) -> None:
         assert features.isfinite().all(), "features has NaN or infinite values"
         assert logits.isfinite().all(), "logits has NaN or infinite values"
         assert torch.equal(logits, method.logits(batch.images)), "logits differs from one call to the next"
+        if isinstance(method, Identifies):
+            identity = method.identity_features(batch.images)
+            assert identity.ndim == 2, f"identity_features has the shape {tuple(identity.shape)}, not (B, D)"
+            assert identity.isfinite().all(), "identity_features has NaN or infinite values"
         if isinstance(method, Synthesizes):
             made = method.synthesize(batch.images, make_batch(method.task, seed=1))
             assert made.shape == batch.images.shape, f"synthesize gives the shape {tuple(made.shape)}"

@@ -80,6 +80,8 @@ class Training:
         checkpoint: file, or None to keep none.
         checkpoint_every: steps between checkpoints.
         report: told (step, mean losses since the last report, images a second).
+        look: measures the method as it is, in eval mode; what it finds is written down among the losses, and nothing else.
+        looks: after which numbers of steps.
     """
 
     batches: Callable[[int], Batch]
@@ -90,6 +92,14 @@ class Training:
     checkpoint: Path | None = None
     checkpoint_every: int = 500
     report: Callable[[int, Mapping[str, float], float], None] = lambda step, losses, rate: None
+    look: Callable[[], Mapping[str, float]] = dict
+    looks: frozenset[int] = frozenset()
+
+
+def moments(steps: int, looks: int, epoch: int) -> frozenset[int]:
+    """After which steps to look: `looks` times at equal distances, at most once an epoch of so many steps, and in the end."""
+    count = min(looks, -(-steps // max(epoch, 1)))
+    return frozenset(round(steps * (i + 1) / count) for i in range(count))
 
 
 @dataclass(frozen=True)
@@ -128,12 +138,22 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
         save = training.checkpoint is not None and (step + 1) % training.checkpoint_every == 0 and not last
         if last or save or (step + 1) % LOG_EVERY == 0:
             log.flush(step + 1, len(batch))
+        if step + 1 in training.looks:
+            losses += _look(method, stage, training, step)
         if save and training.checkpoint is not None:
             tensors = {f"model/{k}": v for k, v in checkpoints.trained_state(method, modules_of(stage)).items()}
             tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
             checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses))
     method.eval().requires_grad_(False)
     return Trained(losses, steps - first)
+
+
+def _look(method: Method, stage: Stage, training: Training, step: int) -> Losses:
+    method.eval()
+    found = [(step, name, value) for name, value in training.look().items()]
+    for module in modules_of(stage):
+        module.train()
+    return found
 
 
 def freeze_all_but(method: Method, stage: Stage) -> dict[str, list[nn.Parameter]]:

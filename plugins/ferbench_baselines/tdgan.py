@@ -84,7 +84,7 @@ class TdGan(Method):
         s = self.settings
         x_e, x_f, subject = batch.images, batch.images.roll(1, 0), batch.subject.roll(1, 0)
         e = self.features(x_e)
-        face = self.face_encoder(x_f)[1]
+        face = self.identity_features(x_f)
         made = self._decode(face, e)
 
         if s.face_discriminator and clock.step % s.face_every == 0:
@@ -109,8 +109,8 @@ class TdGan(Method):
             logits = self.expression_discriminator(made)["expression"]
             terms["expressiveness"] = s.weight_expression * F.cross_entropy(logits, batch.expression)
         if s.weight_cycle:
-            face_again = self._decode(self.face_encoder(made)[1], self.features(x_f))
-            expression_again = self._decode(self.face_encoder(x_e)[1], self.features(made))
+            face_again = self._decode(self.identity_features(made), self.features(x_f))
+            expression_again = self._decode(self.identity_features(x_e), self.features(made))
             terms["cycle_face"] = s.weight_cycle * F.l1_loss(face_again, x_f)
             terms["cycle_expression"] = s.weight_cycle * F.l1_loss(expression_again, x_e)
         yield Update.total("generator", terms)
@@ -122,11 +122,15 @@ class TdGan(Method):
     def features(self, images: Tensor) -> Tensor:
         return self.expression_encoder(images)[1]
 
+    def identity_features(self, images: Tensor) -> Tensor:
+        """(B, 3, S, S) -> E_f(x), (B, D)."""
+        return self.face_encoder(images)[1]
+
     def logits(self, images: Tensor) -> Tensor:
         return self.classifier(self.features(images))
 
     def synthesize(self, images: Tensor, identity: Batch) -> Tensor:
         """Noise is at its mean, 1/2."""
-        face = self.face_encoder(identity.images)[1]
+        face = self.identity_features(identity.images)
         noise = face.new_full((len(face), self.settings.noise_dim), 0.5)
         return self.decoder(torch.cat([face, self.features(images), noise], 1))

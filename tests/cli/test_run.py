@@ -48,7 +48,8 @@ def test_the_main_job_on_oulus_layout(ferbench: Run, oulu_tree: Callable[..., Pa
     assert record.trial.identity["test_subjects"] == ["P001", "P011"]
     folder = results / record.trial.id
     assert {p.name for p in folder.iterdir() if p.is_file()} == {
-        "record.json", "predictions.parquet", "embeddings.npy", "logits.npy", "floor_pixels.npy", "floor_untrained.npy",
+        "record.json", "predictions.parquet", "embeddings.npy", "logits.npy", "reference_pixels.npy", "reference_untrained.npy",
+            "reference_identity.npy", "syntheses.npz",
         "weights.safetensors", "losses.parquet", "synthesis.npy",
     }  # fmt: skip
     predictions = pd.read_parquet(folder / "predictions.parquet")

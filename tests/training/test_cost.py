@@ -57,7 +57,7 @@ def test_records_hold_the_cost_and_the_board_shows_it(
     assert '"trial_images_seen": 128' in ferbench("leaderboard", tmp_path / "results", "--format", "json").out
 
 
-def test_floors_are_worked_out_once_a_fold(
+def test_floors_and_ceiling_are_worked_out_once_a_fold(
     ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are the same numbers for every method on the fold; another backbone has its own."""
@@ -67,16 +67,16 @@ def test_floors_are_worked_out_once_a_fold(
     plain = leakage.evaluate
 
     def counted(outputs: Any) -> Any:
-        seen.append(len(outputs.floors))
+        seen.append(len(outputs.references))
         return plain(outputs)
 
     monkeypatch.setattr(leakage, "evaluate", counted)
     done = ferbench("run", "method=cross_entropy,grl", "--multirun", *smoke)
     assert done.status == 0, done.err
-    assert seen == [2, 2, 0, 0], "asked for by leakage and by selectivity, with both floors and then with none"
+    assert seen == [3, 3, 0, 0], "asked for by leakage and by selectivity, with floors and ceiling and then with none"
     records, _ = Store(tmp_path / "results").scan()
     ours, theirs = ({k: v for k, v in r.metrics.items() if "/" in k} for r in records)
     assert ours == theirs
-    assert {"identity_leakage/untrained", "identity_leakage/pixels", "expression_probe/pixels"} <= set(ours)
+    assert {"identity_leakage/untrained", "identity_leakage/pixels", "identity_leakage/identity"} <= set(ours)
     ferbench("run", "method=cross_entropy", *smoke, "backbone.width=8")
-    assert seen[-1] == 2
+    assert seen[-1] == 3
