@@ -6,7 +6,7 @@ import math
 
 from ferbench.cards import EvaluatorCard, ExecutorCard, Metric, ProtocolCard
 from ferbench.hookspecs import hookimpl
-from ferbench.protocols.settings import ListedSettings, ProtocolSettings, SubjectKFoldSettings
+from ferbench.protocols.settings import AssignedSettings, ListedSettings, ProtocolSettings, SubjectKFoldSettings
 
 
 @hookimpl
@@ -16,13 +16,13 @@ def ferbench_protocols() -> list[ProtocolCard]:
             name="auto",
             target="ferbench.protocols.auto:Auto",
             title="the literature's protocol for the dataset, as its card says",
-            settings=ProtocolSettings,
+            settings=AssignedSettings,
         ),
         ProtocolCard(
             name="subject_10fold_ordered",
             target="ferbench.protocols.subject_10fold_ordered:SubjectTenFoldOrdered",
             title="10 folds: subjects sorted by ID, the i-th (from 0) in fold i mod 10",
-            settings=ProtocolSettings,
+            settings=AssignedSettings,
             paper="the step-10 list of Emotion-FAN for CK+; usual for CK+, Oulu-CASIA and MMI",
         ),
         ProtocolCard(

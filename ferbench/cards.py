@@ -133,6 +133,7 @@ class DatasetCard(Card):
         protocol: the literature's protocol, used unless the user names another.
         licence, obtain: under which terms, and where, the data can be had.
         published: its size in the literature.
+        shareable: its images may be shown to anybody; pages and reports hold faces of such datasets only.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -144,6 +145,7 @@ class DatasetCard(Card):
     licence: str = ""
     obtain: str = ""
     published: Published | None = None
+    shareable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

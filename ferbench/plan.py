@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +94,14 @@ def load_data(registry: Registry, config: RunConfig) -> Data:
         raise FerbenchError("protocol=cross_dataset tests on another dataset: add test_dataset=NAME.")
     if node["name"] == "auto":
         node["name"] = card.protocol
+    known = registry.get(ProtocolCard, node["name"]).setting_names
+    if "assignment" not in known and node.get("assignment"):
+        raise FerbenchError(
+            f"protocol={node['name']} has one assignment of subjects to folds; leave protocol.assignment and protocol.repeats out."
+        )
+    node = {
+        k: v for k, v in node.items() if k == "name" or k in known
+    }  # protocol=auto may know more than what it stands for
     frames = check_frames(dataset.frames(), card)
     protocol_card, protocol = component(registry, ProtocolCard, node)
     assert isinstance(protocol, Protocol)
@@ -103,7 +112,7 @@ def load_data(registry: Registry, config: RunConfig) -> Data:
     described = {"name": node["name"], "version": protocol_card.version} | {
         k: v
         for k, v in node.items()
-        if k not in ("name", "folds", "file")  # a path; the frames count by name
+        if k not in ("name", "folds", "repeats", "file")  # a path; the frames count by name
     }
     if described.get("frames") == "auto":
         described["frames"] = card.frames
@@ -145,7 +154,7 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
     by_trial: dict[str, Data] = {}
     data_of: dict[str, Data] = {}
     prepares: dict[str, tuple[Data, RunConfig]] = {}
-    for config in configs:
+    for config in [single for asked in configs for single in _assignments(asked)]:
         key = fingerprint.digest(
             [config.dataset, config.test_dataset, {k: v for k, v in config.protocol.items() if k != "folds"}]
         )
@@ -169,6 +178,19 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
                     by_trial[trial.id] = data
     first = configs[0]
     return Study(tuple(trials.values()), tuple(prepares.values()), first.results_dir, first.executor, by_trial)
+
+
+def _assignments(config: RunConfig) -> list[RunConfig]:
+    """A configuration for each assignment of subjects to folds that is asked for."""
+    repeats, first = config.protocol.get("repeats", 1), config.protocol.get("assignment", 0)
+    if repeats < 1 or first < 0:
+        raise FerbenchError("protocol.repeats has to be at least 1, and protocol.assignment at least 0.")
+    if "repeats" not in config.protocol:
+        return [config]
+    return [
+        dataclasses.replace(config, protocol={**config.protocol, "assignment": number, "repeats": 1})
+        for number in range(first, first + repeats)
+    ]
 
 
 def variants(card: MethodCard, config: RunConfig) -> list[dict[str, Any]]:
@@ -214,7 +236,8 @@ def _trial(
 ) -> Trial:
     values = copy.deepcopy(config.plain())
     values["method"] = {"name": config.method["name"], **settings}
-    values["protocol"] = {**values["protocol"], "name": data.protocol["name"]}
+    known = {"name", *registry.get(ProtocolCard, data.protocol["name"]).setting_names}
+    values["protocol"] = {k: v for k, v in {**values["protocol"], "name": data.protocol["name"]}.items() if k in known}
     values |= {"seed": seed, "seeds": [], "ablation": "none"}
     backbone = registry.get(BackboneCard, config.backbone["name"])
     tested = data.selected["fold"] == fold

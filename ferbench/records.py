@@ -53,7 +53,13 @@ class Trial:
     @property
     def label(self) -> str:
         variant = "" if self.variant == "full" else f" {self.variant}"
-        return f"{self.method}{variant} · fold {self.fold} · seed {self.seed}"
+        assignment = f" · assignment {self.place[0]}" if self.place[0] else ""
+        return f"{self.method}{variant} · fold {self.fold} · seed {self.seed}{assignment}"
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """(assignment of subjects to folds, fold, seed): where it stands among the trials of its row."""
+        return int(self.identity.get("protocol", {}).get("assignment", 0)), self.fold, self.seed
 
     def plain(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -48,23 +48,23 @@ def resampled(subjects: int, draws: int = DRAWS, seed: int = 0) -> Array:
 
 
 def bootstrap_by_subject(
-    tables: Array, score: Callable[[Array], Array], draws: int = DRAWS, level: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile interval of a score, subjects resampled with replacement (cluster bootstrap).
+    tables: Array, scores: Sequence[Callable[[Array], Array]], draws: int = DRAWS, level: float = 0.95, seed: int = 0
+) -> list[tuple[float, float]]:
+    """Percentile intervals of scores, subjects resampled with replacement (cluster bootstrap).
 
     Args:
         tables: (S, C, C), confusion counts of each subject.
-        score: from (..., C, C) to (...).
+        scores: each from (..., C, C) to (...).
 
     Returns:
-        (low, high); NaN for fewer than two subjects.
+        (low, high) of each score; NaN for fewer than two subjects, and for no draws.
     """
     subjects = len(tables)
-    if subjects < 2:
-        return float("nan"), float("nan")
-    drawn = np.tensordot(resampled(subjects, draws, seed), tables, axes=1)
-    low, high = np.quantile(score(drawn), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    if subjects < 2 or not draws:
+        return [(float("nan"), float("nan"))] * len(scores)
+    drawn = np.tensordot(resampled(subjects, draws, seed).astype(float), tables, axes=1)
+    found = [np.quantile(score(drawn), [(1 - level) / 2, (1 + level) / 2]) for score in scores]
+    return [(float(low), float(high)) for low, high in found]
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
@@ -95,7 +95,7 @@ def paired_bootstrap_by_subject(
     subjects = len(ours)
     if subjects < 2:
         return float("nan"), float("nan")
-    counts = resampled(subjects, draws, seed)
+    counts = resampled(subjects, draws, seed).astype(float)  # products of floats go through BLAS
     gaps = score(np.tensordot(counts, ours, axes=1)) - score(np.tensordot(counts, theirs, axes=1))
     low, high = np.quantile(gaps, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
@@ -192,3 +192,33 @@ def rank_intervals(scores: Array, level: float = 0.95) -> Array:
     share the better rank."""
     ranks = 1 + (scores[:, None, :] > scores[:, :, None]).sum(axis=2)
     return np.quantile(ranks, [(1 - level) / 2, (1 + level) / 2], axis=0, method="nearest").T.astype(int)
+
+
+def mean_ranks(scores: Array) -> Array:
+    """(datasets, methods) of scores, more is better -> (methods,): mean rank over datasets, 1 the best, ties averaged."""
+    from scipy import stats
+
+    return stats.rankdata(-np.asarray(scores, dtype=float), axis=1).mean(0)
+
+
+def friedman(scores: Array) -> tuple[float, float]:
+    """(chi squared, p) of Friedman's test that all methods are alike: (datasets, methods), corrected for ties (scipy). NaN for
+    fewer than three methods or two datasets; (0, 1) where every dataset ties all methods."""
+    from scipy import stats
+
+    scores = np.asarray(scores, dtype=float)
+    if scores.shape[0] < 2 or scores.shape[1] < 3:
+        return float("nan"), float("nan")
+    if (scores == scores[:, :1]).all():
+        return 0.0, 1.0
+    found = stats.friedmanchisquare(*scores.T)
+    return float(found.statistic), float(found.pvalue)
+
+
+def critical_difference(methods: int, datasets: int, alpha: float = 0.05) -> float:
+    """By how much two mean ranks have to differ (Nemenyi, as Demsar, JMLR 7, 2006): q sqrt(k (k + 1) / (6 N)), q the quantile of
+    the studentised range over sqrt(2)."""
+    from scipy import stats
+
+    q = float(stats.studentized_range.ppf(1 - alpha, methods, np.inf)) / 2**0.5
+    return q * (methods * (methods + 1) / (6 * datasets)) ** 0.5

@@ -2,6 +2,7 @@
 
     results/<trial>/record.json, predictions.parquet, embeddings.npy, weights.safetensors, losses.parquet
     results/.failures/<trial>.json      outcomes of trials that did not finish
+    results/.evaluated/, .standing/     metrics worked out later, and what became of submitted records
     results/.stages/<key>/              trained stages, shared by trials, and checkpoints of those in training
     results/.drafts/, .leases/          work in progress
 
@@ -12,6 +13,7 @@ few seconds by its holder; one that is no longer touched is taken over.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -19,9 +21,10 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ferbench.errors import FerbenchError
 from ferbench.fingerprint import file_digest
@@ -82,8 +85,39 @@ class Store:
         """All records, and the folders that should be one and are not."""
         if not self.root.is_dir():
             raise FerbenchError(f"There is no results folder {self.root}. 'ferbench run' makes one.")
-        found = [self._read(p) for p in sorted(self.root.iterdir()) if p.is_dir() and not p.name.startswith(".")]
-        return [r for r in found if isinstance(r, Record)], [r for r in found if isinstance(r, Damaged)]
+        with os.scandir(self.root) as entries:
+            names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
+        found = [self._read(self.root / name) for name in names]
+        later = self._beside(".evaluated")
+        records = [r for r in found if isinstance(r, Record)]
+        records = [
+            dataclasses.replace(r, metrics={**r.metrics, **later[r.trial.id]}) if r.trial.id in later else r
+            for r in records
+        ]
+        return records, [r for r in found if isinstance(r, Damaged)]
+
+    def write_evaluated(self, trial: str, metrics: Mapping[str, float | None]) -> None:
+        """Keep metrics that were worked out after the trial; `scan` gives them with the record's own."""
+        path = self.root / ".evaluated" / f"{trial}.json"
+        path.parent.mkdir(exist_ok=True)
+        replace_text(path, json.dumps({**self._beside(".evaluated", f"{trial}.json").get(trial, {}), **metrics}))
+
+    def standings(self) -> dict[str, str]:
+        """By trial, what became of a submitted record: see ferbench.submission."""
+        return {trial: str(found["standing"]) for trial, found in self._beside(".standing").items()}
+
+    def write_standing(self, trial: str, standing: str, reasons: Sequence[str]) -> None:
+        path = self.root / ".standing" / f"{trial}.json"
+        path.parent.mkdir(exist_ok=True)
+        replace_text(path, json.dumps({"standing": standing, "reasons": list(reasons)}))
+
+    def _beside(self, folder: str, pattern: str = "*.json") -> dict[str, dict[str, Any]]:
+        """What is kept about records, by trial; files that cannot be read are passed over."""
+        found = {}
+        for path in (self.root / folder).glob(pattern):
+            with contextlib.suppress(OSError, ValueError):
+                found[path.stem] = dict(json.loads(path.read_text(encoding="utf-8")))
+        return found
 
     @staticmethod
     def _read(folder: Path) -> Record | Damaged:
@@ -115,6 +149,17 @@ class Store:
         with contextlib.suppress(FileNotFoundError):
             self._failure(trial).unlink()
         return record
+
+    def adopt(self, trial: str, files: Mapping[str, bytes]) -> None:
+        """Put a record that somebody else made into its place, whole."""
+        draft = self.root / ".drafts" / f"{trial}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        draft.mkdir(parents=True)
+        try:
+            for name, data in files.items():
+                (draft / name).write_bytes(data)
+            publish(draft, self.root / trial)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
     # -- failures
 

@@ -174,7 +174,7 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
             notes=tuple(notes),
             stages=tuple(runs),
             cost=cost | {"seconds": round((datetime.now(UTC) - began).total_seconds(), 1)},
-            provenance=_provenance(began, device),
+            provenance=_provenance(began, device, backbone),
         )
 
     store.write(trial.id, fill)
@@ -392,7 +392,7 @@ def _cost(runs: Sequence[StageRun], config: RunConfig, device: Device, method: M
     }
 
 
-def _provenance(began: datetime, device: Device) -> dict[str, Any]:
+def _provenance(began: datetime, device: Device, backbone: Backbone) -> dict[str, Any]:
     on_cuda = device.device.type == "cuda"
     return {
         "began": began.isoformat(timespec="seconds"),
@@ -401,6 +401,7 @@ def _provenance(began: datetime, device: Device) -> dict[str, Any]:
         "system": platform.system(),
         "device": torch.cuda.get_device_name(device.device) if on_cuda else f"cpu, {torch.get_num_threads()} threads",
         "precision": device.precision,
+        "seen": backbone.seen,
         "versions": {name: metadata.version(name) for name in ("ferbench", "torch", "timm", "numpy", "scikit-learn")}
         | {"python": platform.python_version(), "cuda": torch.version.cuda if on_cuda else None},
         "revision": _revision(),

@@ -114,14 +114,24 @@ def lines_of_code(path: Path) -> int:
 
 BESIDE = (
     "testing", "blocks", "protocols", "metrics", "cli", "report", "audit.py", "inventory.py", "estimate.py", "studyfile.py",
-    "synthesis.py", "disentanglement.py", "factors.py",
+    "synthesis.py", "disentanglement.py", "factors.py", "reevaluate.py", "submission.py",
 )  # fmt: skip
 """What stands beside the path of a trial: the conformance suite, networks, the catalogues of protocols and metrics, evaluators
-of few methods or on request, commands, pictures, auditors, study files and what estimates them."""
+of few methods or on request and what asks for them, submissions, commands, pictures, auditors, study files and what estimates
+them."""
 
 RANKING = ("leaderboard", "statistics.py")
-"""From records to boards; the renderings of boards are not counted."""
-RENDERINGS = ("ablations.py", "compare.py", "plain.py", "table.py", "columns.py")
+"""From records to boards; the renderings of boards and what is asked of two rows are not counted."""
+RENDERINGS = (
+    "ablations.py",
+    "breakdown.py",
+    "compare.py",
+    "plain.py",
+    "table.py",
+    "columns.py",
+    "page.py",
+    "reported.py",
+)
 
 
 def test_the_core_stays_small() -> None:

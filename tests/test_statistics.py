@@ -35,7 +35,7 @@ def test_no_counts_score_zero() -> None:
 
 def test_the_interval_holds_the_estimate_and_is_wider_than_the_binomial_one() -> None:
     tables = subjects(40, 0.8)
-    low, high = bootstrap_by_subject(tables, accuracy)
+    ((low, high),) = bootstrap_by_subject(tables, [accuracy])
     point = float(accuracy(tables.sum(0)))
     binomial = stats.binomtest(int(tables[:, 0, 0].sum()), int(tables.sum())).proportion_ci(method="wilson")
     assert low < point < high
@@ -47,12 +47,12 @@ def test_the_interval_agrees_with_scipys_bootstrap() -> None:
     tables = subjects(30, 0.7)
     rates = tables[:, 0, 0] / 18
     theirs = stats.bootstrap((rates,), np.mean, method="percentile", n_resamples=4000, rng=1).confidence_interval
-    low, high = bootstrap_by_subject(tables, accuracy, draws=4000)
+    ((low, high),) = bootstrap_by_subject(tables, [accuracy], draws=4000)
     assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.01)
 
 
 def test_one_subject_has_no_interval() -> None:
-    assert all(map(math.isnan, bootstrap_by_subject(subjects(1, 0.8), accuracy)))
+    assert all(map(math.isnan, bootstrap_by_subject(subjects(1, 0.8), [accuracy])[0]))
 
 
 def test_the_mean_interval_agrees_with_scipy() -> None:
@@ -126,7 +126,7 @@ def test_the_paired_interval_is_of_the_same_subjects() -> None:
     theirs = np.array([[[r - 1, 51 - r], [0, 0]] for r in right])
     low, high = statistics.paired_bootstrap_by_subject(ours, theirs, statistics.accuracy)
     assert (low, high) == pytest.approx((1 / 50, 1 / 50))
-    alone = statistics.bootstrap_by_subject(ours, statistics.accuracy)
+    (alone,) = statistics.bootstrap_by_subject(ours, [statistics.accuracy])
     assert alone[1] - alone[0] > 0.1
     same = statistics.paired_bootstrap_by_subject(ours, ours, statistics.accuracy)
     assert same == (0, 0)

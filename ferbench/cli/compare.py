@@ -26,12 +26,12 @@ def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | Non
     """
     from ferbench.cli.leaderboard import read
     from ferbench.leaderboard.columns import cell
-    from ferbench.leaderboard.compare import compare, name
+    from ferbench.leaderboard.compare import compare
 
     records, _ = read(folders)
     for found in compare(list(records.values()), ours, theirs, dataset):
         a, b, d = found.ours, found.theirs, found.difference
-        click.secho(f"\n{name(a)} against {name(b)} · {found.board.dataset} · {found.board.protocol}", bold=True)
+        click.secho(f"\n{a.name} against {b.name} · {found.board.dataset} · {found.board.protocol}", bold=True)
         click.echo(f"{found.board.setting}; {found.trials} trials each, {len(found.subjects)} subjects")
         click.echo(f"  accuracy          {cell(a, 'accuracy')}  against  {cell(b, 'accuracy')}")
         click.echo(f"  identity leakage  {cell(a, 'identity_leakage')}  against  {cell(b, 'identity_leakage')}")

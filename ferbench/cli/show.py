@@ -97,7 +97,7 @@ def command_of(record: Record) -> str:
     words.append(f"protocol.folds=[{trial.fold}]")
     for section, settings in SECTIONS.items():
         plain: dict[str, Any] = dataclasses.asdict(settings())
-        node = trial.config[section]
+        node = trial.config.get(section, {})
         words += [f"{section}.{k}={_override(v)}" for k, v in node.items() if plain.get(k) != v and k != "name"]
     words.append(f"seed={trial.seed}")
     words += [

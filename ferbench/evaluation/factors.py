@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import mutual_info_score
 
 from ferbench.errors import FerbenchError
 
@@ -13,35 +14,46 @@ BINS = 20
 LEVELS = 10
 """A factor with more numbers than this is cut into so many groups of equal size."""
 
+DECIDED = 0.5
+"""Of the entropy of a column: where expression or subject tells more, the column follows from them."""
+
 NOT_FACTORS = frozenset(
     {"frame_id", "sequence", "position", "phase", "fold", "split", "path", "source", "expression", "subject"}
 )
 
 
 def factors_of(frames: pd.DataFrame) -> dict[str, np.ndarray]:
-    """(N,) int by name: expression, subject, and every further column of the frame table that varies and is never missing.
+    """(N,) int by name: expression, subject, and every further column of the frame table that varies and is never missing. What
+    expression or subject decides, a coefficient of the face for instance, is no factor of its own.
 
     Raises:
         FerbenchError: there are fewer than two factors.
     """
-    names = [
-        "expression",
-        "subject",
-        *(c for c in map(str, frames.columns) if c not in NOT_FACTORS and not c.startswith("p_")),
-    ]
-    found = {}
-    for name in names:
-        values = frames[name]
-        if values.isna().any() or values.nunique() < 2:
+    found: dict[str, np.ndarray] = {}
+    for name in ["expression", "subject", *map(str, frames.columns)]:
+        if name in found or name.startswith("p_") or (name in NOT_FACTORS and name not in ("expression", "subject")):
             continue
-        if pd.api.types.is_float_dtype(values) and values.nunique() > LEVELS:
-            values = pd.qcut(values, LEVELS, duplicates="drop", labels=False)
-        levels, codes = np.unique(values.to_numpy(dtype=str), return_inverse=True)
-        if 1 < len(levels) <= len(values) // 2:
+        codes = _levels(frames[name])
+        if codes is not None and not any(_decided(codes, found[k]) for k in ("expression", "subject") if k in found):
             found[name] = codes
     if len(found) < 2:
         raise FerbenchError("Disentanglement is measured between factors; these frames vary in fewer than two.")
     return found
+
+
+def _levels(values: pd.Series) -> np.ndarray | None:
+    """(N,) int; None for what is missing somewhere, never varies, or is new in most frames."""
+    if values.isna().any():
+        return None
+    if pd.api.types.is_float_dtype(values) and values.nunique() > LEVELS:
+        values = pd.qcut(values, LEVELS, duplicates="drop", labels=False)
+    levels, codes = np.unique(values.to_numpy(dtype=str), return_inverse=True)
+    return codes if 1 < len(levels) <= len(values) // 2 else None
+
+
+def _decided(codes: np.ndarray, by: np.ndarray) -> bool:
+    """Whether one factor tells more than half of another."""
+    return mutual_info_score(codes, by) > DECIDED * entropy(codes)
 
 
 def halves(subjects: np.ndarray, sequences: np.ndarray) -> np.ndarray:

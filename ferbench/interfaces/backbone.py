@@ -13,10 +13,13 @@ class Backbone(nn.Module, ABC):
     Attributes:
         channels: channels of each map.
         reductions: by which factor each map is smaller than the image; increasing.
+        seen: what its weights were trained on before, in words, with the faces or emotions among it; empty for none. It stands
+            on the leaderboard.
     """
 
     channels: tuple[int, ...]
     reductions: tuple[int, ...]
+    seen: str = ""
 
     @abstractmethod
     def forward(self, images: Tensor) -> list[Tensor]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ferbench import statistics
 from ferbench.leaderboard import ties
-from ferbench.leaderboard.aggregate import boards, tables_by_subject
+from ferbench.leaderboard.aggregate import View, boards, shared, tables_by_subject
 from ferbench.leaderboard.rows import Board, Row, Score
 from ferbench.records import Record
 
@@ -25,8 +25,8 @@ class Variant:
     Attributes:
         row: its scores.
         removed: the settings in which it differs from the full method.
-        difference: of accuracy, variant minus full, with a 95 % interval by paired subjects; None for the full method, and
-            where the two did not run on the same folds and seeds.
+        difference: of accuracy, variant minus full, over the folds and seeds that both ran, with a 95 % interval by paired
+            subjects; None for the full method, and where they share none.
         leakage: of identity_leakage, variant minus full.
         p, corrected: of the difference (sign flips by subject), plain and by Holm over the table.
     """
@@ -53,7 +53,7 @@ def ablations(records: Sequence[Record], method: str | None = None, dataset: str
     """A table for each method, board and backbone that has the full method and at least one variant of it."""
     by_id = {record.trial.id: record for record in records}
     found = []
-    for board in boards(records, dataset=dataset):
+    for board in boards(records, view=View(dataset=dataset)):
         groups: dict[tuple[str, str], list[Row]] = {}
         for row in board.rows:
             if method is None or row.method == method:
@@ -73,7 +73,8 @@ def ablations(records: Sequence[Record], method: str | None = None, dataset: str
 def _variant(row: Row, full: Row, by_id: Mapping[str, Record]) -> Variant:
     ours, theirs = ([by_id[trial] for trial in r.trials] for r in (row, full))
     made = Variant(row, removed(ours[0], theirs[0]))
-    if row is full or {(r.trial.fold, r.trial.seed) for r in ours} != {(r.trial.fold, r.trial.seed) for r in theirs}:
+    ours, theirs = shared(ours, theirs)
+    if row is full or not ours:
         return made
     a, b = tables_by_subject(ours, "confusion"), tables_by_subject(theirs, "confusion")
     subjects = sorted(a)
@@ -82,9 +83,10 @@ def _variant(row: Row, full: Row, by_id: Mapping[str, Record]) -> Variant:
     made.difference = None if gap is None else Score(*gap)
     right = np.trace(x, axis1=1, axis2=2) - np.trace(y, axis1=1, axis2=2)
     made.p = statistics.sign_flip_test(right)
-    leaks = [r.scores.get("identity_leakage") for r in (row, full)]
-    if leaks[0] is not None and leaks[1] is not None:
-        made.leakage = leaks[0].mean - leaks[1].mean
+    leaks = [[r.metrics.get("identity_leakage") for r in found] for found in (ours, theirs)]
+    gaps = [a - b for a, b in zip(*leaks, strict=True) if a is not None and b is not None]
+    if gaps:
+        made.leakage = sum(gaps) / len(gaps)
     return made
 
 

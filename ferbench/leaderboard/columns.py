@@ -1,19 +1,47 @@
-"""Which metrics the tables for people show, and how a number with its interval is written."""
+"""Which metrics a table shows, and how a number with its interval is written."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ferbench.leaderboard.rows import Board, Row, Score
 
-COLUMNS = (
-    ("accuracy", "accuracy %", 100),
-    ("sequence_accuracy", "by seq. %", 100),
-    ("macro_f1", "F1 %", 100),
-    ("identity_leakage", "id leak", 1),
-    ("expression_probe", "expr. probe", 1),
-)
-"""(metric, heading, factor)."""
+
+@dataclass(frozen=True)
+class Column:
+    """A metric as it is shown: in percent where `factor` is 100."""
+
+    metric: str
+    heading: str
+    factor: int = 1
+
+
+KNOWN = {
+    column.metric: column
+    for column in (
+        Column("accuracy", "accuracy %", 100),
+        Column("balanced_accuracy", "balanced %", 100),
+        Column("macro_f1", "F1 %", 100),
+        Column("sequence_accuracy", "by seq. %", 100),
+        Column("sequence_balanced_accuracy", "seq. bal. %", 100),
+        Column("sequence_macro_f1", "seq. F1 %", 100),
+        Column("identity_leakage", "id leak"),
+        Column("identity_leakage_knn", "id leak kNN"),
+        Column("expression_probe", "expr. probe"),
+        Column("best_epoch_accuracy", "best epoch %", 100),
+        Column("optimism", "optimism %", 100),
+        Column("identity_consistency", "id kept %", 100),
+        Column("expression_consistency", "expr. kept %", 100),
+    )
+}
+DEFAULT = ("accuracy", "sequence_accuracy", "macro_f1", "identity_leakage", "expression_probe")
+OPTIMISM = ("accuracy", "best_epoch_accuracy", "optimism")
+WITH_INTERVAL = frozenset({"accuracy"})
+
+REFERENCES = {"pixels": "raw pixels", "untrained": "untrained backbone", "identity": "backbone trained on identity"}
+"""What representation metrics are held against: "metric/pixels" and so on."""
 
 COST = (
     ("images_seen", "images", 1e3, "k"),
@@ -24,20 +52,35 @@ COST = (
 )
 """(name in Record.cost, heading, unit's size, unit); of one trial."""
 
-WITH_INTERVAL = ("accuracy",)
+MARKS = "¹²³⁴⁵⁶⁷⁸⁹"
+
+
+def columns(metrics: Sequence[str] = DEFAULT, titles: Mapping[str, str] | None = None) -> list[Column]:
+    """Columns of metrics; those that ferbench has no short heading for get their card's title, or their name."""
+    titles = titles or {}
+    found = []
+    for metric in metrics:
+        base, _, reference = metric.partition("/")
+        known = KNOWN.get(base) or Column(base, titles.get(base, base))
+        found.append(Column(metric, f"{known.heading} ({reference})" if reference else known.heading, known.factor))
+    return found
+
+
+def number(score: Score | None, column: Column, interval: bool = False) -> str:
+    """'81.2 [78.0, 84.1]', or '-' where there is nothing."""
+    if score is None:
+        return "-"
+    digits = 1 if column.factor == 100 else 2
+    text = f"{score.mean * column.factor:.{digits}f}"
+    if interval and not math.isnan(score.low):
+        text += f" [{score.low * column.factor:.{digits}f}, {score.high * column.factor:.{digits}f}]"
+    return text
 
 
 def cell(row: Row, metric: str) -> str:
-    """'81.2 [78.0, 84.1]', or '-' where there is nothing."""
-    score = row.scores.get(metric)
-    factor = next(f for m, _, f in COLUMNS if m == metric)
-    if score is None:
-        return "-"
-    digits = 1 if factor == 100 else 2
-    text = f"{score.mean * factor:.{digits}f}"
-    if metric in WITH_INTERVAL and not math.isnan(score.low):
-        text += f" [{score.low * factor:.{digits}f}, {score.high * factor:.{digits}f}]"
-    return text
+    """A row's figure; that of accuracy with its interval."""
+    (column,) = columns([metric])
+    return number(row.scores.get(metric), column, metric in WITH_INTERVAL)
 
 
 def rank(row: Row) -> str:
@@ -57,16 +100,52 @@ def points(score: Score | None) -> str:
     return f"{100 * score.mean:+.1f} [{100 * score.low:+.1f}, {100 * score.high:+.1f}]"
 
 
-def footnotes(board: Board) -> list[str]:
-    """What a reader has to know of a board."""
-    found = []
+def spread(row: Row) -> str:
+    """The standard deviation of accuracy over assignments of subjects to folds, in points."""
+    return "-" if math.isnan(row.spread) else f"{100 * row.spread:.1f}"
+
+
+def repeated(board: Board) -> bool:
+    """Whether a row ran with several assignments of subjects to folds."""
+    return any(len(row.assignments) > 1 for row in board.rows)
+
+
+def footnotes(board: Board, shown: Sequence[Column] = ()) -> list[str]:
+    """What a reader has to know of a board and of the columns that are shown."""
+    found = references(board, shown)
     if any(row.tied for row in board.rows):
         found.append("=: the data do not tell these from the first of their group (sign flips by subject, Holm).")
     if board.detectable is not None:
         found.append(
             f"Differences to the best of under {100 * board.detectable:.1f} points would often go unseen here."
         )
+    for backbone, seen in dict.fromkeys((row.backbone, row.seen) for row in board.rows if row.seen):
+        found.append(f"The weights of {backbone} have seen: {seen}.")
+    return found + board.notes
+
+
+def references(board: Board, shown: Sequence[Column]) -> list[str]:
+    """'id leak of raw pixels 0.58, ...': between what representation metrics lie, for each backbone."""
+    found = []
+    backbones = dict.fromkeys(row.backbone for row in board.rows)
+    for column in shown:
+        for backbone in backbones:
+            parts = []
+            for name, words in REFERENCES.items():
+                scores = [row.scores.get(f"{column.metric}/{name}") for row in board.rows if row.backbone == backbone]
+                known = [score for score in scores if score is not None]
+                if known:
+                    parts.append(f"{words} {number(known[0], column)}")
+            if parts:
+                label = f" ({backbone})" if len(backbones) > 1 else ""
+                found.append(f"{column.heading}{label}: {', '.join(parts)}.")
     return found
+
+
+def devices(board: Board) -> dict[str, str]:
+    """A mark for each device that rows of the board ran on; empty marks where it is one. Times compare within one only."""
+    names = sorted({"; ".join(row.devices) for row in board.rows if row.devices})
+    return dict.fromkeys(names, "") if len(names) < 2 else dict(zip(names, MARKS, strict=False))
 
 
 def cost_cell(row: Row, name: str) -> str:
@@ -82,21 +161,20 @@ def missing(row: Row) -> str:
     """What an incomplete row lacks, in words; empty for a complete one."""
     if row.complete:
         return ""
-    label = row.method if row.variant == "full" else f"{row.method} {row.variant}"
-    seeds = sorted({seed for _, seed in row.missing})
-    folds = sorted({fold for fold, _ in row.missing})
-    text = f"{label}: not ranked, {row.done} of {row.planned} trials done"
+    text = f"{row.name}: not ranked, {row.done} of {row.planned} trials done"
     if row.failed:
         text += f", {row.failed} failed"
-    return f"{text}; missing are fold {_ranges(folds)} of seed {_ranges(seeds)}."
+    assignments, folds, seeds = (sorted({place[i] for place in row.missing}) for i in range(3))
+    text += f"; missing are fold {_ranges(folds)} of seed {_ranges(seeds)}"
+    return f"{text}, assignment {_ranges(assignments)}." if len(row.assignments) > 1 else f"{text}."
 
 
 def _ranges(numbers: list[int]) -> str:
     """'0-3, 5'."""
     spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][-1] + 1:
-            spans[-1] = [spans[-1][0], number]
+    for number_ in numbers:
+        if spans and number_ == spans[-1][-1] + 1:
+            spans[-1] = [spans[-1][0], number_]
         else:
-            spans.append([number])
+            spans.append([number_])
     return ", ".join(str(s[0]) if len(s) == 1 else f"{s[0]}-{s[-1]}" for s in spans)

@@ -10,7 +10,7 @@ import numpy as np
 from ferbench import statistics
 from ferbench.errors import FerbenchError, UnknownName, enumerate_first
 from ferbench.leaderboard import ties
-from ferbench.leaderboard.aggregate import boards, tables_by_subject
+from ferbench.leaderboard.aggregate import View, boards, shared, tables_by_subject
 from ferbench.leaderboard.rows import Board, Row, Score
 from ferbench.records import Record
 
@@ -27,7 +27,7 @@ class Comparison:
         subjects: accuracy of each subject, ours minus theirs.
         classes: (expression, recall of ours, recall of theirs).
         detectable: the smallest difference that these data would show in 8 of 10 studies.
-        trials: how many each has.
+        trials: how many each has on the folds and seeds that both ran; nothing else is compared.
     """
 
     board: Board
@@ -48,7 +48,7 @@ class Comparison:
 
     def words(self) -> str:
         """What may be concluded."""
-        ours, theirs = name(self.ours), name(self.theirs)
+        ours, theirs = self.ours.name, self.theirs.name
         size = f"{abs(100 * self.difference.mean):.1f} points"
         if self.clear:
             better, worse = (ours, theirs) if self.difference.mean > 0 else (theirs, ours)
@@ -62,11 +62,6 @@ class Comparison:
         )
 
 
-def name(row: Row) -> str:
-    """As it is typed: 'degan', 'degan/no_identity_head'."""
-    return row.method if row.variant == "full" else f"{row.method}/{row.variant}"
-
-
 def compare(records: Sequence[Record], ours: str, theirs: str, dataset: str | None = None) -> list[Comparison]:
     """A comparison on every board that has both.
 
@@ -78,8 +73,8 @@ def compare(records: Sequence[Record], ours: str, theirs: str, dataset: str | No
         FerbenchError: no board has both on the same folds and seeds.
     """
     by_id = {record.trial.id: record for record in records}
-    all_boards = boards(records, dataset=dataset)
-    names = {name(row) for board in all_boards for row in board.rows}
+    all_boards = boards(records, view=View(dataset=dataset))
+    names = {row.name for board in all_boards for row in board.rows}
     for wanted in (ours, theirs):
         if wanted not in names:
             raise UnknownName("method among the records", wanted, names)
@@ -87,12 +82,12 @@ def compare(records: Sequence[Record], ours: str, theirs: str, dataset: str | No
         raise FerbenchError(f"'{ours}' is compared with itself; name two.")
     found, unlike = [], []
     for board in all_boards:
-        pairs = [(a, b) for a in board.rows for b in board.rows if (name(a), name(b)) == (ours, theirs)]
+        pairs = [(a, b) for a in board.rows for b in board.rows if (a.name, b.name) == (ours, theirs)]
         for a, b in pairs:
             if a.backbone != b.backbone:
                 continue
-            x, y = ([by_id[trial] for trial in row.trials] for row in (a, b))
-            if {(r.trial.fold, r.trial.seed) for r in x} == {(r.trial.fold, r.trial.seed) for r in y}:
+            x, y = shared(*([by_id[trial] for trial in row.trials] for row in (a, b)))
+            if x:
                 found.append(_compare(board, a, b, x, y))
             else:
                 unlike.append(f"{board.dataset} ({a.done} and {b.done} trials)")
@@ -110,10 +105,8 @@ def _compare(board: Board, a: Row, b: Row, ours: list[Record], theirs: list[Reco
     assert gap is not None  # the same folds of one board test the same subjects
     mean, low, high = gap
     right = np.trace(p, axis1=1, axis2=2) - np.trace(q, axis1=1, axis2=2)
-    order = {(r.trial.fold, r.trial.seed): r for r in theirs}
     gaps = [
-        float(r.metrics["accuracy"] or 0) - float(order[r.trial.fold, r.trial.seed].metrics["accuracy"] or 0)
-        for r in ours
+        float(x.metrics["accuracy"] or 0) - float(y.metrics["accuracy"] or 0) for x, y in zip(ours, theirs, strict=True)
     ]
     identity = ours[0].trial.identity
     ratio = len(identity.get("test_subjects", [0])) / max(1, len(identity.get("train_subjects", [0])))

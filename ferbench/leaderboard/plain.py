@@ -9,25 +9,104 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ferbench.leaderboard.columns import COLUMNS, against, cell, footnotes, missing, rank
+from ferbench.leaderboard.breakdown import Breakdown
+from ferbench.leaderboard.columns import (
+    WITH_INTERVAL,
+    Column,
+    against,
+    columns,
+    footnotes,
+    missing,
+    number,
+    rank,
+    repeated,
+    spread,
+)
+from ferbench.leaderboard.reported import NOT_RUN, Reported
 from ferbench.leaderboard.rows import Board, Row
 
 
-def markdown(boards: Sequence[Board]) -> str:
+def cells(board: Board, chosen: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
+    """(headings, rows of texts)."""
+    heads = ["#", "method", "variant", "backbone", "folds", *(column.heading for column in chosen)]
+    again = repeated(board)
+    heads += (["± by folds"] if again else []) + ([f"to {board.baseline}"] if board.baseline else [])
+    rows = []
+    for row in board.rows:
+        line = [rank(row), row.method, row.variant, row.backbone, f"{row.done}/{row.planned}"]
+        line += [number(row.scores.get(c.metric), c, c.metric in WITH_INTERVAL) for c in chosen]
+        rows.append(line + ([spread(row)] if again else []) + ([against(row)] if board.baseline else []))
+    return heads, rows
+
+
+def markdown(
+    boards: Sequence[Board], shown: Sequence[Column] | None = None, reported: Sequence[Sequence[Reported]] = ()
+) -> str:
     lines = []
-    for board in boards:
+    for index, board in enumerate(boards):
+        chosen = shown or columns()
         lines += [f"### {_escape(board.dataset)} · {_escape(board.protocol)}", "", _escape(board.setting), ""]
-        heads = ["#", "method", "variant", "backbone", "folds", *(heading for _, heading, _ in COLUMNS)]
-        heads += [f"to {_escape(board.baseline)}"] if board.baseline else []
-        lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-        for row in board.rows:
-            cells = [rank(row), row.method, row.variant, row.backbone]
-            cells += [f"{row.done}/{row.planned}", *(cell(row, metric) for metric, _, _ in COLUMNS)]
-            cells += [against(row)] if board.baseline else []
-            lines.append("| " + " | ".join(map(_escape, cells)) + " |")
-        notes = [*(note for row in board.rows if (note := missing(row))), *footnotes(board)]
+        heads, rows = cells(board, chosen)
+        lines += ["| " + " | ".join(map(_escape, heads)) + " |", "|" + " --- |" * len(heads)]
+        lines += ["| " + " | ".join(map(_escape, row)) + " |" for row in rows]
+        notes = [*(note for row in board.rows if (note := missing(row))), *footnotes(board, chosen)]
         lines += ["", *(f"- {_escape(note)}" for note in notes), *([""] if notes else [])]
+        if index < len(reported) and reported[index]:
+            lines += [
+                f"*{NOT_RUN}*",
+                "",
+                "| method | accuracy % | otherwise than here | run here, minus reported | source |",
+            ]
+            lines += ["|" + " --- |" * 5]
+            for paper in reported[index]:
+                texts = [
+                    f"{paper.method} ({paper.year})",
+                    paper.figure,
+                    "; ".join(paper.otherwise) or "-",
+                    paper.gap or "-",
+                    paper.source,
+                ]
+                lines.append("| " + " | ".join(f"*{_escape(text)}*" for text in texts) + " |")
+            lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def latex(boards: Sequence[Board], shown: Sequence[Column] | None = None) -> str:
+    """A table a board, for booktabs. No figure is set in bold: ranks with ties say what the data tell apart."""
+    import pandas as pd
+
+    parts = []
+    for board in boards:
+        chosen = shown or columns()
+        heads, rows = cells(board, chosen)
+        table = (
+            pd.DataFrame(rows, columns=pd.Index(heads))
+            .style.format(escape="latex")
+            .format_index(escape="latex", axis=1)
+        )
+        notes = [*(note for row in board.rows if (note := missing(row))), *footnotes(board, chosen)]
+        caption = f"{board.dataset}, {board.protocol}; {board.setting}. Intervals are 95 %. {' '.join(notes)}"
+        text = table.hide(axis="index").to_latex(
+            hrules=True,
+            caption=_latex(caption),
+            label=f"tab:{''.join(c if c.isalnum() else '-' for c in board.dataset)}",
+            position="t",
+            column_format="rlll" + "r" * (len(heads) - 4),
+            position_float="centering",
+        )
+        parts.append(text)
+    return "% needs \\usepackage{booktabs}\n" + "\n".join(parts)
+
+
+_LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+}
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(c, c) for c in text)
 
 
 def _escape(text: str) -> str:
@@ -58,9 +137,15 @@ def _flat(row: Row) -> dict[str, Any]:
         "trials_failed": row.failed,
         "folds": row.folds,
         "seeds": " ".join(map(str, row.seeds)),
+        "assignments": " ".join(map(str, row.assignments)),
+        "device": "; ".join(row.devices),
+        "seen": row.seen,
+        "standing": row.standing,
         **{f"trial_{name}": value for name, value in row.cost.items()},
         "seconds": row.seconds,
     }
+    if len(row.assignments) > 1:
+        values["spread"] = row.spread
     if row.against is not None:
         against_ = row.against
         values |= {"against_baseline": against_.mean, "against_low": against_.low, "against_high": against_.high}
@@ -83,4 +168,20 @@ def to_csv(boards: Sequence[Board]) -> str:
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+    return out.getvalue()
+
+
+def breakdown_csv(tables: Sequence[tuple[Board, Breakdown]]) -> str:
+    """A line a board, row and level."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["dataset", "protocol", "method", "variant", "backbone", "factor", "level", "frames", "accuracy", "low", "high"]
+    )
+    for board, found in tables:
+        for row, scores in found.rows:
+            for level, score in scores.items():
+                numbers = ["" if math.isnan(v) else round(v, 6) for v in (score.mean, score.low, score.high)]
+                head = [board.dataset, board.protocol, row.method, row.variant, row.backbone, found.factor]
+                writer.writerow([*head, level, found.levels[level], *numbers])
     return out.getvalue()

@@ -23,11 +23,16 @@ class Row:
         rank: 1 for the best; None where folds or seeds are missing. tied: another row has the same. rank_low, rank_high: 95 %
             interval of the rank, subjects resampled.
         against: accuracy minus that of the baseline, with its interval.
+        seeds, assignments: those of the board; assignments are of subjects to folds (protocol.repeats).
+        spread: standard deviation of accuracy over the assignments, NaN for one.
         scores: by metric.
         done, planned: trials.
         failed: trials that ended in an error.
-        missing: (fold, seed) of the trials that are missing.
+        missing: (assignment, fold, seed) of the trials that are missing.
         trials: identifiers of the records behind the row.
+        devices: what they ran on.
+        seen: what the weights of its backbone were trained on before; empty for none.
+        standing: of submitted records: "submitted", "re-run" or "disputed"; empty for what was run here.
         seconds: of all its trials.
         cost: of one trial, the mean over them: see Record.cost.
     """
@@ -38,11 +43,16 @@ class Row:
     backbone: str
     folds: int
     seeds: tuple[int, ...]
+    assignments: tuple[int, ...] = (0,)
+    spread: float = math.nan
     scores: dict[str, Score] = field(default_factory=dict)
     done: int = 0
     failed: int = 0
-    missing: list[tuple[int, int]] = field(default_factory=list)
+    missing: list[tuple[int, int, int]] = field(default_factory=list)
     trials: list[str] = field(default_factory=list)
+    devices: tuple[str, ...] = ()
+    seen: str = ""
+    standing: str = ""
     seconds: float = 0.0
     cost: dict[str, float] = field(default_factory=dict)
     rank: int | None = None
@@ -53,17 +63,29 @@ class Row:
 
     @property
     def planned(self) -> int:
-        return self.folds * len(self.seeds)
+        return self.folds * len(self.seeds) * len(self.assignments)
 
     @property
     def complete(self) -> bool:
         return self.done == self.planned
 
+    @property
+    def name(self) -> str:
+        """As it is typed: 'degan', 'degan/no_identity_head'."""
+        return self.method if self.variant == "full" else f"{self.method}/{self.variant}"
+
 
 @dataclass
 class Board:
-    """Rows that may be compared. `detectable`: the smallest difference to the best row that these data would often have
-    shown; None where that cannot be said."""
+    """Rows that may be compared.
+
+    Attributes:
+        detectable: the smallest difference to the best row that these data would often have shown; None where that cannot
+            be said.
+        expressions: the classes.
+        notes: sentences on what was left out or doubled.
+        identity: of one of its trials (Trial.identity): dataset, protocol, preparation.
+    """
 
     dataset: str
     protocol: str
@@ -71,3 +93,6 @@ class Board:
     rows: list[Row]
     detectable: float | None = None
     baseline: str = ""
+    expressions: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    identity: dict[str, object] = field(default_factory=dict)

@@ -8,25 +8,58 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ferbench.leaderboard.columns import COLUMNS, COST, against, cell, cost_cell, footnotes, missing, rank
-from ferbench.leaderboard.rows import Board, Row
+from ferbench.leaderboard.breakdown import Breakdown
+from ferbench.leaderboard.columns import (
+    COST,
+    WITH_INTERVAL,
+    Column,
+    against,
+    columns,
+    cost_cell,
+    devices,
+    footnotes,
+    missing,
+    number,
+    rank,
+    repeated,
+    spread,
+)
+from ferbench.leaderboard.reported import NOT_RUN, Reported
+from ferbench.leaderboard.rows import Board
 
 
-def render(boards: Sequence[Board], cost: bool = False) -> RenderableType:
-    """One table a board; incomplete rows below a line, without rank, with what they lack. With `cost`, what a trial of each
-    row took instead of all metrics but accuracy; timings are of whatever machines the trials ran on."""
+def render(
+    boards: Sequence[Board],
+    shown: Sequence[Column] | None = None,
+    cost: bool = False,
+    reported: Sequence[Sequence[Reported]] = (),
+) -> RenderableType:
+    """One table a board; incomplete rows below a line, without rank, with what they lack.
+
+    Args:
+        shown: the columns.
+        cost: what a trial of each row took instead of all metrics but the first.
+        reported: for each board what papers report on its data, shown below it.
+    """
     parts: list[RenderableType] = []
-    for board in boards:
+    for index, board in enumerate(boards):
+        chosen = list(shown or columns())
+        if cost or board.baseline:
+            chosen = chosen[:1]
         title = Text(f"{board.dataset} · {board.protocol}", style="bold")
         backbones = {row.backbone for row in board.rows}
         setting = f"{board.setting}, backbone {backbones.pop()}" if len(backbones) == 1 else board.setting
-        parts += [Text(""), title, Text(setting, style="dim"), _table(board, cost)]
+        parts += [Text(""), title, Text(setting, style="dim"), _table(board, chosen, cost)]
         parts += [Text(f"  {note}", style="dim") for row in board.rows if (note := missing(row))]
-        parts += [Text(f"  {note}", style="dim") for note in footnotes(board)]
+        parts += [Text(f"  {note}", style="dim") for note in footnotes(board, chosen)]
+        if cost:
+            parts += [Text(f"  {mark} {name}", style="dim") for name, mark in devices(board).items() if mark]
+        if index < len(reported) and reported[index]:
+            parts.append(_reported(reported[index]))
     return Group(*parts)
 
 
-def _table(board: Board, cost: bool) -> Table:
+def _table(board: Board, chosen: Sequence[Column], cost: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True)
     table.add_column("#", justify="right")
     table.add_column("method", overflow="fold")
@@ -34,30 +67,67 @@ def _table(board: Board, cost: bool) -> Table:
     if several:
         table.add_column("backbone", overflow="fold")
     table.add_column("folds", justify="right")
-    metrics = COLUMNS[:1] if cost or board.baseline else COLUMNS
-    for _, heading, _ in metrics:
-        table.add_column(heading, justify="right", no_wrap=heading.startswith("accuracy"))
+    for column in chosen:
+        table.add_column(column.heading, justify="right", no_wrap=column.metric in WITH_INTERVAL)
+    again = repeated(board) and not cost
+    if again:
+        table.add_column("± by folds", justify="right")
     if board.baseline:
         table.add_column(f"to {board.baseline}", justify="right", no_wrap=True)
     for _, heading, _, _ in COST if cost else ():
         table.add_column(heading, justify="right", no_wrap=True)
+    marks = devices(board)
     ended = False
     for row in board.rows:
         if row.rank is None and not ended and table.row_count:
             table.add_section()
             ended = True
+        mark = marks.get("; ".join(row.devices), "")
         table.add_row(
             Text(rank(row)),
-            Text(name(row)),
+            Text(row.name + (f" ({row.standing})" if row.standing else "")),
             *([Text(row.backbone)] if several else []),
             Text(f"{row.done}/{row.planned}"),
-            *(Text(cell(row, metric).partition(" ")[0] if cost else cell(row, metric)) for metric, _, _ in metrics),
+            *(Text(number(row.scores.get(c.metric), c, c.metric in WITH_INTERVAL and not cost)) for c in chosen),
+            *([Text(spread(row))] if again else []),
             *([Text(against(row))] if board.baseline else []),
-            *(Text(cost_cell(row, name)) for name, _, _, _ in (COST if cost else ())),
+            *(
+                Text(cost_cell(row, name) + (mark if name == "train_seconds" else ""))
+                for name, _, _, _ in (COST if cost else ())
+            ),
             style="" if row.complete else "dim",
         )
     return table
 
 
-def name(row: Row) -> str:
-    return row.method if row.variant == "full" else f"{row.method} {row.variant}"
+def _reported(rows: Sequence[Reported]) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, style="italic")
+    for heading in ("method", "accuracy %", "otherwise than here"):
+        table.add_column(heading, justify="right" if heading == "accuracy %" else "left")
+    for row in rows:
+        words = "; ".join(row.otherwise) or "-"
+        words += f"\nrun here: {row.gap}" if row.gap else ""
+        table.add_row(Text(f"{row.method} ({row.year})"), Text(row.figure), Text(words))
+    return Group(
+        Text(f"  {NOT_RUN}", style="italic"),
+        table,
+    )
+
+
+def render_breakdown(tables: Sequence[tuple[Board, Breakdown]]) -> RenderableType:
+    """A table a board: levels of the factor in rows, so that many fit, methods in columns."""
+    parts: list[RenderableType] = []
+    for board, found in tables:
+        parts += [Text(""), Text(f"{board.dataset} · {board.protocol} · accuracy % by {found.factor}", style="bold")]
+        table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True)
+        table.add_column(found.factor)
+        table.add_column("frames", justify="right")
+        several = len({row.backbone for row, _ in found.rows}) > 1
+        for row, _ in found.rows:
+            table.add_column(f"{row.name} {row.backbone}" if several else row.name, justify="right", overflow="fold")
+        (column,) = columns(["accuracy"])
+        for level, frames in found.levels.items():
+            cells = (number(scores.get(level), column, len(found.rows) < 4) for _, scores in found.rows)
+            table.add_row(Text(level), str(frames), *map(Text, cells))
+        parts.append(table)
+    return Group(*parts)

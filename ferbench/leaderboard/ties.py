@@ -15,7 +15,7 @@ Tables = Mapping[str, np.ndarray]
 """(C, C) counts by subject."""
 
 
-def tie(rows: Sequence[Row], tables: Sequence[Tables]) -> float | None:
+def tie(rows: Sequence[Row], tables: Sequence[Tables], draws: int = statistics.DRAWS) -> float | None:
     """Give ranks with ties to complete rows, the best first.
 
     A row shares the rank of the first row of its group unless it is worse by a sign flip test by subject, corrected by Holm over
@@ -45,7 +45,7 @@ def tie(rows: Sequence[Row], tables: Sequence[Tables]) -> float | None:
             rows[place].rank = rows[leader].rank
     for row in rows:
         row.tied = sum(other.rank == row.rank for other in rows) > 1
-    counts = statistics.resampled(len(subjects))
+    counts = statistics.resampled(len(subjects), draws).astype(float)
     drawn = np.stack([counts @ r / (counts @ t.sum((1, 2))) for r, t in zip(right, stacked, strict=True)], axis=1)
     for row, (low, high) in zip(rows, statistics.rank_intervals(drawn), strict=True):
         row.rank_low, row.rank_high = int(low), int(high)

@@ -31,11 +31,22 @@ class ListedSettings(ProtocolSettings):
 
 
 @dataclass
-class SubjectKFoldSettings(ProtocolSettings):
+class AssignedSettings(ProtocolSettings):
+    """Of protocols that could put subjects into other folds.
+
+    Attributes:
+        assignment: which assignment of subjects to folds; another number gives another.
+        repeats: run so many assignments, from `assignment` on.
+    """
+
+    assignment: int = 0
+    repeats: int = 1
+
+
+@dataclass
+class SubjectKFoldSettings(AssignedSettings):
     """Attributes:
     k: number of folds.
-    assignment: which assignment of subjects to folds; another number gives another.
     """
 
     k: int = 5
-    assignment: int = 0

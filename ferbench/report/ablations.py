@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ferbench.leaderboard.ablations import Ablations
+from ferbench.report.board import pyplot
 
 INK, WORSE, BETTER, UNCLEAR = "#222222", "#b3402e", "#2e6fb3", "#8a8a8a"
 
 
 def draw(table: Ablations, place: Path) -> None:
-    """Accuracy on the left, identity leakage on the right, variant minus full; an interval that holds 0 is gray. The file
-    carries the ids of its trials.
+    """The chart as a file, which carries the ids of its trials.
 
     Raises:
         OSError, ValueError: the file cannot be written, or its ending is of no picture.
     """
-    import matplotlib
+    drawn = figure(table)
+    trials = f"ferbench trials {' '.join(trials_of(table))}"
+    ending = place.suffix.lower()
+    key = "Keywords" if ending in (".pdf", ".svg") else "Source"
+    draft = place.with_name(f".{place.stem}.draft{place.suffix}")
+    try:
+        drawn.savefig(draft, dpi=150, metadata={key: [trials] if ending == ".svg" else trials})
+        draft.replace(place)
+    finally:
+        pyplot().close(drawn)
+        draft.unlink(missing_ok=True)
 
-    matplotlib.use("Agg", force=False)
-    import matplotlib.pyplot as plt
 
+def trials_of(table: Ablations) -> list[str]:
+    return [trial for v in table.variants for trial in v.row.trials]
+
+
+def figure(table: Ablations) -> Any:
+    """Accuracy on the left, identity leakage on the right, variant minus full; an interval that holds 0 is gray."""
     variants = [v for v in table.variants if v.difference is not None][::-1]
-    figure, (left, right) = plt.subplots(
+    made, (left, right) = pyplot().subplots(
         1, 2, figsize=(8.4, 1.3 + 0.36 * max(len(variants), 1)), sharey=True, width_ratios=[2, 1]
     )
     for place_, v in enumerate(variants):
@@ -42,18 +57,9 @@ def draw(table: Ablations, place: Path) -> None:
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(length=0, colors=INK)
     seeds = {seed for v in table.variants for seed in v.row.seeds}
-    figure.suptitle(
+    made.suptitle(
         f"{table.method} on {table.board.dataset}: {table.variants[0].row.folds} folds, {len(seeds)} seed{'s' * (len(seeds) > 1)}",
         color=INK, fontsize=11,
     )  # fmt: skip
-    figure.tight_layout()
-    trials = " ".join(trial for v in table.variants for trial in v.row.trials)
-    key = "Keywords" if place.suffix.lower() in (".pdf", ".svg") else "Source"
-    value = [f"ferbench trials {trials}"] if place.suffix.lower() == ".svg" else f"ferbench trials {trials}"
-    draft = place.with_name(f".{place.stem}.draft{place.suffix}")
-    try:
-        figure.savefig(draft, dpi=150, metadata={key: value})
-        draft.replace(place)
-    finally:
-        plt.close(figure)
-        draft.unlink(missing_ok=True)
+    made.tight_layout()
+    return made

@@ -107,20 +107,32 @@ def confusion(record: Record) -> Any:
     return figure
 
 
-def synthesis(grid: np.ndarray, expressions: list[str], record: Record) -> Any:
-    """(R + 1, K + 1, S, S, 3): the expression of the row on the identity of the column; originals at the edges."""
-    import matplotlib.pyplot as plt
+def gap_of(size: int) -> int:
+    """White pixels between the originals at the edges of a grid and what was made of them."""
+    return max(2, size // 16)
 
+
+def mosaic(grid: np.ndarray) -> np.ndarray:
+    """(R, K, S, S, 3) -> one image, uint8; the corner stays white."""
     rows, columns, size = grid.shape[:3]
-    gap = max(2, size // 16)
+    gap = gap_of(size)
     canvas = np.full((rows * size + gap, columns * size + gap, 3), 255, np.uint8)
     for row in range(rows):
         for column in range(columns):
             if row or column:
                 top, left = row * size + (gap if row else 0), column * size + (gap if column else 0)
                 canvas[top : top + size, left : left + size] = grid[row, column]
+    return canvas
+
+
+def synthesis(grid: np.ndarray, expressions: list[str], record: Record) -> Any:
+    """(R + 1, K + 1, S, S, 3): the expression of the row on the identity of the column; originals at the edges."""
+    import matplotlib.pyplot as plt
+
+    rows, columns, size = grid.shape[:3]
+    gap = gap_of(size)
     figure, axis = plt.subplots(figsize=(0.95 * columns + 1, 0.95 * rows + 0.6))
-    axis.imshow(canvas, interpolation="nearest")
+    axis.imshow(mosaic(grid), interpolation="nearest")
     axis.set_yticks([size * (i + 1.5) + gap for i in range(len(expressions))], expressions)
     axis.set_xticks([])
     axis.tick_params(length=0)

@@ -62,5 +62,6 @@ def ferbench_datasets() -> list[DatasetCard]:
             paper="action units after EMFACS (Friesen and Ekman, 1983)",
             licence="none needed: the faces are made up",
             obtain="comes with ferbench",
+            shareable=True,
         )
     ]

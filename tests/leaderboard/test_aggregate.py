@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ferbench.leaderboard.aggregate import boards
+from ferbench.leaderboard.aggregate import View, boards
 from ferbench.records import FAILED, Outcome
 from tests.leaderboard.conftest import Make
 
@@ -48,7 +48,7 @@ def test_the_best_complete_row_is_first_and_incomplete_ones_have_no_rank(make: M
     records = [make(name, f, right, folds=4) for name, right in (("low", 5), ("high", 9)) for f in folds]
     (board,) = boards([*records, make("partial", 0, 10, folds=4)])
     assert [(r.method, r.rank) for r in board.rows] == [("high", 1), ("low", 2), ("partial", None)]
-    assert board.rows[2].missing == [(1, 0), (2, 0), (3, 0)]
+    assert board.rows[2].missing == [(0, 1, 0), (0, 2, 0), (0, 3, 0)]
 
 
 def test_a_missing_seed_makes_a_row_incomplete(make: Make) -> None:
@@ -58,7 +58,7 @@ def test_a_missing_seed_makes_a_row_incomplete(make: Make) -> None:
 
 def test_ranking_by_leakage_puts_the_lowest_first(make: Make) -> None:
     records = [make(m, f, metrics={"identity_leakage": v}) for m, v in (("leaks", 0.9), ("tight", 0.1)) for f in (0, 1)]
-    (board,) = boards(records, sort="identity_leakage")
+    (board,) = boards(records, view=View(metric="identity_leakage"))
     assert [r.method for r in board.rows] == ["tight", "leaks"]
 
 
@@ -74,7 +74,7 @@ def test_unlike_methods_are_never_averaged(make: Make, unlike: dict[str, object]
 
 
 def test_one_dataset_only(make: Make) -> None:
-    assert [b.dataset for b in boards([make(), make(dataset="other")], dataset="other")] == ["other"]
+    assert [b.dataset for b in boards([make(), make(dataset="other")], view=View(dataset="other"))] == ["other"]
 
 
 def test_failures_are_counted_beside_what_is_done(make: Make) -> None:

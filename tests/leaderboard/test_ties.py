@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ferbench import statistics
-from ferbench.leaderboard.aggregate import boards
+from ferbench.leaderboard.aggregate import View, boards
 from ferbench.leaderboard.columns import footnotes, rank
 from ferbench.records import Record
 from ferbench.store import Store
@@ -45,17 +45,17 @@ def test_one_row_is_first_and_alone(make: Make) -> None:
 
 
 def test_by_another_metric_no_tie_is_told(make: Make) -> None:
-    (board,) = boards(study(make, a=[9, 9], b=[9, 9]), sort="identity_leakage")
+    (board,) = boards(study(make, a=[9, 9], b=[9, 9]), view=View(metric="identity_leakage"))
     assert [rank(row) for row in board.rows] == ["1", "2"]
 
 
 def test_ablations_are_shown_on_request(make: Make) -> None:
     records = [*study(make, a=[9, 9]), make("a", 0, 5, variant="less"), make("a", 1, 5, variant="less")]
-    assert [len(boards(records, include_ablations=wanted)[0].rows) for wanted in (True, False)] == [2, 1]
+    assert [len(boards(records, view=View(include_ablations=wanted))[0].rows) for wanted in (True, False)] == [2, 1]
 
 
 def test_the_difference_to_a_baseline(make: Make) -> None:
-    (board,) = boards(study(make, a=[9, 8, 9], b=[6, 6, 6]), baseline="b")
+    (board,) = boards(study(make, a=[9, 8, 9], b=[6, 6, 6]), view=View(baseline="b"))
     gap = board.rows[0].against
     assert gap is not None
     assert gap.mean == pytest.approx(8 / 30)

@@ -82,6 +82,8 @@ def test_factors_are_the_columns_that_vary() -> None:
     found = factors_of(frames())
     assert list(found) == ["expression", "subject", "yaw"]
     assert found["yaw"].max() == 9, "continuous factors are cut into ten groups"
+    decided = frames().assign(width=pd.factorize(frames()["subject"])[0] * 1.5, au=frames()["expression"] == "a")
+    assert list(factors_of(decided)) == ["expression", "subject", "yaw"], "what follows from these two is no factor"
     with pytest.raises(FerbenchError, match="vary in fewer than two"):
         factors_of(frames().assign(subject="P", yaw=1.0))
 

@@ -15,7 +15,7 @@ from ferbench.errors import FerbenchError
 from ferbench.protocols.base import TRAIN_ONLY, Protocol, chosen_folds, select, split
 from ferbench.protocols.fixed import Fixed
 from ferbench.protocols.loso import LeaveOneSubjectOut
-from ferbench.protocols.settings import ProtocolSettings, SubjectKFoldSettings
+from ferbench.protocols.settings import AssignedSettings, ProtocolSettings, SubjectKFoldSettings
 from ferbench.protocols.subject_10fold_ordered import SubjectTenFoldOrdered
 from ferbench.protocols.subject_kfold import SubjectKFold
 
@@ -73,7 +73,7 @@ def test_an_unknown_rule_and_an_empty_selection() -> None:
 
 def test_the_published_fold_rule() -> None:
     """Subjects sorted by ID, the i-th from 0 into fold i mod 10; written as Emotion-FAN's list has it, ids[i::10]."""
-    table = split(frames(23), CARD, SubjectTenFoldOrdered(ProtocolSettings()))
+    table = split(frames(23), CARD, SubjectTenFoldOrdered(AssignedSettings()))
     ids = sorted(table["subject"].unique())
     for fold in range(10):
         assert set(table.loc[table["fold"] == fold, "subject"]) == set(ids[fold::10])
@@ -82,7 +82,7 @@ def test_the_published_fold_rule() -> None:
 def test_the_order_of_rows_does_not_count() -> None:
     table = frames(15)
     shuffled = table.sample(frac=1, random_state=3).reset_index(drop=True)
-    for protocol in (SubjectTenFoldOrdered(ProtocolSettings()), SubjectKFold(SubjectKFoldSettings(k=4))):
+    for protocol in (SubjectTenFoldOrdered(AssignedSettings()), SubjectKFold(SubjectKFoldSettings(k=4))):
         a = split(table, CARD, protocol).set_index("frame_id")["fold"]
         b = split(shuffled, CARD, protocol).set_index("frame_id")["fold"]
         assert a.equals(b.loc[a.index])
@@ -101,7 +101,7 @@ def test_no_subject_on_both_sides_and_every_frame_tested_once(
     table = frames(0, sequences)
     protocol: Protocol
     if ordered:
-        protocol, k = SubjectTenFoldOrdered(ProtocolSettings()), 10
+        protocol, k = SubjectTenFoldOrdered(AssignedSettings()), 10
     else:
         protocol = SubjectKFold(SubjectKFoldSettings(k=k, assignment=assignment))
     if table["subject"].nunique() < k:
@@ -140,7 +140,7 @@ def test_fewer_subjects_than_folds() -> None:
         FerbenchError,
         match=r"There are 7 subjects for 10 folds; each fold tests at least one\. Use",
     ):
-        split(frames(7), CARD, SubjectTenFoldOrdered(ProtocolSettings()))
+        split(frames(7), CARD, SubjectTenFoldOrdered(AssignedSettings()))
     with pytest.raises(FerbenchError, match="at least 2"):
         split(frames(7), CARD, SubjectKFold(SubjectKFoldSettings(k=1)))
 

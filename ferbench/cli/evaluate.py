@@ -1,0 +1,46 @@
+"""`ferbench evaluate`: new metrics for finished records, without training again."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+
+@click.command("evaluate")
+@click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(file_okay=False))
+@click.option("--metric", "metrics", metavar="NAME", multiple=True, help="Only this metric; may be repeated.")
+@click.option("--again", is_flag=True, help="Also metrics that the records have already.")
+def command(folders: tuple[str, ...], metrics: tuple[str, ...], again: bool) -> int:
+    """Work out metrics that finished records lack, from their predictions and embeddings.
+
+    \b
+    ferbench evaluate results --metric mig
+    ferbench leaderboard results --metric mig --metric accuracy
+
+    What it finds is kept in results/.evaluated; the records stay as they are. Without --metric: all metrics that installed plugins
+    know, MIG, SAP and DCI among them.
+    """
+    from ferbench.reevaluate import chosen, evaluate
+    from ferbench.registry import load_registry
+    from ferbench.store import Store
+
+    registry = load_registry()
+    cards = chosen(registry, metrics)
+    done = failed = 0
+    for folder in folders or ("results",):
+        store = Store(folder)
+        records, damaged = store.scan()
+        for item in damaged:
+            click.echo(f"Left out: {item.path} ({item.reason}).", err=True)
+        for found in evaluate(registry, store, records, cards, again):
+            if found.error:
+                failed += 1
+                click.echo(f"{found.record.trial.id}  {found.record.trial.label}: {found.error}", err=True)
+                continue
+            done += 1
+            wanted = {k: v for k, v in found.metrics.items() if not metrics or k in metrics}
+            figures = ", ".join(f"{k} {'-' if v is None else f'{v:.3f}'}" for k, v in wanted.items())
+            click.echo(f"{found.record.trial.id}  {found.record.trial.label}: {figures or 'nothing to measure'}")
+            for note in found.notes:
+                click.echo(f"    {note}")
+    click.echo(f"{done} records evaluated" + (f", {failed} could not be." if failed else "."))
+    return 1 if failed else 0

@@ -1,0 +1,76 @@
+"""`ferbench submit`: records and predictions in one file, and what a host makes of it. No accounts: a pull request is enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from ferbench.errors import FerbenchError, UnknownName
+
+
+@click.group("submit")
+def command() -> None:
+    """Hand in records with their predictions, or score those of others again."""
+
+
+@command.command("pack")
+@click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(file_okay=False))
+@click.option("--method", metavar="NAME", help="Only this method, with its ablations.")
+@click.option("--output", metavar="FILE.zip", required=True, help="Where the submission goes.")
+def pack_command(folders: tuple[str, ...], method: str | None, output: str) -> None:
+    """Bundle records, predictions and embeddings. No images and no weights are in it.
+
+    \b
+    ferbench submit pack results --method mine --output mine.zip
+    """
+    from ferbench.cli.leaderboard import collected
+    from ferbench.submission import pack
+
+    given = collected(folders)
+    methods = {record.trial.method for record in given.records.values()}
+    if method is not None and method not in methods:
+        raise UnknownName("method among the records", method, methods)
+    chosen = {given.where[name]: r for name, r in given.records.items() if method in (None, r.trial.method)}
+    if not chosen:
+        raise FerbenchError("There is no finished record to pack.")
+    size = pack(chosen, Path(output))
+    names = ", ".join(sorted({record.trial.method for record in chosen.values()}))
+    click.echo(
+        f"{output}: {len(chosen)} records of {names}, {size / 2**20:.1f} MiB. Check it with 'ferbench submit verify {output}'."
+    )
+
+
+@command.command("verify")
+@click.argument("file", metavar="FILE.zip", type=click.Path(exists=True, dir_okay=False))
+@click.argument("settings", nargs=-1, metavar="[dataset.root=DIR]...")
+@click.option("--into", metavar="DIR", default="submitted", show_default=True, help="Results folder for its records.")
+@click.option("--own", metavar="DIR", default="results", show_default=True, help="Results folder with your own runs.")
+def verify_command(file: str, settings: tuple[str, ...], into: str, own: str) -> int:
+    """Score a submission again with your frames and metrics; the leaderboard shows what came of it.
+
+    \b
+    ferbench submit verify mine.zip dataset.root=/data/OuluCASIA
+    ferbench leaderboard results submitted
+    """
+    from ferbench.registry import load_registry
+    from ferbench.store import Store
+    from ferbench.submission import DISPUTED, unpack, verify
+
+    given = {}
+    for word in settings:
+        key, equals, value = word.partition("=")
+        if not equals or not key.startswith("dataset."):
+            raise FerbenchError(f"'{word}' is no setting of the dataset; write dataset.root=DIR, for instance.")
+        given[key.removeprefix("dataset.")] = value
+    store = Store(into)
+    records = unpack(Path(file), store)
+    standings = []
+    for verdict in verify(load_registry(), records, store, Store(own) if Path(own).is_dir() else None, given):
+        standings.append(verdict.standing)
+        click.echo(f"{verdict.record.trial.id}  {verdict.record.trial.label}: {verdict.standing}")
+        for reason in verdict.reasons:
+            click.echo(f"    {reason}")
+    words = ", ".join(f"{standings.count(name)} {name}" for name in dict.fromkeys(standings))
+    click.echo(f"{len(standings)} records: {words}. They are in {into}.")
+    return 1 if DISPUTED in standings else 0

@@ -1,0 +1,243 @@
+"""The figures of a board: leakage against accuracy, curves in training, representations, critical differences."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ferbench.leaderboard.across import Across
+from ferbench.leaderboard.columns import REFERENCES
+from ferbench.leaderboard.rows import Board
+from ferbench.records import Record
+
+INK, SOFT = "#222222", "#8a8a8a"
+COLOURS = (
+    "#1f5fa8", "#b3402e", "#2e8b57", "#8a5fb3", "#c98a1b", "#3aa5a5", "#b8578f", "#6b7a1e", "#555555", "#d0653b", "#4a73d1",
+)  # fmt: skip
+LOOK = "test/accuracy"
+"""Name of the looks at the test fold in losses.parquet."""
+
+FORMATS = ("png", "pdf", "svg")
+MOST = 1500
+"""Frames of a representation that are drawn; t-SNE of more takes long and shows no more."""
+
+
+def pyplot() -> Any:
+    """matplotlib, without a display, and with letters as letters in PDF and SVG."""
+    import matplotlib
+
+    matplotlib.use("Agg", force=False)
+    matplotlib.rcParams["pdf.fonttype"] = 42
+    matplotlib.rcParams["svg.fonttype"] = "none"
+    import matplotlib.pyplot as plt
+
+    return plt
+
+
+def save(figure: Any, folder: Path, name: str, trials: Sequence[str]) -> bytes:
+    """Write folder/name as PNG, PDF and SVG, each with the ids of its trials; gives the PNG.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    source = f"ferbench trials {' '.join(trials)}"
+    try:
+        for ending in FORMATS:
+            data = io.BytesIO()
+            meta: dict[str, Any] = {
+                "png": {"Source": source},
+                "pdf": {"Keywords": source},
+                "svg": {"Keywords": [source]},
+            }
+            figure.savefig(data, format=ending, dpi=150, bbox_inches="tight", metadata=meta[ending])
+            draft = folder / f".{name}.{ending}"
+            draft.write_bytes(data.getvalue())
+            draft.replace(folder / f"{name}.{ending}")
+    finally:
+        pyplot().close(figure)
+    return (folder / f"{name}.png").read_bytes()
+
+
+def _bare(axis: Any) -> None:
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(color="#e8e8e8", linewidth=0.7)
+    axis.set_axisbelow(True)
+    axis.tick_params(colors=INK, length=3)
+
+
+def leakage(board: Board) -> Any:
+    """Identity leakage against accuracy, with intervals; up and to the left is better. None where no row has both."""
+    rows = [r for r in board.rows if {"identity_leakage", "accuracy"} <= set(r.scores)]
+    if not rows:
+        return None
+    figure, axis = pyplot().subplots(figsize=(7.2, 4.8))
+    texts = []
+    for number, row in enumerate(rows):
+        x, y = row.scores["identity_leakage"], row.scores["accuracy"]
+        colour = COLOURS[number % len(COLOURS)]
+        spans = [np.nan_to_num(np.maximum([[s.mean - s.low], [s.high - s.mean]], 0)) for s in (x, y)]
+        axis.errorbar(
+            x.mean, 100 * y.mean, xerr=spans[0], yerr=100 * spans[1], color=colour, alpha=0.45, linewidth=1, zorder=2
+        )
+        fill = colour if row.complete else "white"
+        axis.plot(x.mean, 100 * y.mean, "o", color=colour, markerfacecolor=fill, markersize=7, zorder=3)
+        texts.append((x.mean, 100 * y.mean, row.name, colour))
+    _lines(axis, board)
+    axis.set_xlabel("identity leakage (0: none, 1: all) ← better")
+    axis.set_ylabel("accuracy, % → better")
+    axis.set_title(f"{board.dataset} · {board.protocol}", fontsize=10, color=INK)
+    _bare(axis)
+    figure.tight_layout()
+    label(figure, axis, texts)
+    return figure
+
+
+def _lines(axis: Any, board: Board) -> None:
+    """Floors and ceiling of the leakage, of the first row that has them."""
+    for name, words in REFERENCES.items():
+        score = next((row.scores[k] for row in board.rows if (k := f"identity_leakage/{name}") in row.scores), None)
+        if score is not None:
+            axis.axvline(score.mean, color=SOFT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+            axis.annotate(
+                words, (score.mean, 0.02), xycoords=axis.get_xaxis_transform(), rotation=90, fontsize=8, color=SOFT,
+                ha="right", va="bottom",
+            )  # fmt: skip
+
+
+def label(figure: Any, axis: Any, texts: Sequence[tuple[float, float, str, str]]) -> None:
+    """Names beside their points, each where it covers no other name and no point: the first free of twelve places."""
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    points = [axis.transData.transform((x, y)) for x, y, _, _ in texts]
+    taken: list[Any] = []
+    offsets = [
+        (9, 0, "left"), (9, 10, "left"), (9, -10, "left"), (-9, 0, "right"), (-9, 10, "right"), (-9, -10, "right"),
+        (0, 13, "center"), (0, -13, "center"), (9, 22, "left"), (9, -22, "left"), (-9, 22, "right"), (-9, -22, "right"),
+    ]  # fmt: skip
+    for x, y, name, colour in texts:
+        for dx, dy, side in offsets:
+            text = axis.annotate(
+                name, (x, y), xytext=(dx, dy), textcoords="offset points", ha=side, va="center", fontsize=9, color=colour,
+                zorder=4,
+            )  # fmt: skip
+            box = text.get_window_extent(renderer)
+            free = not any(box.overlaps(other) for other in taken) and not any(box.contains(*p) for p in points)
+            if free or (dx, dy, side) == offsets[-1]:
+                taken.append(box)
+                break
+            text.remove()
+
+
+def curves(board: Board, records: Mapping[str, Record], where: Mapping[str, Path]) -> Any:
+    """Test accuracy in training, the mean over the trials of each row, and the loss that each method minimises. None without
+    records. The looks are never used."""
+    looks, falls = {}, {}
+    for row in board.rows:
+        tables = [table for trial in row.trials if (table := _losses(where[trial])) is not None]
+        if not tables:
+            continue
+        stage = tables[0]["stage"].iloc[-1]
+        seen = [t.loc[t["loss"] == LOOK].set_index("step")["value"] for t in tables]
+        if all(len(s) for s in seen):
+            looks[row.name] = 100 * pd.concat(seen, axis=1).mean(axis=1)
+        own = [t[(t["stage"] == stage) & (t["loss"] != LOOK) & ~t["loss"].str.contains("/")] for t in tables]
+        name = own[0]["loss"].iloc[-1]
+        falls[row.name] = pd.concat([t.loc[t["loss"] == name].set_index("step")["value"] for t in own], axis=1).mean(
+            axis=1
+        )
+    if not falls:
+        return None
+    figure, (left, right) = pyplot().subplots(1, 2, figsize=(10.5, 4.2))
+    for number, row in enumerate(board.rows):
+        colour = COLOURS[number % len(COLOURS)]
+        if row.name in looks:
+            curve = looks[row.name]
+            left.plot((curve.index + 1) / (curve.index.max() + 1), curve, color=colour, label=row.name, linewidth=1.5)
+        if row.name in falls:
+            curve = falls[row.name]
+            smooth = curve.rolling(max(1, len(curve) // 40), min_periods=1).mean()
+            right.plot(
+                (smooth.index + 1) / (smooth.index.max() + 1), smooth, color=colour, label=row.name, linewidth=1.2
+            )
+    left.set_ylabel("test accuracy, % (looked at, never used)")
+    if not looks:
+        left.annotate("these records did not look", (0.5, 0.5), xycoords="axes fraction", ha="center", color=SOFT)
+    right.set_ylabel("training loss of the last stage")
+    right.set_yscale("log")
+    for axis in (left, right):
+        axis.set_xlabel("part of the last stage")
+        _bare(axis)
+    right.legend(fontsize=8, frameon=False, ncols=2)
+    figure.suptitle(f"{board.dataset} · {board.protocol}", fontsize=10, color=INK)
+    figure.tight_layout()
+    return figure
+
+
+def _losses(folder: Path) -> pd.DataFrame | None:
+    try:
+        return pd.read_parquet(folder / "losses.parquet")
+    except (OSError, ValueError):
+        return None
+
+
+def representations(name: str, folder: Path, record: Record) -> Any:
+    """t-SNE of a trial's representation of its test frames, twice: by expression and by identity. Where the left picture shows
+    clusters and the right one none, the two are apart. None for fewer than ten frames."""
+    from sklearn.manifold import TSNE
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
+    features = np.load(folder / "embeddings.npy", allow_pickle=False)
+    frames = pd.read_parquet(folder / "predictions.parquet", columns=["expression", "subject"])
+    if len(features) > MOST:
+        chosen = np.random.default_rng(0).choice(len(features), MOST, replace=False)
+        features, frames = features[chosen], frames.iloc[chosen]
+    if len(features) < 10:
+        return None
+    standard = StandardScaler().fit_transform(features)
+    with threadpool_limits(
+        1
+    ):  # its threads wait for one another in a busy loop: slower by far where others use the cores
+        places = TSNE(perplexity=min(30, (len(features) - 1) / 3), init="pca", random_state=0).fit_transform(standard)
+    figure, axes = pyplot().subplots(1, 2, figsize=(10.2, 4.6))
+    for axis, column, title in zip(axes, ("expression", "subject"), ("by expression", "by identity"), strict=True):
+        levels, codes = np.unique(frames[column].to_numpy(dtype=str), return_inverse=True)
+        colours = [COLOURS[i % len(COLOURS)] for i in codes]
+        if column == "subject":
+            map_ = pyplot().get_cmap("turbo")
+            colours = [map_((i * 7 % len(levels)) / max(len(levels) - 1, 1)) for i in codes]
+        axis.scatter(*places.T, c=colours, s=9, linewidths=0)
+        axis.set_title(f"{title} ({len(levels)})", fontsize=10, color=INK)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[:].set_color("#d0d0d0")
+        if column == "expression":
+            dots = [
+                axis.plot([], [], "o", color=COLOURS[i % len(COLOURS)], markersize=5)[0] for i in range(len(levels))
+            ]
+            axis.legend(
+                dots, levels, fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(-0.02, -0.02), ncols=4
+            )
+    figure.suptitle(
+        f"{name}: {len(features)} test frames of strangers, fold {record.trial.fold}, t-SNE", fontsize=10, color=INK
+    )
+    figure.tight_layout()
+    return figure
+
+
+def critical_differences(found: Across) -> Any:
+    """Mean ranks over datasets; methods that a bar joins are not told apart (scikit-posthocs)."""
+    import scikit_posthocs as posthocs
+
+    ranks = pd.Series(found.ranks, index=list(found.methods))
+    p_values = posthocs.posthoc_nemenyi_friedman(pd.DataFrame(found.scores, columns=list(found.methods)))
+    figure, axis = pyplot().subplots(figsize=(8, 1.6 + 0.22 * len(ranks)))
+    posthocs.critical_difference_diagram(ranks, p_values, cd=found.difference, ax=axis)
+    axis.set_title(f"mean rank by {found.metric} over {len(found.datasets)} datasets", fontsize=10, color=INK, pad=26)
+    return figure

@@ -1,0 +1,205 @@
+"""New metrics for finished records, drill-down, submissions and the report, on records of a real run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ferbench.records import Record
+from ferbench.store import Store
+from tests.conftest import SMOKE
+
+Ferbench = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two methods on both folds of eight subjects."""
+    place = tmp_path_factory.mktemp("ran") / "results"
+    words = [*SMOKE, "dataset.subjects=8", "protocol=subject_kfold", "protocol.k=2", f"results_dir={place}"]
+    command = [sys.executable, "-m", "ferbench", "run", "--multirun", "method=cross_entropy,tergan", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+@pytest.fixture
+def results(ran: Path, tmp_path: Path) -> Path:
+    """A copy of its results that a test may change."""
+    return Path(shutil.copytree(ran, tmp_path / "results"))
+
+
+def one(results: Path, method: str = "tergan") -> Record:
+    return next(r for r in Store(results).scan()[0] if r.trial.method == method)
+
+
+def test_metrics_on_request(ferbench: Ferbench, results: Path) -> None:
+    assert "mig" not in one(results).metrics
+    done = ferbench("evaluate", results, "--metric", "mig")
+    assert done.status == 0, done.err
+    assert "4 records evaluated." in done.out
+    assert one(results).metrics["mig"] is not None
+    assert "mig_blocks" in one(results).metrics, "TER-GAN has a representation of identity"
+    assert "mig_blocks" not in one(results, "cross_entropy").metrics
+    assert "0 records evaluated." in ferbench("evaluate", results, "--metric", "mig").out
+    shown = ferbench("leaderboard", results, "--metric", "mig")
+    assert "MIG" in shown.out, shown.err
+
+
+def test_what_is_evaluated_again_is_what_was_evaluated_first(ferbench: Ferbench, results: Path) -> None:
+    """The stored arrays hold all that the trial's own metrics were worked out from."""
+    before = {r.trial.id: r.metrics for r in Store(results).scan()[0]}
+    names = ("identity_leakage", "accuracy", "expression_consistency", "identity_leakage/identity", "synthesis_psnr")
+    asked = [word for name in ("accuracy", "identity_leakage", "kid") for word in ("--metric", name)]
+    assert "4 records evaluated." in ferbench("evaluate", results, "--again", *asked).out
+    for record in Store(results).scan()[0]:
+        for name in names:
+            assert record.metrics.get(name) == pytest.approx(before[record.trial.id].get(name)), name
+
+
+def test_a_changed_file_is_not_judged(ferbench: Ferbench, results: Path) -> None:
+    record = one(results)
+    np.save(results / record.trial.id / "embeddings.npy", np.zeros((3, 3)))
+    done = ferbench("evaluate", results, "--metric", "identity_auc", "--again")
+    assert done.status == 1
+    assert "embeddings.npy is not the file that its record names; it was changed." in done.err
+    assert "3 records evaluated, 1 could not be." in done.out
+
+
+def test_unknown_metric(ferbench: Ferbench, results: Path) -> None:
+    assert "no metric 'mgi'. Did you mean 'mig'?" in ferbench("evaluate", results, "--metric", "mgi").err
+
+
+def test_accuracy_by_factor(ferbench: Ferbench, results: Path) -> None:
+    shown = ferbench("leaderboard", results, "--by", "expression", "--format", "csv")
+    table = pd.read_csv(pd.io.common.StringIO(shown.out))
+    record = one(results, "cross_entropy")
+    records = [r for r in Store(results).scan()[0] if r.trial.method == "cross_entropy"]
+    counts = np.sum([np.asarray(t) for r in records for t in r.confusion.values()], axis=0)
+    for index, expression in enumerate(record.expressions):
+        line = table[(table["method"] == "cross_entropy") & (table["level"] == expression)]
+        assert line["accuracy"].item() == pytest.approx(counts[index, index] / counts[index].sum(), abs=1e-6)
+        assert line["frames"].item() == counts[index].sum()
+        assert line["low"].item() <= line["accuracy"].item() <= line["high"].item()
+    by_subject = ferbench("leaderboard", results, "--by", "subject")
+    assert "S001" in by_subject.out
+    assert "yaw" in ferbench("leaderboard", results, "--by", "yaw").out, "a number is cut into groups"
+    assert "no factor among the predictions 'age'" in ferbench("leaderboard", results, "--by", "age").err
+
+
+def test_a_submission_goes_from_one_place_to_another(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.zip"
+    packed = ferbench("submit", "pack", results, "--method", "tergan", "--output", file)
+    assert packed.status == 0, packed.err
+    assert "2 records of tergan" in packed.out
+    names = zipfile.ZipFile(file).namelist()
+    assert not [n for n in names if n.endswith(("weights.safetensors", "synthesis.npy", ".png"))], (
+        "no images, no weights"
+    )
+    into = tmp_path / "submitted"
+    done = ferbench("submit", "verify", file, "--into", into, "--own", tmp_path / "none")
+    assert done.status == 0, done.out
+    assert "2 records: 2 submitted." in done.out
+    assert "tergan (submitted)" in ferbench("leaderboard", into).out
+    again = ferbench("submit", "verify", file, "--into", into, "--own", results)
+    assert "2 records: 2 re-run." in again.out
+    assert "tergan (re-run)" in ferbench("leaderboard", into).out
+
+
+def forged(file: Path, place: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """The submission with another record.json."""
+    with zipfile.ZipFile(file) as source, zipfile.ZipFile(place, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name.endswith("record.json"):
+                record = json.loads(data)
+                change(record)
+                data = json.dumps(record).encode()
+            target.writestr(name, data)
+    return place
+
+
+def test_claims_that_the_predictions_do_not_bear_out(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.zip"
+    ferbench("submit", "pack", results, "--method", "tergan", "--output", file)
+    better = forged(file, tmp_path / "better.zip", lambda r: r["metrics"].update(accuracy=0.99))
+    done = ferbench("submit", "verify", better, "--into", tmp_path / "into")
+    assert done.status == 1
+    assert "0.990 is claimed." in done.out
+    assert "2 records: 2 disputed." in done.out
+    assert "tergan (disputed)" in ferbench("leaderboard", tmp_path / "into").out
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda r: r["trial"]["identity"].update(seed=7), "was not made from the settings that it states"),
+        (lambda r: r["files"].update({"logits.npy": "0" * 64}), "logits.npy is not the file that its record names"),
+        (lambda r: r.pop("metrics"), "cannot be read"),
+    ],
+)
+def test_what_is_no_submission(
+    ferbench: Ferbench, results: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None], sentence: str
+) -> None:
+    file = tmp_path / "mine.zip"
+    ferbench("submit", "pack", results, "--output", file)
+    done = ferbench("submit", "verify", forged(file, tmp_path / "forged.zip", change), "--into", tmp_path / "into")
+    assert done.status == 2
+    assert sentence in done.err
+    assert not Store(tmp_path / "into").scan()[0], "nothing of it is taken"
+
+
+def test_a_zip_that_would_leave_its_folder(ferbench: Ferbench, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr("../../outside.txt", "x")
+    done = ferbench("submit", "verify", tmp_path / "evil.zip", "--into", tmp_path / "into")
+    assert done.status == 2
+    assert "holds '../../outside.txt', which no submission has; it is refused." in done.err
+    (tmp_path / "no.zip").write_text("nothing")
+    assert "cannot be read as a submission" in ferbench("submit", "verify", tmp_path / "no.zip").err
+
+
+def test_the_report(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
+    done = ferbench("report", results, "--output", tmp_path / "report", "--baseline", "cross_entropy")
+    assert done.status == 0, done.err
+    text = (tmp_path / "report" / "index.html").read_text()
+    assert text.count('<figure><img alt="synthfaces: ') == 4, "leakage, curves, two representations"
+    trials = {r.trial.id for r in Store(results).scan()[0]}
+    for name in ("leakage-1", "curves-1", "representation-1-tergan", "representation-1-cross_entropy"):
+        for ending in ("png", "pdf", "svg"):
+            assert (tmp_path / "report" / "figures" / f"{name}.{ending}").stat().st_size > 1000
+    assert all(trial in (tmp_path / "report" / "figures" / "leakage-1.svg").read_text() for trial in trials)
+    assert "data:image/jpeg;base64," in text, "made faces of synthfaces may be shown"
+
+
+def test_latex_compiles_in_principle(ferbench: Ferbench, results: Path) -> None:
+    text = ferbench("leaderboard", results, "--format", "latex").out
+    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 1
+    assert "cross\\_entropy" in text
+    assert "\\toprule" in text
+    assert "accuracy \\%" in text
+    plain = text.replace("\\%", "").replace("\\_", "").replace("\\#", "")
+    assert "%" not in plain.partition("\n")[2], "an unescaped % would swallow its line"
+
+
+def test_html_goes_to_a_file(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
+    assert "say where with --output FILE.html" in ferbench("leaderboard", results, "--format", "html").err
+    assert ferbench("leaderboard", results, "--format", "html", "--output", tmp_path / "b.html").status == 0
+    text = (tmp_path / "b.html").read_text()
+    assert "ferbench run dataset=synthfaces" in text, "the command that reproduces a trial"
+
+
+def test_optimism_has_columns_of_its_own(ferbench: Ferbench, results: Path) -> None:
+    shown = ferbench("leaderboard", results, "--optimism").out
+    assert "best epoch %" in shown
+    assert "optimism %" in shown
