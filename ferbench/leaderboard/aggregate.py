@@ -254,11 +254,11 @@ def _row(records: list[Record], failures: list[Outcome], places: set[tuple[int, 
 
 def tables_by_subject(records: Sequence[Record], source: str) -> dict[str, np.ndarray]:
     """(C, C) counts of each tested subject, summed over seeds; source: "confusion" or "sequence_confusion"."""
-    tables: dict[str, np.ndarray] = {}
+    tables: dict[str, list[list[list[int]]]] = {}
     for record in records:
         for subject, table in getattr(record, source).items():
-            tables[subject] = tables.get(subject, 0) + np.asarray(table)
-    return tables
+            tables.setdefault(subject, []).append(table)
+    return {subject: np.array(found).sum(axis=0) for subject, found in tables.items()}
 
 
 def shared(ours: Sequence[Record], theirs: Sequence[Record]) -> tuple[list[Record], list[Record]]:

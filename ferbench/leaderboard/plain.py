@@ -7,9 +7,8 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ferbench.leaderboard.breakdown import Breakdown
 from ferbench.leaderboard.columns import (
     WITH_INTERVAL,
     Column,
@@ -24,6 +23,9 @@ from ferbench.leaderboard.columns import (
 )
 from ferbench.leaderboard.reported import NOT_RUN, Reported
 from ferbench.leaderboard.rows import Board, Row
+
+if TYPE_CHECKING:
+    from ferbench.leaderboard.breakdown import Breakdown
 
 
 def cells(board: Board, chosen: Sequence[Column]) -> tuple[list[str], list[list[str]]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ferbench.leaderboard.breakdown import Breakdown
 from ferbench.leaderboard.columns import (
     COST,
     WITH_INTERVAL,
@@ -26,6 +26,9 @@ from ferbench.leaderboard.columns import (
 )
 from ferbench.leaderboard.reported import NOT_RUN, Reported
 from ferbench.leaderboard.rows import Board
+
+if TYPE_CHECKING:
+    from ferbench.leaderboard.breakdown import Breakdown
 
 
 def render(
