@@ -50,3 +50,15 @@ def test_every_setting_of_the_configuration_is_documented() -> None:
             assert f"`{section}.{name}`" in page or f"`.{name}`" in page or name == "name", f"{section}.{name}"
     for name in {key.partition(".")[0] for key in COUNTS | set(DOES_NOT_COUNT)}:
         assert f"`{name}" in page, name
+
+
+def test_every_metric_is_documented() -> None:
+    from ferbench.cards import EvaluatorCard
+    from ferbench.registry import load_registry
+
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+    for card in load_registry().catalogue(EvaluatorCard).values():
+        for metric in card.metrics:
+            row = next((line for line in page.splitlines() if line.startswith("|") and f"`{metric.name}`" in line), "")
+            assert row, metric.name
+            assert ("↑" if metric.higher_is_better else "↓") in row, f"the direction of {metric.name}"
