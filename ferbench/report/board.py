@@ -153,27 +153,22 @@ def curves(board: Board, records: Mapping[str, Record], where: Mapping[str, Path
         )
     if not falls:
         return None
-    figure, (left, right) = pyplot().subplots(1, 2, figsize=(10.5, 4.2))
-    for number, row in enumerate(board.rows):
-        colour = COLOURS[number % len(COLOURS)]
-        if row.name in looks:
-            curve = looks[row.name]
-            left.plot((curve.index + 1) / (curve.index.max() + 1), curve, color=colour, label=row.name, linewidth=1.5)
-        if row.name in falls:
-            curve = falls[row.name]
-            smooth = curve.rolling(max(1, len(curve) // 40), min_periods=1).mean()
-            right.plot(
-                (smooth.index + 1) / (smooth.index.max() + 1), smooth, color=colour, label=row.name, linewidth=1.2
-            )
-    left.set_ylabel("test accuracy, % (looked at, never used)")
-    if not looks:
-        left.annotate("these records did not look", (0.5, 0.5), xycoords="axes fraction", ha="center", color=SOFT)
-    right.set_ylabel("training loss of the last stage")
-    right.set_yscale("log")
-    for axis in (left, right):
+    panels = [(falls, "training loss of the last stage")]
+    panels = [(looks, "test accuracy, % (looked at, never used)"), *panels] if looks else panels
+    figure, axes = pyplot().subplots(1, len(panels), figsize=(4.6 * len(panels) + 2, 4.2), squeeze=False)
+    for axis, (drawn, words) in zip(axes[0], panels, strict=True):
+        for number, row in enumerate(board.rows):
+            if row.name in drawn:
+                curve = drawn[row.name]
+                smooth = curve.rolling(max(1, len(curve) // 40), min_periods=1).mean()
+                place = (smooth.index + 1) / (smooth.index.max() + 1)
+                dash = ("-", "--", ":")[number // len(COLOURS) % 3]
+                axis.plot(place, smooth, dash, color=COLOURS[number % len(COLOURS)], label=row.name, linewidth=1.4)
+        axis.set_ylabel(words)
         axis.set_xlabel("part of the last stage")
         _bare(axis)
-    right.legend(fontsize=8, frameon=False, ncols=2)
+    axes[0][-1].set_yscale("log")
+    axes[0][-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.02))
     figure.suptitle(f"{board.dataset} · {board.protocol}", fontsize=10, color=INK)
     figure.tight_layout()
     return figure

@@ -65,7 +65,7 @@ def test_leaderboard_formats_and_options(ferbench: Run, smoke: tuple[str, ...], 
     assert (done.status, done.out) == (0, "")
     assert file.read_text().startswith("dataset,protocol,setting,rank,rank_low,rank_high,tied,method")
     assert ferbench("leaderboard", results, "--output", tmp_path / "no" / "x").status == 2
-    assert "no metric 'acuracy'. Did you mean 'accuracy'" in ferbench("leaderboard", results, "--sort", "acuracy").err
+    assert "no metric 'acuracy'. Did you mean 'accuracy'" in ferbench("leaderboard", results, "--metric", "acuracy").err
     assert "dataset among the records" in ferbench("leaderboard", results, "--dataset", "oulu").err
 
 

@@ -228,7 +228,7 @@ def test_one_that_fails_does_not_cost_the_others(
     assert "[1/1] mine broken" in retried.out
     assert "[1/" not in ferbench(*arguments, "--retry", "oom").out
     board = ferbench("leaderboard", tmp_path / "results", "--include-ablations")
-    assert "mine broken: not ranked, 0 of 2 trials done, 1 failed" in " ".join(board.out.split())
+    assert "mine/broken: not ranked, 0 of 2 trials done, 1 failed" in " ".join(board.out.split())
 
 
 def test_an_error_of_a_method_shows_its_traceback(ferbench: Run, smoke: tuple[str, ...], mine: Path) -> None:
