@@ -3,12 +3,12 @@ BIN := .venv/bin
 
 .PHONY: demo test test-light lint bench clean
 
-# Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, draws the figures.
+# Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, writes a page with the figures.
 demo: .venv/installed
 	$(BIN)/ferbench run --multirun method=degan,cross_entropy dataset=synthfaces dataset.takes=1 budget=demo \
 	    protocol=subject_kfold protocol.k=2 results_dir=results/demo
 	$(BIN)/ferbench leaderboard results/demo
-	@echo "Figures: results/demo/*/figures/"
+	$(BIN)/ferbench report results/demo --output results/report --baseline cross_entropy
 
 test: .venv/tested
 	$(BIN)/python -m pytest
