@@ -245,6 +245,7 @@ def _row(records: list[Record], failures: list[Outcome], places: set[tuple[int, 
         for record in records:
             if (value := record.metrics.get(metric)) is not None:
                 by_fold.setdefault(record.trial.place[:2], []).append(value)
+        row.measured[metric] = sum(map(len, by_fold.values()))
         if by_fold:
             means = [sum(values) / len(values) for values in by_fold.values()]
             interval = statistics.mean_interval(means) if draws else (math.nan, math.nan)

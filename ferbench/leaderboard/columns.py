@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ferbench.errors import enumerate_first
 from ferbench.leaderboard.rows import Board, Row, Score
 
 
@@ -113,6 +114,13 @@ def repeated(board: Board) -> bool:
 def footnotes(board: Board, shown: Sequence[Column] = ()) -> list[str]:
     """What a reader has to know of a board and of the columns that are shown."""
     found = references(board, shown)
+    for column in shown:
+        partly = [r.name for r in board.rows if 0 < r.measured.get(column.metric, r.done) < r.done]
+        if partly:
+            found.append(
+                f"{column.heading}: some records of {enumerate_first(partly)} lack it and do not count; 'ferbench evaluate' "
+                "works out what they allow."
+            )
     if any(row.tied for row in board.rows):
         found.append("=: the data do not tell these from the first of their group (sign flips by subject, Holm).")
     if board.detectable is not None:

@@ -25,7 +25,7 @@ class Row:
         against: accuracy minus that of the baseline, with its interval.
         seeds, assignments: those of the board; assignments are of subjects to folds (protocol.repeats).
         spread: standard deviation of accuracy over the assignments, NaN for one.
-        scores: by metric.
+        scores: by metric. measured: by metric, how many records have it.
         done, planned: trials.
         failed: trials that ended in an error.
         missing: (assignment, fold, seed) of the trials that are missing.
@@ -46,6 +46,7 @@ class Row:
     assignments: tuple[int, ...] = (0,)
     spread: float = math.nan
     scores: dict[str, Score] = field(default_factory=dict)
+    measured: dict[str, int] = field(default_factory=dict)
     done: int = 0
     failed: int = 0
     missing: list[tuple[int, int, int]] = field(default_factory=list)

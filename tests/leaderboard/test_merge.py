@@ -158,3 +158,11 @@ def test_later_metrics_are_read_with_the_record(make: Make, tmp_path: Path) -> N
     assert (record.metrics["mig"], record.metrics["sap"], record.metrics["accuracy"]) == (0.5, None, 0.8)
     stored_text = json.loads((store.path(record.trial.id) / "record.json").read_text())
     assert "mig" not in stored_text["metrics"], "the record itself stays as it is"
+
+
+def test_a_metric_that_some_records_lack_is_said_to_be_partial(make: Make) -> None:
+    (board,) = boards([make(fold=0, metrics={"kid": 0.5}), make(fold=1)])
+    assert board.rows[0].measured["kid"] == 1
+    (note,) = footnotes(board, columns(["kid"]))
+    assert note.startswith("kid: some records of m lack it and do not count; 'ferbench evaluate' works out")
+    assert footnotes(board, columns(["accuracy"])) == []
