@@ -24,8 +24,8 @@ WARM, STEPS = 2, 4
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of training that are left, and how many kinds of stage were measured for it. Preparing the data and evaluating
-    are not part of it."""
+    """Seconds of training that are left, and how many kinds of stage were measured for it. Preparing the data, judges
+    and evaluating are not part of it."""
 
     seconds: float
     measured: int

@@ -12,6 +12,7 @@ import pandas as pd
 from ferbench import fingerprint
 from ferbench.cards import EvaluatorCard
 from ferbench.errors import FerbenchError, UnknownName
+from ferbench.evaluation.measure import measure
 from ferbench.interfaces.evaluator import Outputs, Syntheses
 from ferbench.records import Record
 from ferbench.registry import Registry
@@ -88,19 +89,11 @@ def evaluate(
         lacking = [card for card in cards if again or not {m.name for m in card.metrics} & set(record.metrics)]
         if not lacking:
             continue
-        metrics: dict[str, float | None] = {}
-        notes: list[str] = []
         try:
             outputs = outputs_of(store.path(record.trial.id), record)
         except (FerbenchError, OSError, ValueError, KeyError, TypeError) as error:
             yield Evaluated(record, {}, error=str(error))
             continue
-        for card in lacking:
-            try:
-                found = card.load()(outputs)
-            except FerbenchError as error:
-                notes.append(str(error))
-                found = {metric.name: None for metric in card.metrics}
-            metrics |= {k: None if v is None or not np.isfinite(v) else float(v) for k, v in found.items()}
+        metrics, notes = measure(lacking, outputs)
         store.write_evaluated(record.trial.id, metrics)
         yield Evaluated(record, metrics, tuple(notes))

@@ -196,14 +196,14 @@ def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data:
 
 
 def _other_figures(registry: Registry, record: Record, outputs: Outputs) -> list[str]:
+    from ferbench.evaluation.measure import measure, standard
     from ferbench.evaluation.recognition import by_subject
-    from ferbench.trial import measure
 
     reasons = []
     confusion, _ = by_subject(outputs)
     if {k: [list(row) for row in v] for k, v in confusion.items()} != record.confusion:
         reasons.append("Its confusion counts are not those of its predictions.")
-    mine, _ = measure(registry, outputs)
+    mine, _ = measure(standard(registry), outputs)
     for name, claimed in record.metrics.items():
         here = mine.get(name)
         if claimed is None or here is None or not math.isfinite(here):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import platform
 import subprocess
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,11 +18,12 @@ import pandas as pd
 import torch
 
 from ferbench import fingerprint
-from ferbench.cards import BackboneCard, EvaluatorCard, MethodCard
+from ferbench.cards import BackboneCard, MethodCard
 from ferbench.data.batches import Batches, Images, Labels
 from ferbench.data.cache import Prepared, neutral_frames
 from ferbench.errors import FerbenchError, TrainingError
 from ferbench.evaluation import inference
+from ferbench.evaluation.measure import measure, standard
 from ferbench.evaluation.recognition import by_subject
 from ferbench.executors.base import Report
 from ferbench.fingerprint import digest
@@ -339,29 +339,12 @@ def _measure(
     judges = trial.judges.key if trial.judges else ""
     key = digest([{part: trial.identity[part] for part in parts}, judges, dict(code)], 24)
     known = store.references(key)
-    metrics, notes = measure(registry, outputs if known is None else dataclasses.replace(outputs, references={}))
+    metrics, notes = measure(
+        standard(registry), outputs if known is None else dataclasses.replace(outputs, references={})
+    )
     if known is None:
         store.write_references(key, {name: value for name, value in metrics.items() if "/" in name})
     return metrics | (known or {}), notes
-
-
-def standard(registry: Registry) -> list[EvaluatorCard]:
-    """The evaluators that every trial is given to."""
-    return [card for card in registry.catalogue(EvaluatorCard).values() if not card.on_request]
-
-
-def measure(registry: Registry, outputs: Outputs) -> tuple[dict[str, float | None], list[str]]:
-    """All metrics, and for those that the data did not allow None and a sentence."""
-    metrics: dict[str, float | None] = {}
-    notes = []
-    for card in standard(registry):
-        try:
-            found: Mapping[str, float | None] = card.load()(outputs)
-        except FerbenchError as error:
-            notes.append(str(error))
-            found = {metric.name: None for metric in card.metrics}
-        metrics |= {k: None if v is None or not math.isfinite(v) else float(v) for k, v in found.items()}
-    return metrics, notes
 
 
 def _grid(method: Method, images: Images, fold: Fold, outputs: Outputs) -> np.ndarray | None:

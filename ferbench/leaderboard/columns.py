@@ -35,6 +35,7 @@ KNOWN = {
         Column("optimism", "optimism %", 100),
         Column("identity_consistency", "id kept %", 100),
         Column("expression_consistency", "expr. kept %", 100),
+        Column("judge_accuracy", "judge %", 100),
     )
 }
 DEFAULT = ("accuracy", "sequence_accuracy", "macro_f1", "identity_leakage", "expression_probe")

@@ -117,7 +117,7 @@ def label(figure: Any, axis: Any, texts: Sequence[tuple[float, float, str, str]]
     points = [axis.transData.transform((x, y)) for x, y, _, _ in texts]
     taken: list[Any] = []
     offsets = [
-        (9, 0, "left"), (9, 10, "left"), (9, -10, "left"), (-9, 0, "right"), (-9, 10, "right"), (-9, -10, "right"),
+        (9, 9, "left"), (9, -9, "left"), (-9, 9, "right"), (-9, -9, "right"), (9, 0, "left"), (-9, 0, "right"),
         (0, 13, "center"), (0, -13, "center"), (9, 22, "left"), (9, -22, "left"), (-9, 22, "right"), (-9, -22, "right"),
     ]  # fmt: skip
     for x, y, name, colour in texts:
