@@ -170,10 +170,11 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
             )
         prepares.setdefault(fingerprint.digest([key, config.plain()["preparation"]]), (data, config))
         folds = chosen_folds(data.fold_numbers, config.protocol.get("folds"))
+        sides = {fold: _sides(data, fold) for fold in folds}
         for seed in config.seeds or [config.seed]:
             for fold in folds:
                 for settings in chosen:
-                    trial = _trial(registry, config, data, method, settings, fold, seed)
+                    trial = _trial(registry, config, data, method, settings, fold, seed, sides[fold])
                     trials.setdefault(trial.id, trial)
                     by_trial[trial.id] = data
     first = configs[0]
@@ -233,6 +234,7 @@ def _trial(
     settings: Mapping[str, Any],
     fold: int,
     seed: int,
+    sides: Mapping[str, Any],
 ) -> Trial:
     values = copy.deepcopy(config.plain())
     values["method"] = {"name": config.method["name"], **settings}
@@ -240,14 +242,11 @@ def _trial(
     values["protocol"] = {k: v for k, v in {**values["protocol"], "name": data.protocol["name"]}.items() if k in known}
     values |= {"seed": seed, "seeds": [], "ablation": "none"}
     backbone = registry.get(BackboneCard, config.backbone["name"])
-    tested = data.selected["fold"] == fold
     identity: dict[str, Any] = {
         "identity": IDENTITY,
         "dataset": {"name": data.card.name, "version": data.card.version, "fingerprint": data.fingerprint},
         "protocol": dict(data.protocol),
-        "test_subjects": sorted(data.selected.loc[tested, "subject"].unique()),
-        "train_subjects": sorted(data.selected.loc[~tested, "subject"].unique()),
-        "frames": fingerprint.digest([sorted(data.selected.loc[side, "frame_id"]) for side in (tested, ~tested)]),
+        **sides,
         "backbone": _component_identity(backbone, {k: v for k, v in config.backbone.items() if k != "name"}),
         "seed": seed,
         "code": dict(_code(registry, method, backbone)),
@@ -270,6 +269,16 @@ def _trial(
         plugin_files=registry.files,
         judges=_judges(registry, backbone, judged, config),
     )
+
+
+def _sides(data: Data, fold: int) -> dict[str, Any]:
+    """Who is tested and trained on in a fold, and the hash of the frames of both sides."""
+    tested = data.selected["fold"] == fold
+    return {
+        "test_subjects": sorted(data.selected.loc[tested, "subject"].unique()),
+        "train_subjects": sorted(data.selected.loc[~tested, "subject"].unique()),
+        "frames": fingerprint.digest([sorted(data.selected.loc[side, "frame_id"]) for side in (tested, ~tested)]),
+    }
 
 
 def _judges(
