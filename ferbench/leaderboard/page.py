@@ -113,6 +113,8 @@ def _board(
     heads += [{"text": "± by folds", "number": True}] if again else []
     heads += [{"text": f"to {board.baseline}", "number": True}] if board.baseline else []
     heads += [{"text": "training", "number": True}]
+    seen = any(row.seen for row in board.rows)
+    heads += [{"text": "weights have seen", "number": False}] if seen else []
     rows = []
     for place, row in enumerate(board.rows):
         cells = [_text(row.backbone)] if several else []
@@ -122,10 +124,12 @@ def _board(
         cells += [_cell(against(row), row.against.mean if row.against else math.nan)] if board.baseline else []
         time = row.cost.get("train_seconds", math.nan)
         cells.append(_cell(cost_cell(row, "train_seconds") + marks.get("; ".join(row.devices), ""), time))
+        cells += [_text(row.seen or "nothing")] if seen else []
         rows.append(
             {
                 "rank": rank(row),
                 "order": place,
+                "between": f"{row.rank_low}, {row.rank_high}" if row.rank_low is not None else "",
                 "name": row.name,
                 "complete": row.complete,
                 "standing": row.standing,

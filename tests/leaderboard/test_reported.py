@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 
 import pytest
+from rich.console import Console
 
 from ferbench.leaderboard import plain
 from ferbench.leaderboard.aggregate import boards
 from ferbench.leaderboard.reported import DATASETS, beside, table
 from ferbench.leaderboard.rows import Board
+from ferbench.leaderboard.table import render
 from tests.leaderboard.conftest import Make
 
 
@@ -82,3 +85,15 @@ def test_reported_figures_are_never_ranked(make: Make) -> None:
     ranked, _, reported = text.partition("*Reported, not run here")
     assert "DeRL" not in ranked
     assert "| *DeRL (2018)* | *97.3 (96.6 by class)* |" in reported
+
+
+def test_the_terminal_shows_them_below_in_eighty_columns(make: Make) -> None:
+    found = board(make)
+    out = io.StringIO()
+    Console(file=out, width=80).print(render([found], None, False, [beside(found)]))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    place = next(i for i, line in enumerate(lines) if "Reported, not run here" in line)
+    assert any(line.startswith((" 1 derl", "1 derl")) for line in lines[:place])
+    assert any("DeRL (2018)" in line for line in lines[place:])
+    assert "run here: +2.7" in " ".join(" ".join(lines).split())
