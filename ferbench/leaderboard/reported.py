@@ -91,7 +91,11 @@ def _compared(row: Mapping[str, Any], board: Board, classes: str, sources: Mappi
     differs("folds", board.rows[0].folds if board.rows else 0, "folds")
     if row["input"] != "static":
         otherwise.append("sees sequences")
-    otherwise += [str(row[key]) for key in ("selection", "note") if row.get(key)]
+    if "pretraining" in row:
+        otherwise.append(f"pretrained on {row['pretraining']}")
+    if row.get("selection", "last epoch") != "last epoch":
+        otherwise.append(str(row["selection"]))
+    otherwise += [str(row["note"])] if row.get("note") else []
     found = Reported(
         method=row["method"],
         year=row["year"],
