@@ -62,3 +62,25 @@ def test_every_metric_is_documented() -> None:
             row = next((line for line in page.splitlines() if line.startswith("|") and f"`{metric.name}`" in line), "")
             assert row, metric.name
             assert ("↑" if metric.higher_is_better else "↓") in row, f"the direction of {metric.name}"
+
+
+def test_the_results_are_those_of_their_records(tmp_path: Path) -> None:
+    """Each row of the two tables that has records: trials, accuracy with its interval, leakage."""
+    import tarfile
+
+    from ferbench.leaderboard.aggregate import View, boards
+    from ferbench.leaderboard.columns import cell
+    from ferbench.store import Store
+
+    with tarfile.open(ROOT / "docs" / "records" / "synthfaces.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    records, damaged = Store(tmp_path / "synthfaces").scan()
+    assert not damaged
+    page = (ROOT / "docs" / "results.md").read_text().partition("## confounded")
+    found = boards(records, view=View(include_ablations=False))
+    assert [board.dataset for board in found] == ["synthfaces", "synthfaces confounded"]
+    for board, text in zip(found, (page[0], page[2]), strict=True):
+        for row in board.rows:
+            line = next(line for line in text.splitlines() if f"| {row.method} |" in line)
+            for part in (f"{row.done}/{row.planned}", cell(row, "accuracy"), cell(row, "identity_leakage")):
+                assert f"| {part} |" in line, f"{row.method} on {board.dataset}: {part}"
