@@ -60,8 +60,9 @@ def outputs_of(folder: Path, record: Record) -> Outputs:
         with np.load(folder / "syntheses.npz", allow_pickle=False) as arrays:
             made = Syntheses(**{name: arrays[name] for name in arrays.files})
     references = {
-        path.stem.removeprefix("reference_"): np.load(path, allow_pickle=False)
-        for path in sorted(folder.glob("reference_*.npy"))
+        path.stem.partition("_")[2]: np.load(path, allow_pickle=False)
+        for prefix in ("floor", "reference")  # the first is how they were called once
+        for path in sorted(folder.glob(f"{prefix}_*.npy"))
     }
     return Outputs(frames, record.expressions, logits, features, references, array("identity_embeddings.npy"), made)
 
