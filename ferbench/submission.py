@@ -92,8 +92,14 @@ def unpack(file: Path, store: Store) -> list[Record]:
             if name != "record.json" and record.files.get(name) != hashlib.sha256(data).hexdigest():
                 raise FerbenchError(f"{file}: {trial}/{name} is not the file that its record names.")
         records.append(record)
+    there = [record for record in records if store.has(record.trial.id)]
+    for record in there:
+        if store.load(record.trial.id) != record:
+            raise FerbenchError(
+                f"{store.root} holds {record.trial.id} with other content; unpack {file} into another folder with --into DIR."
+            )
     for record in records:
-        if not store.has(record.trial.id):
+        if record not in there:
             store.adopt(record.trial.id, contents[record.trial.id])
     return records
 

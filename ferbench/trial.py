@@ -133,9 +133,7 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
             identity_features=inference.over_batches(method.identity_features, images, fold.test_rows)
             if isinstance(method, Identifies)
             else None,
-            syntheses=inference.transfers(
-                method, judges, images, fold.test_rows, fold.test_labels(data.card.expressions), fold.faces(images)
-            )
+            syntheses=inference.transfers(method, judges, images, fold.test_rows, fold.test_labels, fold.faces(images))
             if judges is not None and isinstance(method, Synthesizes)
             else None,
         )
@@ -195,7 +193,7 @@ def _train(
         raise TrainingError(f"The method's stages() gives {len(stages)} stages; its card says {len(trial.stages)}.")
     progress = Progress(report.stage, report.message)
     training = _training(trial, batches, device, config, report)
-    labels = fold.test_labels(fold.task.expressions)
+    labels = fold.test_labels
 
     def look() -> dict[str, float]:
         with device.autocast():
@@ -275,9 +273,10 @@ class Fold:
         self.test_rows = test_rows
         self.key = key
 
-    def test_labels(self, expressions: Sequence[str]) -> torch.Tensor:
+    @property
+    def test_labels(self) -> torch.Tensor:
         """(M,): classes of the test frames."""
-        return torch.tensor([expressions.index(name) for name in self.test_frames["expression"]])
+        return torch.tensor([self.task.expressions.index(name) for name in self.test_frames["expression"]])
 
     def faces(self, images: Images) -> Batch:
         """One training frame of each subject and expression."""

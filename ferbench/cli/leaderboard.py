@@ -11,6 +11,7 @@ import rich_click as click
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from ferbench.leaderboard.aggregate import View
     from ferbench.leaderboard.merge import Collected
     from ferbench.leaderboard.rows import Board
     from ferbench.records import Outcome, Record
@@ -69,15 +70,15 @@ def command(
     ferbench leaderboard --format html --output board.html
     """
     from ferbench.leaderboard import plain, reported
+    from ferbench.leaderboard.aggregate import View
     from ferbench.leaderboard.columns import DEFAULT, OPTIMISM, columns
     from ferbench.leaderboard.table import render
 
     given = collected(folders)
     titles, lower = metric_cards()
     shown = columns(metrics or (OPTIMISM if optimism else DEFAULT), titles)
-    found = chosen_boards(
-        given, lower, dataset, shown[0].metric, include_ablations, baseline or "", draws, group or "", metrics
-    )
+    view = View(dataset, shown[0].metric, include_ablations, baseline or "", draws, group or "", lower)
+    found = chosen_boards(given, view, metrics)
     papers = [reported.beside(board) if with_reported else [] for board in found]
     if factor is not None:
         if kind not in ("table", "csv"):
@@ -121,24 +122,14 @@ def shareable() -> set[str]:
     return {card.name for card in load_registry().catalogue(DatasetCard).values() if card.shareable}
 
 
-def chosen_boards(
-    given: Collected,
-    lower: frozenset[str],
-    dataset: str | None = None,
-    metric: str = "accuracy",
-    include_ablations: bool = False,
-    baseline: str = "",
-    draws: int = 2000,
-    group: str = "",
-    wanted: Sequence[str] = (),
-) -> list[Board]:
-    """The boards that were asked for, with the standing of submitted records.
+def chosen_boards(given: Collected, view: View, wanted: Sequence[str] = ()) -> list[Board]:
+    """The boards that were asked for, with the standing of submitted records. `wanted`: metrics that have to be there.
 
     Raises:
         UnknownName: a metric, a dataset or a baseline is not among the records.
         FerbenchError: there are only ablations.
     """
-    from ferbench.leaderboard.aggregate import View, boards
+    from ferbench.leaderboard.aggregate import boards
     from ferbench.submission import mark
 
     records = list(given.records.values())
@@ -148,12 +139,12 @@ def chosen_boards(
             raise UnknownName("metric", name, known)
     trials = [r.trial for r in records] + [o.trial for o in given.failures]
     names = {str(trial.identity["dataset"]["name"]) for trial in trials}
-    if dataset is not None and dataset not in names:
-        raise UnknownName("dataset among the records", dataset, names)
+    if view.dataset is not None and view.dataset not in names:
+        raise UnknownName("dataset among the records", view.dataset, names)
     methods = {trial.method for trial in trials}
-    if baseline and baseline not in methods:
-        raise UnknownName("method among the records", baseline, methods)
-    found = boards(records, given.failures, View(dataset, metric, include_ablations, baseline, draws, group, lower))
+    if view.baseline and view.baseline not in methods:
+        raise UnknownName("method among the records", view.baseline, methods)
+    found = boards(records, given.failures, view)
     if not found:
         raise FerbenchError("There are only ablations among the records; add --include-ablations.")
     mark(found, given.standing)

@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Write a page with the leaderboard, and below it leakage against accuracy, ablations, curves in training and representations.
 
-    \\b
+    \b
     ferbench report results --output report
     report/index.html            works offline
     report/figures/*.pdf, *.svg  the same figures for a paper, with the ids of their trials
@@ -43,13 +43,13 @@ def command(
     from ferbench.cli.leaderboard import chosen_boards, collected, metric_cards, shareable, write
     from ferbench.cli.show import command_of
     from ferbench.leaderboard import reported
+    from ferbench.leaderboard.aggregate import View
     from ferbench.leaderboard.page import page
 
     given = collected(folders)
     _, lower = metric_cards()
-    boards = chosen_boards(
-        given, lower, dataset, include_ablations=include_ablations, baseline=baseline or "", wanted=()
-    )
+    view = View(dataset, include_ablations=include_ablations, baseline=baseline or "", lower=lower)
+    boards = chosen_boards(given, view)
     papers = [reported.beside(board) if with_reported else [] for board in boards]
     place = Path(output)
     try:

@@ -26,8 +26,5 @@ def evaluate(outputs: Outputs) -> Mapping[str, float]:
         raise FerbenchError("expression_probe needs two test subjects and two expressions; this fold has fewer.")
     return {
         f"expression_probe{name}": cross_probe(LinearProbe, features, labels, outputs.subjects, classes)
-        for name, features in {
-            "": outputs.features,
-            **{f"/{k}": v for k, v in outputs.references.items()},
-        }.items()
+        for name, features in outputs.representations.items()
     }

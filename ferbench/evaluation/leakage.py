@@ -33,7 +33,7 @@ def evaluate(outputs: Outputs) -> Mapping[str, float]:
     subjects, labels = outputs.subjects[usable], labels[usable]
     classes = np.unique(subjects)
     found = {}
-    for name, features in {"": outputs.features, **{f"/{k}": v for k, v in outputs.references.items()}}.items():
+    for name, features in outputs.representations.items():
         chosen = centred(features[usable], labels)
         found[f"identity_leakage{name}"] = cross_probe(LinearProbe, chosen, subjects, labels, classes)
         found[f"identity_leakage_knn{name}"] = cross_probe(nearest_neighbours, chosen, subjects, labels, classes)

@@ -11,5 +11,7 @@ from ferbench.interfaces.evaluator import Outputs
 def evaluate(outputs: Outputs) -> Mapping[str, float]:
     """`selectivity`, and each of the references as "selectivity/NAME". Raises FerbenchError as the two do."""
     worth, leak = expression_probe.evaluate(outputs), leakage.evaluate(outputs)
-    names = ["", *(f"/{name}" for name in outputs.references)]
-    return {f"selectivity{name}": worth[f"expression_probe{name}"] - leak[f"identity_leakage{name}"] for name in names}
+    return {
+        f"selectivity{name}": worth[f"expression_probe{name}"] - leak[f"identity_leakage{name}"]
+        for name in outputs.representations
+    }

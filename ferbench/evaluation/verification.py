@@ -12,5 +12,7 @@ def evaluate(outputs: Outputs) -> Mapping[str, float]:
     from ferbench.metrics.identity_auc import identity_auc
 
     expressions = outputs.frames["expression"].to_numpy(dtype=str)
-    found = {"": outputs.features, **{f"/{name}": features for name, features in outputs.references.items()}}
-    return {f"identity_auc{name}": identity_auc(f, outputs.subjects, expressions) for name, f in found.items()}
+    return {
+        f"identity_auc{name}": identity_auc(features, outputs.subjects, expressions)
+        for name, features in outputs.representations.items()
+    }

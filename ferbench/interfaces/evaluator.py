@@ -58,6 +58,11 @@ class Outputs:
     syntheses: Syntheses | None = None
 
     @property
+    def representations(self) -> dict[str, np.ndarray]:
+        """The judged representation by "", and the references by "/NAME", as they are written behind a metric's name."""
+        return {"": self.features} | {f"/{name}": features for name, features in self.references.items()}
+
+    @property
     def labels(self) -> np.ndarray:
         """(N,), int: index of the true class."""
         return (

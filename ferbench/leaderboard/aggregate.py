@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ferbench import statistics
+from ferbench.builtin import ferbench_evaluators
 from ferbench.errors import enumerate_first
 from ferbench.leaderboard import ties
 from ferbench.leaderboard.rows import Board, Row, Score
@@ -32,12 +33,9 @@ TIED = ("accuracy", "sequence_accuracy")
 """Metrics by which ranks can be shared: counts of right answers, subject by subject."""
 
 LOWER_IS_BETTER = frozenset(
-    {"identity_leakage", "identity_leakage_knn", "identity_auc", "calibration_error", "kid", "fid", "optimism"}
+    {"optimism"} | {m.name for card in ferbench_evaluators() for m in card.metrics if not m.higher_is_better}
 )
-"""Of the metrics that ferbench knows. Those of plugins say so on their cards."""
-
-GROUPS = ("backbone", "method")
-"""What a board can further be split by."""
+"""Of the core's own metrics, as their cards say."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ferbench.errors import enumerate_first
@@ -110,6 +110,25 @@ def spread(row: Row) -> str:
 def repeated(board: Board) -> bool:
     """Whether a row ran with several assignments of subjects to folds."""
     return any(len(row.assignments) > 1 for row in board.rows)
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A column that a board may have besides its metrics: how a row's cell reads, and by what it sorts."""
+
+    heading: str
+    text: Callable[[Row], str]
+    value: Callable[[Row], float]
+
+
+def extras(board: Board, with_spread: bool = True) -> list[Extra]:
+    """The spread over assignments, where there are several, and the difference to a baseline, where there is one."""
+    found = []
+    if with_spread and repeated(board):
+        found.append(Extra("± by folds", spread, lambda row: row.spread))
+    if board.baseline:
+        found.append(Extra(f"to {board.baseline}", against, lambda row: row.against.mean if row.against else math.nan))
+    return found
 
 
 def footnotes(board: Board, shown: Sequence[Column] = ()) -> list[str]:

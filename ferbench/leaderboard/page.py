@@ -18,16 +18,15 @@ import numpy as np
 from ferbench.leaderboard.aggregate import tables_by_subject
 from ferbench.leaderboard.columns import (
     Column,
-    against,
     columns,
     cost_cell,
     devices,
+    extras,
     footnotes,
     missing,
     number,
     rank,
     repeated,
-    spread,
 )
 from ferbench.leaderboard.merge import Collected
 from ferbench.leaderboard.reported import NOT_RUN, Reported
@@ -105,13 +104,12 @@ def _board(
     command: Callable[[Record], str],
 ) -> dict[str, Any]:
     several = len({row.backbone for row in board.rows}) > 1
-    again = repeated(board)
+    more = extras(board)
     marks = devices(board)
     heads: list[dict[str, Any]] = [{"text": "#", "number": True}, {"text": "method", "number": False}]
     heads += [{"text": "backbone", "number": False}] if several else []
     heads += [{"text": "trials", "number": True}, *({"text": c.heading, "number": True} for c in shown)]
-    heads += [{"text": "± by folds", "number": True}] if again else []
-    heads += [{"text": f"to {board.baseline}", "number": True}] if board.baseline else []
+    heads += [{"text": extra.heading, "number": True} for extra in more]
     heads += [{"text": "training", "number": True}]
     seen = any(row.seen for row in board.rows)
     heads += [{"text": "weights have seen", "number": False}] if seen else []
@@ -120,8 +118,7 @@ def _board(
         cells = [_text(row.backbone)] if several else []
         cells.append(_cell(f"{row.done}/{row.planned}", row.done))
         cells += [_score(row.scores.get(c.metric), c) for c in shown]
-        cells += [_cell(spread(row), row.spread)] if again else []
-        cells += [_cell(against(row), row.against.mean if row.against else math.nan)] if board.baseline else []
+        cells += [_cell(extra.text(row), extra.value(row)) for extra in more]
         time = row.cost.get("train_seconds", math.nan)
         cells.append(_cell(cost_cell(row, "train_seconds") + marks.get("; ".join(row.devices), ""), time))
         cells += [_text(row.seen or "nothing")] if seen else []
@@ -148,7 +145,7 @@ def _board(
         "rows": rows,
         "notes": notes,
         "reported": papers,
-        "repeated": again,
+        "repeated": repeated(board),
     }
 
 

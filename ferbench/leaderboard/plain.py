@@ -9,18 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ferbench.leaderboard.columns import (
-    WITH_INTERVAL,
-    Column,
-    against,
-    columns,
-    footnotes,
-    missing,
-    number,
-    rank,
-    repeated,
-    spread,
-)
+from ferbench.leaderboard.columns import WITH_INTERVAL, Column, columns, extras, footnotes, missing, number, rank
 from ferbench.leaderboard.reported import NOT_RUN, Reported
 from ferbench.leaderboard.rows import Board, Row
 
@@ -31,13 +20,13 @@ if TYPE_CHECKING:
 def cells(board: Board, chosen: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
     """(headings, rows of texts)."""
     heads = ["#", "method", "variant", "backbone", "folds", *(column.heading for column in chosen)]
-    again = repeated(board)
-    heads += (["± by folds"] if again else []) + ([f"to {board.baseline}"] if board.baseline else [])
+    more = extras(board)
+    heads += [extra.heading for extra in more]
     rows = []
     for row in board.rows:
         line = [rank(row), row.method, row.variant, row.backbone, f"{row.done}/{row.planned}"]
         line += [number(row.scores.get(c.metric), c, c.metric in WITH_INTERVAL) for c in chosen]
-        rows.append(line + ([spread(row)] if again else []) + ([against(row)] if board.baseline else []))
+        rows.append(line + [extra.text(row) for extra in more])
     return heads, rows
 
 

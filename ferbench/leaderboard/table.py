@@ -13,16 +13,14 @@ from ferbench.leaderboard.columns import (
     COST,
     WITH_INTERVAL,
     Column,
-    against,
     columns,
     cost_cell,
     devices,
+    extras,
     footnotes,
     missing,
     number,
     rank,
-    repeated,
-    spread,
 )
 from ferbench.leaderboard.reported import NOT_RUN, Reported
 from ferbench.leaderboard.rows import Board
@@ -72,11 +70,9 @@ def _table(board: Board, chosen: Sequence[Column], cost: bool) -> Table:
     table.add_column("folds", justify="right")
     for column in chosen:
         table.add_column(column.heading, justify="right", no_wrap=column.metric in WITH_INTERVAL)
-    again = repeated(board) and not cost
-    if again:
-        table.add_column("± by folds", justify="right")
-    if board.baseline:
-        table.add_column(f"to {board.baseline}", justify="right", no_wrap=True)
+    more = extras(board, with_spread=not cost)
+    for extra in more:
+        table.add_column(extra.heading, justify="right", no_wrap=True)
     for _, heading, _, _ in COST if cost else ():
         table.add_column(heading, justify="right", no_wrap=True)
     marks = devices(board)
@@ -92,8 +88,7 @@ def _table(board: Board, chosen: Sequence[Column], cost: bool) -> Table:
             *([Text(row.backbone)] if several else []),
             Text(f"{row.done}/{row.planned}"),
             *(Text(number(row.scores.get(c.metric), c, c.metric in WITH_INTERVAL and not cost)) for c in chosen),
-            *([Text(spread(row))] if again else []),
-            *([Text(against(row))] if board.baseline else []),
+            *(Text(extra.text(row)) for extra in more),
             *(
                 Text(cost_cell(row, name) + (mark if name == "train_seconds" else ""))
                 for name, _, _, _ in (COST if cost else ())

@@ -3,7 +3,7 @@
 R (D, F): importance of each dimension for telling each factor, by a random forest (one of the two regressors of the paper;
 Locatello et al. use gradient boosted trees, which take 100 times as long with as many classes as subjects).
 disentanglement = sum_i rho_i (1 - H_F(R_i / sum)),   rho_i the share of dimension i in all importance, H_F to base F
-completeness    = mean over factors of 1 - H_D(R_j / sum), to base D
+completeness    = sum_j rho_j (1 - H_D(R_j / sum)),   rho_j the share of factor j in all importance, H_D to base D
 informativeness = mean accuracy of the forests, on frames that they were not fitted on
 """
 

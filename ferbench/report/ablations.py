@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.leaderboard.ablations import Ablations
-from ferbench.report.board import pyplot
+from ferbench.report.board import pyplot, write
 
 INK, WORSE, BETTER, UNCLEAR = "#222222", "#b3402e", "#2e6fb3", "#8a8a8a"
 
@@ -18,16 +18,10 @@ def draw(table: Ablations, place: Path) -> None:
         OSError, ValueError: the file cannot be written, or its ending is of no picture.
     """
     drawn = figure(table)
-    trials = f"ferbench trials {' '.join(trials_of(table))}"
-    ending = place.suffix.lower()
-    key = "Keywords" if ending in (".pdf", ".svg") else "Source"
-    draft = place.with_name(f".{place.stem}.draft{place.suffix}")
     try:
-        drawn.savefig(draft, dpi=150, metadata={key: [trials] if ending == ".svg" else trials})
-        draft.replace(place)
+        write(drawn, place, trials_of(table))
     finally:
         pyplot().close(drawn)
-        draft.unlink(missing_ok=True)
 
 
 def trials_of(table: Ablations) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,22 +45,29 @@ def save(figure: Any, folder: Path, name: str, trials: Sequence[str]) -> bytes:
         OSError: a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    source = f"ferbench trials {' '.join(trials)}"
     try:
         for ending in FORMATS:
-            data = io.BytesIO()
-            meta: dict[str, Any] = {
-                "png": {"Source": source},
-                "pdf": {"Keywords": source},
-                "svg": {"Keywords": [source]},
-            }
-            figure.savefig(data, format=ending, dpi=150, bbox_inches="tight", metadata=meta[ending])
-            draft = folder / f".{name}.{ending}"
-            draft.write_bytes(data.getvalue())
-            draft.replace(folder / f"{name}.{ending}")
+            write(figure, folder / f"{name}.{ending}", trials, bbox_inches="tight")
     finally:
         pyplot().close(figure)
     return (folder / f"{name}.png").read_bytes()
+
+
+def write(figure: Any, place: Path, trials: Sequence[str], **settings: Any) -> None:
+    """Write a figure, with the ids of its trials in it; the file is the old one or the new one, never half of it.
+
+    Raises:
+        OSError, ValueError: the file cannot be written, or its ending is of no picture.
+    """
+    source = f"ferbench trials {' '.join(trials)}"
+    ending = place.suffix.lower()
+    key = "Keywords" if ending in (".pdf", ".svg") else "Source"
+    draft = place.with_name(f".{place.stem}.draft{place.suffix}")
+    try:
+        figure.savefig(draft, dpi=150, metadata={key: [source] if ending == ".svg" else source}, **settings)
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _bare(axis: Any) -> None:

@@ -138,6 +138,9 @@ def test_claims_that_the_predictions_do_not_bear_out(ferbench: Ferbench, results
     assert "0.990 is claimed." in done.out
     assert "2 records: 2 disputed." in done.out
     assert "tergan (disputed)" in ferbench("leaderboard", tmp_path / "into").out
+    other = ferbench("submit", "verify", file, "--into", tmp_path / "into")
+    assert other.status == 2
+    assert "with other content; unpack" in other.err, "one submission never takes the place of another"
 
 
 @pytest.mark.parametrize(
