@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ferbench.cards import EvaluatorCard, ExecutorCard, Metric, ProtocolCard
+from ferbench.executors.settings import Processes
 from ferbench.hookspecs import hookimpl
 from ferbench.protocols.settings import AssignedSettings, ListedSettings, ProtocolSettings, SubjectKFoldSettings
 
@@ -154,5 +155,11 @@ def ferbench_executors() -> list[ExecutorCard]:
             name="inprocess",
             target="ferbench.executors.inprocess:InProcess",
             title="one trial after another, in this process",
-        )
+        ),
+        ExecutorCard(
+            name="processes",
+            target="ferbench.executors.processes:Processes",
+            title="several at a time on this machine: one for each GPU, else for each core",
+            settings=Processes,
+        ),
     ]

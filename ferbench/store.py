@@ -186,8 +186,6 @@ class Store:
     def stage(self, key: str) -> Path:
         return self.root / ".stages" / key
 
-    # -- leases
-
     # -- what all methods on a fold share
 
     def references(self, key: str) -> dict[str, float | None] | None:
@@ -200,11 +198,21 @@ class Store:
     def write_references(self, key: str, metrics: Mapping[str, float | None]) -> None:
         replace_text(self.root / ".references" / f"{key}.json", json.dumps(metrics))
 
+    # -- leases
+
     def lease(
-        self, name: str, waiting: Callable[[str], None] = lambda holder: None
+        self, name: str, waiting: Callable[[str], None] | None = lambda holder: None
     ) -> contextlib.AbstractContextManager[None]:
-        """Hold `name` alone among all processes that use this folder."""
-        return lease(self.root / ".leases" / f"{name}.json", waiting)
+        """Hold `name` alone among all processes that use this folder. Raises Held where another has it and `waiting` is None."""
+        return lease(self._lease(name), waiting)
+
+    def held(self, name: str) -> bool:
+        """Whether a living process holds `name` now."""
+        holder = _holder(self._lease(name))
+        return holder is not None and not _stale(self._lease(name), holder)
+
+    def _lease(self, name: str) -> Path:
+        return self.root / ".leases" / f"{name}.json"
 
 
 @contextlib.contextmanager
@@ -221,11 +229,15 @@ def no_collector() -> Iterator[None]:
             gc.enable()
 
 
-@contextlib.contextmanager
-def lease(path: Path, waiting: Callable[[str], None] = lambda holder: None) -> Iterator[None]:
-    """Hold the file `path` alone among all processes that reach it, on one machine or several; waits while another holds it.
+class Held(FerbenchError):
+    """Another process holds a lease."""
 
-    `waiting` is told once who holds it.
+
+@contextlib.contextmanager
+def lease(path: Path, waiting: Callable[[str], None] | None = lambda holder: None) -> Iterator[None]:
+    """Hold the file `path` alone among all processes that reach it, on one machine or several.
+
+    Waits while another holds it, and `waiting` is told once who that is; without `waiting` raises Held.
     """
     told = False
     while not _take(path):
@@ -233,8 +245,11 @@ def lease(path: Path, waiting: Callable[[str], None] = lambda holder: None) -> I
         if holder is None or _stale(path, holder):
             _break(path)
             continue
+        who = f"{holder.get('host')}, process {holder.get('pid')}"
+        if waiting is None:
+            raise Held(f"{who} holds {path.stem}.")
         if not told:
-            waiting(f"{holder.get('host')}, process {holder.get('pid')}")
+            waiting(who)
             told = True
         time.sleep(0.5)
     stop = threading.Event()

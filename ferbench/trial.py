@@ -36,7 +36,7 @@ from ferbench.plan import Data, component, load_data, prepare_data
 from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, StageRun, Trial
 from ferbench.registry import Registry, load_registry
 from ferbench.settings import RunConfig, from_plain
-from ferbench.store import Store
+from ferbench.store import Held, Store
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.cost import forget_peak, forward_flops, parameters, peak_memory
 from ferbench.training.loop import Device, Training, moments
@@ -49,43 +49,60 @@ LOOK = "test/accuracy"
 """Among the losses: what a look at the test fold found."""
 
 
-def run(trial: Trial, report: Report) -> Outcome:
-    """Run one trial and write its record. Gives its outcome; raises nothing but KeyboardInterrupt."""
+def run(trial: Trial, report: Report) -> Outcome | None:
+    """Run one trial and write its record, or what made it fail; gives its outcome.
+
+    None: another process is at this trial. Raises nothing but KeyboardInterrupt.
+    """
+    store = Store(trial.config["results_dir"])
+    try:
+        with store.lease(f"trial-{trial.id}", None):
+            return _attempt(trial, store, report)
+    except Held:
+        return None
+    except OSError as failure:
+        outcome = Outcome(trial, FAILED, _unwritten(failure, store))
+    report.outcome(outcome)
+    return outcome
+
+
+def _attempt(trial: Trial, store: Store, report: Report) -> Outcome:
     report.trial(trial)
     start = time.perf_counter()
-    store = Store(trial.config["results_dir"])
-    status, error, trace, stage, step = DONE, "", "", "", -1
+    outcome = Outcome(trial, DONE)
     try:
-        with store.lease(f"trial-{trial.id}", lambda who: report.message(f"waiting for the same trial, run by {who}")):
-            if store.has(trial.id):
-                status = STORED
-            else:
-                _run(trial, store, report)
+        if store.has(trial.id):
+            outcome = Outcome(trial, STORED)
+        else:
+            _run(trial, store, report)
     except KeyboardInterrupt:
         report.outcome(Outcome(trial, INTERRUPTED, "interrupted; the same command goes on from the last checkpoint"))
         raise
     except FerbenchError as failure:
-        status, error = FAILED, str(failure)
         stage, step = getattr(failure, "stage", ""), getattr(failure, "step", -1)
+        outcome = Outcome(trial, FAILED, str(failure), stage=stage, step=step)
     except (torch.OutOfMemoryError, MemoryError) as failure:
-        status = OOM
         error = (
             f"Out of memory: {str(failure).splitlines()[0] if str(failure) else 'no more to be had'}. A smaller "
             "budget.batch_size, or trainer.accumulate=4 with the same batch, needs less."
         )
+        outcome = Outcome(trial, OOM, error)
     except OSError as failure:
-        status = FAILED
-        error = f"The record or its stages could not be written: {failure.strerror or failure} ({failure.filename or store.root})."
+        outcome = Outcome(trial, FAILED, _unwritten(failure, store))
     except Exception as failure:
-        status, error, trace = FAILED, f"{type(failure).__name__}: {failure}", traceback.format_exc()
-    outcome = Outcome(trial, status, error, trace, stage, step, round(time.perf_counter() - start, 3))
-    if status in (FAILED, OOM):
+        outcome = Outcome(trial, FAILED, f"{type(failure).__name__}: {failure}", traceback.format_exc())
+    outcome = dataclasses.replace(outcome, seconds=round(time.perf_counter() - start, 3))
+    if outcome.status in (FAILED, OOM):
         try:
             store.write_failure(outcome)
         except OSError as failure:
             report.message(f"the failure could not be written down either: {failure.strerror or failure}")
     report.outcome(outcome)
     return outcome
+
+
+def _unwritten(failure: OSError, store: Store) -> str:
+    return f"The record or its stages could not be written: {failure.strerror or failure} ({failure.filename or store.root})."
 
 
 def _run(trial: Trial, store: Store, report: Report) -> None:

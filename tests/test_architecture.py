@@ -18,7 +18,8 @@ LIGHT = [
     "ferbench", "ferbench.errors", "ferbench.cards", "ferbench.hookspecs", "ferbench.registry", "ferbench.config",
     "ferbench.records", "ferbench.store", "ferbench.plan", "ferbench.study", "ferbench.statistics",
     "ferbench.builtin", "ferbench.fingerprint", "ferbench.data.cache", "ferbench.interfaces.dataset",
-    "ferbench.interfaces.evaluator", "ferbench.executors.inprocess", "ferbench.inventory", "ferbench.data.joined",
+    "ferbench.interfaces.evaluator", "ferbench.executors.inprocess", "ferbench.executors.processes",
+    "ferbench.inventory", "ferbench.data.joined",
     "ferbench.studyfile",
     "ferbench.interfaces.detector",
     "ferbench.cli.datasets", "ferbench.cli.prepare", "ferbench.cli.ablations", "ferbench.cli.compare", "ferbench.cli.show",
@@ -114,11 +115,11 @@ def lines_of_code(path: Path) -> int:
 
 BESIDE = (
     "testing", "blocks", "protocols", "metrics", "cli", "report", "audit.py", "inventory.py", "estimate.py", "studyfile.py",
-    "synthesis.py", "disentanglement.py", "factors.py", "reevaluate.py", "submission.py",
+    "synthesis.py", "disentanglement.py", "factors.py", "reevaluate.py", "submission.py", "processes.py",
 )  # fmt: skip
 """What stands beside the path of a trial: the conformance suite, networks, the catalogues of protocols and metrics, evaluators
 of few methods or on request and what asks for them, submissions, commands, pictures, auditors, study files and what estimates
-them."""
+them, and the executor of many processes."""
 
 RANKING = ("leaderboard", "statistics.py")
 """From records to boards; the renderings of boards and what is asked of two rows are not counted."""

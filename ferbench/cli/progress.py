@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +15,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -37,23 +39,25 @@ MARKS = {DONE: "done", STORED: "stored", FAILED: "FAILED", OOM: "OUT OF MEMORY",
 class PlainReport(Report):
     """A line for each thing worth one, flushed at once."""
 
-    def __init__(self, trials: int) -> None:
+    def __init__(self, trials: int, numbers: Iterator[int] | None = None, mark: str = "") -> None:
         self.trials = trials
-        self.number = 0
+        self.numbers = numbers or count(1)
+        self.mark = mark
         self.name, self.steps = "", 0
         self.last = 0.0
-        self.prepared = False
+
+    def worker(self, name: str) -> PlainReport:
+        return PlainReport(self.trials, self.numbers, f"{name}| ")
 
     def _say(self, text: str) -> None:
-        print(text, flush=True)
+        print(self.mark + text.replace("\n", f"\n{self.mark}"), flush=True)
 
     def preparing(self, done: int, total: int) -> None:
         if done >= total:
             self._say(f"prepared {total} images")
 
     def trial(self, trial: Trial) -> None:
-        self.number += 1
-        self._say(f"[{self.number}/{self.trials}] {trial.label}")
+        self._say(f"[{next(self.numbers)}/{self.trials}] {trial.label}")
 
     def message(self, text: str) -> None:
         self._say(f"    {text}")
@@ -79,12 +83,17 @@ class PlainReport(Report):
 
 
 class LiveReport(Report):
-    """Trials, stage and steps with losses, images a second and time left."""
+    """Trials, stage and steps with losses, images a second and time left. Workers have a line each, with the trial's name."""
 
-    def __init__(self, progress: Progress, trials: int) -> None:
+    def __init__(self, progress: Progress, trials: TaskID, mark: str = "") -> None:
         self.progress = progress
-        self.all = progress.add_task("trials", total=trials, info="")
+        self.all = trials
+        self.mark = mark
+        self.label = ""
         self.current = progress.add_task("", total=1, info="", visible=False)
+
+    def worker(self, name: str) -> LiveReport:
+        return LiveReport(self.progress, self.all, f"{name} ")
 
     def preparing(self, done: int, total: int) -> None:
         self.progress.update(
@@ -92,21 +101,28 @@ class LiveReport(Report):
         )
 
     def trial(self, trial: Trial) -> None:
-        self.progress.update(self.all, info=trial.label)
+        if self.mark:
+            self.label = f"{trial.label}  "
+        else:
+            self.progress.update(self.all, info=trial.label)
 
     def message(self, text: str) -> None:
-        self.progress.update(self.current, info=text)
+        self.progress.update(self.current, info=self.label + text, visible=True)
 
     def stage(self, name: str, step: int, steps: int) -> None:
-        self.progress.reset(self.current, description=f"  {name}", total=steps, completed=step, visible=True, info="")
+        description = f"  {self.mark}{name}"
+        self.progress.reset(
+            self.current, description=description, total=steps, completed=step, visible=True, info=self.label
+        )
 
     def step(self, step: int, losses: Mapping[str, float], images_per_second: float) -> None:
-        info = f"{images_per_second:.0f} img/s  {_losses(losses)}"
+        info = f"{self.label}{images_per_second:.0f} img/s  {_losses(losses)}"
         self.progress.update(self.current, completed=step, info=info)
 
     def outcome(self, outcome: Outcome) -> None:
         self.progress.advance(self.all)
         self.progress.update(self.current, visible=False)
+        self.label = ""
         if outcome.error:
             self.progress.console.print(
                 Text(f"{outcome.trial.label}: {MARKS[outcome.status]}: {outcome.error}", style="red")
@@ -132,16 +148,18 @@ def make_report(study: Study, retry: str = "") -> Iterator[Report]:
     def fixed() -> Column:
         return Column(no_wrap=True)
 
+    console = Console()
+    told = Column(ratio=1, no_wrap=True, overflow="ellipsis", max_width=max(20, console.width - 46))
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", table_column=fixed()),
         BarColumn(bar_width=8, table_column=fixed()),
         MofNCompleteColumn(table_column=fixed()),
         TimeRemainingColumn(compact=True, table_column=fixed()),
-        TextColumn("{task.fields[info]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        TextColumn("{task.fields[info]}", table_column=told),
     )
-    with Progress(*columns, console=Console()) as progress:
-        yield LiveReport(progress, missing)
+    with Progress(*columns, console=console) as progress:
+        yield LiveReport(progress, progress.add_task("trials", total=missing, info=""))
 
 
 def print_plan(study: Study, retry: str) -> None:
@@ -192,7 +210,8 @@ def print_estimate(registry: Registry, study: Study, retry: str) -> None:
         return
     if found.seconds:
         console.print(
-            f"Training would take about {in_words(found.seconds)} on this machine ({found.measured} kinds of stage measured)."
+            f"Training would take about {in_words(found.seconds)} on this machine, one trial after another "
+            f"({found.measured} kinds of stage measured)."
         )
 
 

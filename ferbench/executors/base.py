@@ -9,7 +9,8 @@ from typing import Any
 from ferbench.records import Outcome, Trial
 
 WORK = "ferbench.trial:run"
-"""The work on one trial: a function of (trial, report) to an Outcome, which never raises but for KeyboardInterrupt."""
+"""The work on one trial: a function of (trial, report) to an Outcome, or to None where another process is at that trial. It
+raises nothing but KeyboardInterrupt."""
 
 
 class Report:
@@ -33,6 +34,10 @@ class Report:
     def outcome(self, outcome: Outcome) -> None:
         """A trial has ended."""
 
+    def worker(self, name: str) -> Report:
+        """The report of one of several workers that run trials at the same time."""
+        return self
+
 
 class Executor(ABC):
     """Constructed with its settings."""
@@ -42,4 +47,7 @@ class Executor(ABC):
 
     @abstractmethod
     def run(self, trials: Sequence[Trial], report: Report) -> Iterator[Outcome]:
-        """Run the trials, in any order; gives each one's outcome as it ends. One that fails costs no other."""
+        """Run the trials, in any order; gives each one's outcome as it ends. One that fails costs no other.
+
+        Others may be running the same trials in the same results folder: `ferbench.executors.shared` gives each trial to one.
+        """

@@ -19,7 +19,7 @@ Run = Callable[..., Any]
     [
         ("datasets", ["oulu", "synthfaces"]), ("backbones", ["convnet", "timm"]), ("methods", ["cross_entropy", "degan"]),
         ("protocols", ["subject_10fold_ordered", "subject_kfold"]), ("plugins", ["degan", "timm", "labdata"]),
-        ("evaluators", ["leakage", "recognition"]), ("executors", ["inprocess"]),
+        ("evaluators", ["leakage", "recognition"]), ("executors", ["inprocess", "processes"]),
     ],
 )  # fmt: skip
 def test_list(ferbench: Run, kind: str, names: list[str]) -> None:
