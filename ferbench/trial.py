@@ -8,6 +8,7 @@ import subprocess
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -105,34 +106,60 @@ def _unwritten(failure: OSError, store: Store) -> str:
     return f"The record or its stages could not be written: {failure.strerror or failure} ({failure.filename or store.root})."
 
 
+@dataclass
+class Setup:
+    """What a trial works with: its data as batches on the device, and its method with initial weights."""
+
+    registry: Registry
+    config: RunConfig
+    data: Data
+    prepared: Prepared
+    device: Device
+    fold: Fold
+    method: Method
+    backbone: Backbone
+    batches: Batches
+
+    @property
+    def images(self) -> Images:
+        return self.batches.images
+
+    @classmethod
+    def make(cls, trial: Trial) -> Setup:
+        registry = load_registry(trial.plugin_files)
+        config = from_plain(trial.config)
+        data = load_data(registry, config)
+        prepared = prepare_data(registry, data, config)
+        device = Device.choose(config.trainer.device, config.trainer.precision)
+        fold = Fold.make(trial, data, prepared)
+        card, method, backbone = build(registry, config, fold.task)
+        method.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        backbone.to(device.device)
+        neutral = fold.labels.neutral if "neutral" in card.needs else None
+        if "neutral" in card.needs and neutral is None:
+            raise FerbenchError(
+                f"method '{card.name}' needs a neutral face of every subject, and some training frames have none."
+            )
+        labels = Labels(fold.labels.rows, fold.labels.expression, fold.labels.subject, neutral)
+        images = Images(prepared.images, device.device)
+        batches = Batches(images, labels, config.augment, config.budget.batch_size, fold.key)
+        return cls(registry, config, data, prepared, device, fold, method, backbone, batches)
+
+
 def _run(trial: Trial, store: Store, report: Report) -> None:
     began = datetime.now(UTC)
-    registry = load_registry(trial.plugin_files)
-    config = from_plain(trial.config)
-    data = load_data(registry, config)
-    prepared = prepare_data(registry, data, config)
-    device = Device.choose(config.trainer.device, config.trainer.precision)
-    fold = Fold.make(trial, data, prepared)
-    card, method, backbone = build(registry, config, fold.task)
-    method.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    backbone.to(device.device)
-    images = Images(prepared.images, device.device)
-    neutral = fold.labels.neutral if "neutral" in card.needs else None
-    if "neutral" in card.needs and neutral is None:
-        raise FerbenchError(
-            f"method '{card.name}' needs a neutral face of every subject, and some training frames have none."
-        )
-    labels = Labels(fold.labels.rows, fold.labels.expression, fold.labels.subject, neutral)
+    setup = Setup.make(trial)
+    config, device, fold = setup.config, setup.device, setup.fold
+    method, backbone, images = setup.method, setup.backbone, setup.images
     with device.autocast():
         untrained = inference.over_batches(inference.pooled(backbone.eval()), images, fold.test_rows)
-    batches = Batches(images, labels, config.augment, config.budget.batch_size, fold.key)
     if config.trainer.compile:
         for child in method.children():
             child.compile()
     forget_peak(device.device)
-    runs, losses = _train(trial, store, method, batches, device, config, fold, report)
+    runs, losses = _train(trial, store, setup, report)
     cost = _cost(runs, config, device, method)
-    judges = _judge(trial, store, registry, batches, device, config, fold, report)
+    judges = _judge(trial, store, setup, report)
     report.message("evaluating")
     with device.autocast():
         references = {
@@ -143,7 +170,7 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
             references["identity"] = inference.over_batches(judges.features, images, fold.test_rows)
         outputs = Outputs(
             frames=fold.test_frames,
-            expressions=data.card.expressions,
+            expressions=setup.data.card.expressions,
             logits=inference.over_batches(method.logits, images, fold.test_rows),
             features=inference.over_batches(method.features, images, fold.test_rows),
             references=references,
@@ -155,11 +182,11 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
             else None,
         )
         grid = _grid(method, images, fold, outputs)
-    metrics, notes = _measure(registry, trial, store, outputs)
+    metrics, notes = _measure(setup.registry, trial, store, outputs)
     metrics |= claimed(losses[-1])
-    notes += prepared.notes()
-    if isinstance(data.dataset, Tolerant):
-        notes += data.dataset.tolerated()
+    notes += setup.prepared.notes()
+    if isinstance(setup.data.dataset, Tolerant):
+        notes += setup.data.dataset.tolerated()
     confusion, sequence_confusion = by_subject(outputs)
 
     def fill(folder: Path) -> Record:
@@ -195,26 +222,18 @@ def _run(trial: Trial, store: Store, report: Report) -> None:
     store.write(trial.id, fill)
 
 
-def _train(
-    trial: Trial,
-    store: Store,
-    method: Method,
-    batches: Batches,
-    device: Device,
-    config: RunConfig,
-    fold: Fold,
-    report: Report,
-) -> tuple[list[StageRun], list[pd.DataFrame]]:
+def _train(trial: Trial, store: Store, setup: Setup, report: Report) -> tuple[list[StageRun], list[pd.DataFrame]]:
+    method, fold, config = setup.method, setup.fold, setup.config
     stages = method.stages()
     if len(stages) != len(trial.stages):
         raise TrainingError(f"The method's stages() gives {len(stages)} stages; its card says {len(trial.stages)}.")
     progress = Progress(report.stage, report.message)
-    training = _training(trial, batches, device, config, report)
+    training = _training(trial, setup, report)
     labels = fold.test_labels
 
     def look() -> dict[str, float]:
-        with device.autocast():
-            logits = inference.over_batches(method.logits, batches.images, fold.test_rows)
+        with setup.device.autocast():
+            logits = inference.over_batches(method.logits, setup.images, fold.test_rows)
         return {LOOK: float((logits.argmax(1) == labels.numpy()).mean())}
 
     runs, tables = [], []
@@ -232,34 +251,27 @@ def _train(
     return runs, tables
 
 
-def _training(trial: Trial, batches: Batches, device: Device, config: RunConfig, report: Report) -> Training:
+def _training(trial: Trial, setup: Setup, report: Report) -> Training:
+    trainer = setup.config.trainer
     return Training(
-        batches=batches,
-        device=device,
-        accumulate=config.trainer.accumulate,
-        clip_norm=config.trainer.clip_norm,
+        batches=setup.batches,
+        device=setup.device,
+        accumulate=trainer.accumulate,
+        clip_norm=trainer.clip_norm,
         seed=trial.seed,
-        checkpoint_every=config.trainer.checkpoint_every,
+        checkpoint_every=trainer.checkpoint_every,
         report=report.step,
     )
 
 
-def _judge(
-    trial: Trial,
-    store: Store,
-    registry: Registry,
-    batches: Batches,
-    device: Device,
-    config: RunConfig,
-    fold: Fold,
-    report: Report,
-) -> Judges | None:
+def _judge(trial: Trial, store: Store, setup: Setup, report: Report) -> Judges | None:
     """The judges of this fold, trained now or by an earlier trial; None where they are turned off or have one subject."""
-    if trial.judges is None or len(fold.task.subjects) < 2:
+    task, registry, backbone = setup.fold.task, setup.registry, setup.config.backbone
+    if trial.judges is None or len(task.subjects) < 2:
         return None
-    judges = Judges(fold.task, lambda: component(registry, BackboneCard, config.backbone, fold.task.image_size)[1])
-    judges.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    training = _training(trial, batches, device, config, report)
+    judges = Judges(task, lambda: component(registry, BackboneCard, backbone, task.image_size)[1])
+    judges.to(setup.device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    training = _training(trial, setup, report)
     run_stage(store, trial.judges, judges, judges.stages()[0], training, Progress(report.stage, report.message))
     return judges
 

@@ -115,11 +115,11 @@ def lines_of_code(path: Path) -> int:
 
 BESIDE = (
     "testing", "blocks", "protocols", "metrics", "cli", "report", "audit.py", "inventory.py", "estimate.py", "studyfile.py",
-    "synthesis.py", "disentanglement.py", "factors.py", "reevaluate.py", "submission.py", "processes.py",
+    "synthesis.py", "disentanglement.py", "factors.py", "reevaluate.py", "submission.py", "processes.py", "gradients.py",
 )  # fmt: skip
 """What stands beside the path of a trial: the conformance suite, networks, the catalogues of protocols and metrics, evaluators
 of few methods or on request and what asks for them, submissions, commands, pictures, auditors, study files and what estimates
-them, and the executor of many processes."""
+them, the executor of many processes, and what looks at gradients."""
 
 RANKING = ("leaderboard", "statistics.py")
 """From records to boards; the renderings of boards and what is asked of two rows are not counted."""

@@ -13,8 +13,8 @@ from click.exceptions import Exit
 from ferbench.errors import FerbenchError
 
 COMMANDS = (
-    "run", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why", "submit", "list", "datasets", "prepare",
-    "splits", "audit", "contact-sheet", "plugins", "check",
+    "run", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why", "gradients", "submit", "list", "datasets",
+    "prepare", "splits", "audit", "contact-sheet", "plugins", "check",
 )  # fmt: skip
 """Each is a module of this package with a click command called `command`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +24,7 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
 
     TRIAL is the name of its folder, or the first letters of it.
     """
-    from ferbench.cli.leaderboard import read
-
-    records, _ = read(folders)
-    found = [record for name, record in sorted(records.items()) if name.startswith(trial)]
-    if not found:
-        raise UnknownName("record", trial, records)
-    if len(found) > 1:
-        raise FerbenchError(f"'{trial}' is the beginning of {len(found)} records; write more of it.")
-    record = found[0]
+    record = find(trial, folders)
     click.secho(f"{record.trial.id}  {record.trial.label}", bold=True)
     identity = record.trial.identity
     click.echo(f"  dataset     {identity['dataset']['name']} ({identity['dataset']['fingerprint']})")
@@ -59,6 +51,23 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
         click.echo(f"  note: {note}")
     click.echo("  again with")
     click.echo(f"    {command_of(record)}")
+
+
+def find(trial: str, folders: Sequence[str]) -> Record:
+    """The record whose name begins so.
+
+    Raises:
+        FerbenchError: there is none, or several.
+    """
+    from ferbench.cli.leaderboard import read
+
+    records, _ = read(folders)
+    found = [record for name, record in sorted(records.items()) if name.startswith(trial)]
+    if not found:
+        raise UnknownName("record", trial, records)
+    if len(found) > 1:
+        raise FerbenchError(f"'{trial}' is the beginning of {len(found)} records; write more of it.")
+    return found[0]
 
 
 def _number(value: float | None) -> str:

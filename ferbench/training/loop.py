@@ -199,7 +199,7 @@ def _step(
         if not inspect.isgenerator(generator):
             raise _misuse(stage, clock, "returns instead of yielding updates; write 'yield Update(...)'")
     while True:
-        updates = [update for generator in micro if (update := _next(generator, training.device)) is not None]
+        updates = [update for generator in micro if (update := advance(generator, training.device)) is not None]
         if not updates:
             return
         group = updates[0].group if isinstance(updates[0], Update) else ""
@@ -220,7 +220,8 @@ def _step(
             yield f"{group}/{part}", _mean([update.parts[part] for update in updates])
 
 
-def _next(generator: Iterator[Update], device: Device) -> Update | None:
+def advance(generator: Iterator[Update], device: Device) -> Update | None:
+    """Run a step to its next update, in the precision of the device; None at its end."""
     with device.autocast():
         return next(generator, None)
 

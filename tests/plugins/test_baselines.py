@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from ferbench import Batch, Clock
 from ferbench.blocks.adversarial import pass_for_real, reverse_gradient, tell_apart
+from ferbench.cards import MethodCard
+from ferbench.registry import load_registry
 from ferbench.testing.checks import make_batch
 from ferbench_baselines.fdrl import Fdrl, balance, compactness
 from ferbench_baselines.grl import Grl
@@ -49,6 +51,13 @@ def test_a_reversed_gradient() -> None:
     (y * torch.tensor([3.0, 5.0])).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [-0.75, -1.25]
+
+
+@pytest.mark.parametrize("name", [card.name for card in load_registry().catalogue(MethodCard).values()])
+def test_all_networks_of_a_stage_slow_down_together(name: str) -> None:
+    """Where one player of a game keeps its rate and the other's goes to zero, the first wins."""
+    for stage in make(name).stages():
+        assert len({group.schedule for group in stage.trains.values()}) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -312,7 +321,7 @@ def test_fdrl_by_loops_over_the_latent_features() -> None:
             for i in range(3)
         ]
         weights = [torch.sigmoid(method.importance[i](latent[i])).abs().sum(1, keepdim=True) for i in range(3)]
-        g = [F.relu(method.message(weights[i] * latent[i])) for i in range(3)]
+        g = [F.relu(method.message(weights[i] / 8 * latent[i])) for i in range(3)]
         total = torch.zeros(12, 8)
         for i in range(3):
             others = [torch.tanh(F.cosine_similarity(g[i], g[j]))[:, None] * g[j] for j in range(3) if j != i]
@@ -320,6 +329,13 @@ def test_fdrl_by_loops_over_the_latent_features() -> None:
     torch.testing.assert_close(parts.feature, total, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(parts.weights, torch.cat(weights, 1) / sum(weights), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(parts.weights.sum(1), torch.ones(12))
+
+
+def test_fdrl_begins_at_chance() -> None:
+    """Logits of the scale of the others', whose first loss is near ln C."""
+    method = make("fdrl")
+    batch = make_batch(method.task)
+    assert updates(method, batch=batch)["network"]["expression"].item() < 2 * math.log(6)
 
 
 def test_fdrls_weights_of_a_class_have_a_centre() -> None:

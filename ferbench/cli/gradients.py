@@ -1,0 +1,49 @@
+"""`ferbench gradients`: which term of a loss moves which part of a trained method."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+
+@click.command("gradients")
+@click.argument("trial")
+@click.argument("folder", default="results", metavar="[DIR]", type=click.Path(file_okay=False))
+@click.option(
+    "--batches", type=click.IntRange(min=1), default=8, show_default=True, help="Training batches to average over."
+)
+def command(trial: str, folder: str, batches: int) -> None:
+    """Print how strongly each term of the loss pulls at each part of a trained method.
+
+    TRIAL is the name of a record's folder, or the first letters of it. Where an ablation changes nothing, its term may hardly move
+    anything: share is the norm of its gradient among all terms in that part, cosine its agreement with their sum. The weights are
+    those after the last step, on batches that would have come next; nothing is trained.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ferbench.cli.show import find
+    from ferbench.gradients import gradients
+
+    record = find(trial, [folder])
+    found = gradients(record, folder, batches)
+    console = Console()
+    console.print(Text(record.trial.label, style="bold"))
+    for stage, rows in found.groupby("stage", sort=False):
+        table = Table(box=None, pad_edge=False)
+        table.add_column(f"{stage}: term", no_wrap=True)
+        table.add_column("part", no_wrap=True)
+        for heading in ("value", "norm", "share %", "cosine"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for term, parts in rows.groupby("term", sort=False):
+            for number, (_, row) in enumerate(parts.iterrows()):
+                first = number == 0
+                table.add_row(
+                    str(term) if first else "",
+                    row["module"],
+                    f"{row['value']:.3g}" if first else "",
+                    f"{row['norm']:.2g}",
+                    f"{100 * row['share']:.0f}",
+                    f"{row['cosine']:+.2f}",
+                )
+        console.print(table)
