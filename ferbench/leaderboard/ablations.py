@@ -56,7 +56,7 @@ def ablations(records: Sequence[Record], method: str | None = None, dataset: str
     for board in boards(records, view=View(dataset=dataset)):
         groups: dict[tuple[str, str], list[Row]] = {}
         for row in board.rows:
-            if method is None or row.method == method:
+            if (method is None or row.method == method) and not row.superseded:
                 groups.setdefault((row.method, row.backbone), []).append(row)
         for (name, backbone), rows in sorted(groups.items()):
             full = next((row for row in rows if row.variant == FULL), None)

@@ -92,6 +92,8 @@ def boards(records: Sequence[Record], failures: Iterable[Outcome] = (), view: Vi
         places = {r.trial.place for found in by_row.values() for r in found}
         places |= {outcome.trial.place for name in by_row for outcome in failed.get(key + name, [])}
         rows = {name: _row(found, failed.get(key + name, []), places, view.draws) for name, found in by_row.items()}
+        for one in rows.values():
+            one.superseded = any(other.method == one.method and other.version > one.version for other in rows.values())
         made.append(_board(heads[key], by_row, rows, notes, view))
     return sorted(made, key=lambda b: (b.dataset, b.protocol, b.setting))
 
@@ -138,7 +140,7 @@ def _board(
     else:
         for place, name in enumerate(complete, 1):
             rows[name].rank = place
-    base = next((n for n in complete if rows[n].method == view.baseline and rows[n].variant == "full"), None)
+    base = next((n for n in complete if rows[n].name == view.baseline), None)
     if base is not None and view.draws:
         board.baseline = view.baseline
         theirs = tables_by_subject(members[base], "confusion")

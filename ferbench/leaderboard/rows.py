@@ -20,6 +20,7 @@ class Row:
     """A method variant on a backbone.
 
     Attributes:
+        superseded: the board has a newer version of the method.
         rank: 1 for the best; None where folds or seeds are missing. tied: another row has the same. rank_low, rank_high: 95 %
             interval of the rank, subjects resampled.
         against: accuracy minus that of the baseline, with its interval.
@@ -56,6 +57,7 @@ class Row:
     standing: str = ""
     seconds: float = 0.0
     cost: dict[str, float] = field(default_factory=dict)
+    superseded: bool = False
     rank: int | None = None
     tied: bool = False
     rank_low: int | None = None
@@ -72,8 +74,9 @@ class Row:
 
     @property
     def name(self) -> str:
-        """As it is typed: 'degan', 'degan/no_identity_head'."""
-        return self.method if self.variant == "full" else f"{self.method}/{self.variant}"
+        """As it is typed: 'degan', 'degan/no_identity_head'; 'degan v1' where the board has a newer version."""
+        method = f"{self.method} v{self.version}" if self.superseded else self.method
+        return method if self.variant == "full" else f"{method}/{self.variant}"
 
 
 @dataclass

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from ferbench.errors import FerbenchError
+from ferbench.leaderboard.ablations import ablations
 from ferbench.leaderboard.aggregate import View, boards
 from ferbench.leaderboard.columns import columns, devices, footnotes, missing
+from ferbench.leaderboard.compare import compare
 from ferbench.leaderboard.merge import collect
 from ferbench.records import Record
 from ferbench.store import Store
@@ -166,3 +168,23 @@ def test_a_metric_that_some_records_lack_is_said_to_be_partial(make: Make) -> No
     (note,) = footnotes(board, columns(["kid"]))
     assert note.startswith("kid: some records of m lack it and do not count; 'ferbench evaluate' works out")
     assert footnotes(board, columns(["accuracy"])) == []
+
+
+def test_an_older_version_of_a_method_has_its_own_name(make: Make) -> None:
+    """Never averaged with the newer one, and not what 'm' means any more."""
+    records = [make("m", fold, right, version=version) for fold in (0, 1) for version, right in ((1, 5), (2, 9))]
+    records += [make("m", fold, 4, variant="less", version=1) for fold in (0, 1)]
+    records += [make("m", fold, 7, variant="less", version=2) for fold in (0, 1)]
+    records += [make("other", fold, 6) for fold in (0, 1)]
+    (board,) = boards(records, view=View(baseline="m", include_ablations=True))
+    named = {row.name: row for row in board.rows}
+    assert set(named) == {"m", "m v1", "m/less", "m v1/less", "other"}
+    assert named["m"].scores["accuracy"].mean == pytest.approx(0.9)
+    assert named["m"].against is None
+    against = named["other"].against
+    assert against is not None
+    assert against.mean == pytest.approx(-0.3)
+    (table,) = ablations(records, "m")
+    assert [variant.row.name for variant in table.variants] == ["m", "m/less"]
+    (pair,) = compare(records, "m", "m v1")
+    assert pair.difference.mean == pytest.approx(0.4)
