@@ -266,10 +266,9 @@ def _training(trial: Trial, setup: Setup, report: Report) -> Training:
 
 def _judge(trial: Trial, store: Store, setup: Setup, report: Report) -> Judges | None:
     """The judges of this fold, trained now or by an earlier trial; None where they are turned off or have one subject."""
-    task, registry, backbone = setup.fold.task, setup.registry, setup.config.backbone
-    if trial.judges is None or len(task.subjects) < 2:
+    if trial.judges is None or len(setup.fold.task.subjects) < 2:
         return None
-    judges = Judges(task, lambda: component(registry, BackboneCard, backbone, task.image_size)[1])
+    judges = build_judges(setup.registry, setup.config, setup.fold.task)
     judges.to(setup.device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     training = _training(trial, setup, report)
     run_stage(store, trial.judges, judges, judges.stages()[0], training, Progress(report.stage, report.message))
@@ -352,6 +351,11 @@ def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard
     settings = card.settings(**{k: v for k, v in config.method.items() if k != "name"})
     method = card.load()(task, backbone, settings)
     return card, method, backbone
+
+
+def build_judges(registry: Registry, config: RunConfig, task: Task) -> Judges:
+    """The judges with their initial weights."""
+    return Judges(task, lambda: component(registry, BackboneCard, config.backbone, task.image_size)[1])
 
 
 def _measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,13 @@ def test_a_study_runs(ferbench: Run, tmp_path: Path) -> None:
     planned = ferbench(*words, "--dry-run")
     assert planned.status == 0, planned.err
     assert "6 trials" in planned.out
-    assert "Training would take about" in planned.out.replace("\n", " ")
+    without = ferbench(*words, "evaluation.judges=0", "--dry-run")
+    kinds = []
+    for told in (planned, without):
+        found = re.search(r"Training would take about .* \((\d+) kinds of stage", " ".join(told.out.split()))
+        assert found is not None, told.out
+        kinds.append(int(found[1]))
+    assert kinds[0] == kinds[1] + 1  # the judges
     done = ferbench(*words)
     assert done.status == 0, done.err
     assert "6 trials: 6 run" in done.out
