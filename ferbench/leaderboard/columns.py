@@ -155,7 +155,7 @@ def footnotes(board: Board, shown: Sequence[Column] = ()) -> list[str]:
 def references(board: Board, shown: Sequence[Column]) -> list[str]:
     """'id leak of raw pixels 0.58, ...': between what representation metrics lie, for each backbone."""
     found = []
-    backbones = dict.fromkeys(row.backbone for row in board.rows)
+    backbones = board.backbones
     for column in shown:
         for backbone in backbones:
             parts = []

@@ -103,7 +103,7 @@ def _board(
     faces: Collection[str],
     command: Callable[[Record], str],
 ) -> dict[str, Any]:
-    several = len({row.backbone for row in board.rows}) > 1
+    several = len(board.backbones) > 1
     more = extras(board)
     marks = devices(board)
     heads: list[dict[str, Any]] = [{"text": "#", "number": True}, {"text": "method", "number": False}]
@@ -140,7 +140,7 @@ def _board(
     return {
         "dataset": board.dataset,
         "protocol": board.protocol,
-        "setting": board.setting,
+        "setting": board.described,
         "heads": heads,
         "rows": rows,
         "notes": notes,

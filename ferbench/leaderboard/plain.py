@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 def cells(board: Board, chosen: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
     """(headings, rows of texts)."""
-    heads = ["#", "method", "variant", "backbone", "folds", *(column.heading for column in chosen)]
+    several = len(board.backbones) > 1
+    heads = ["#", "method", *(["backbone"] if several else []), "folds", *(column.heading for column in chosen)]
     more = extras(board)
     heads += [extra.heading for extra in more]
     rows = []
     for row in board.rows:
-        line = [rank(row), row.method, row.variant, row.backbone, f"{row.done}/{row.planned}"]
+        line = [rank(row), row.name, *([row.backbone] if several else []), f"{row.done}/{row.planned}"]
         line += [number(row.scores.get(c.metric), c, c.metric in WITH_INTERVAL) for c in chosen]
         rows.append(line + [extra.text(row) for extra in more])
     return heads, rows
@@ -36,7 +37,7 @@ def markdown(
     lines = []
     for index, board in enumerate(boards):
         chosen = shown or columns()
-        lines += [f"### {_escape(board.dataset)} · {_escape(board.protocol)}", "", _escape(board.setting), ""]
+        lines += [f"### {_escape(board.dataset)} · {_escape(board.protocol)}", "", _escape(board.described), ""]
         heads, rows = cells(board, chosen)
         lines += ["| " + " | ".join(map(_escape, heads)) + " |", "|" + " --- |" * len(heads)]
         lines += ["| " + " | ".join(map(_escape, row)) + " |" for row in rows]
@@ -63,7 +64,8 @@ def markdown(
 
 
 def latex(boards: Sequence[Board], shown: Sequence[Column] | None = None) -> str:
-    """A table a board, for booktabs. No figure is set in bold: ranks with ties say what the data tell apart."""
+    """A table a board, for booktabs, over both columns of a page that has two. No figure is set in bold: ranks with ties say what
+    the data tell apart."""
     import pandas as pd
 
     parts = []
@@ -76,16 +78,17 @@ def latex(boards: Sequence[Board], shown: Sequence[Column] | None = None) -> str
             .format_index(escape="latex", axis=1)
         )
         notes = [*(note for row in board.rows if (note := missing(row))), *footnotes(board, chosen)]
-        caption = f"{board.dataset}, {board.protocol}; {board.setting}. Intervals are 95 %. {' '.join(notes)}"
+        caption = f"{board.dataset}, {board.protocol}; {board.described}. Intervals are 95 %. {' '.join(notes)}"
         text = table.hide(axis="index").to_latex(
             hrules=True,
             caption=_latex(caption),
             label=f"tab:{''.join(c if c.isalnum() else '-' for c in board.dataset)}",
             position="t",
-            column_format="rlll" + "r" * (len(heads) - 4),
+            column_format="".join("l" if head in ("method", "backbone") else "r" for head in heads),
+            environment="table*",
             position_float="centering",
         )
-        parts.append(text)
+        parts.append(text.replace("\\begin{tabular}", "\\footnotesize\n\\begin{tabular}"))
     return "% needs \\usepackage{booktabs}\n" + "\n".join(parts)
 
 

@@ -100,3 +100,13 @@ class Board:
     expressions: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     identity: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def backbones(self) -> list[str]:
+        """Of its rows, each once."""
+        return list(dict.fromkeys(row.backbone for row in self.rows))
+
+    @property
+    def described(self) -> str:
+        """The setting, with the backbone where all rows share it."""
+        return f"{self.setting}, backbone {self.backbones[0]}" if len(self.backbones) == 1 else self.setting

@@ -48,9 +48,7 @@ def render(
         if cost or board.baseline:
             chosen = chosen[:1]
         title = Text(f"{board.dataset} · {board.protocol}", style="bold")
-        backbones = {row.backbone for row in board.rows}
-        setting = f"{board.setting}, backbone {backbones.pop()}" if len(backbones) == 1 else board.setting
-        parts += [Text(""), title, Text(setting, style="dim"), _table(board, chosen, cost)]
+        parts += [Text(""), title, Text(board.described, style="dim"), _table(board, chosen, cost)]
         parts += [Text(f"  {note}", style="dim") for row in board.rows if (note := missing(row))]
         parts += [Text(f"  {note}", style="dim") for note in footnotes(board, chosen)]
         if cost:
@@ -64,7 +62,7 @@ def _table(board: Board, chosen: Sequence[Column], cost: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True)
     table.add_column("#", justify="right")
     table.add_column("method", overflow="fold")
-    several = len({row.backbone for row in board.rows}) > 1
+    several = len(board.backbones) > 1
     if several:
         table.add_column("backbone", overflow="fold")
     table.add_column("folds", justify="right")

@@ -66,8 +66,8 @@ class GeneratorSettings:
         feature_dim, cells: width of each code, and the cells over which an encoder's coarsest map is averaged.
         width: channels of the finest level of decoder and discriminator.
         lr, weight_decay: AdamW's, with a cosine schedule.
-        beta1: of the discriminator's optimiser.
-        discriminator_lr_scale: its learning rate as a fraction of the others', with the same schedule.
+        beta1: of the discriminator's optimiser, whose rate is constant.
+        discriminator_lr_scale: its learning rate as a fraction of the others'.
         discriminator_dropout: of its trunk.
     """
 
@@ -225,7 +225,6 @@ def ferbench_methods() -> list[MethodCard]:
             "Cai et al., Identity-Free Facial Expression Recognition using Conditional GAN, arXiv 1903.08051",
             ablations={"no_adversarial": {"weight_adversarial": 0.0}, "no_average": {"weight_average": 0.0}},
             target="IfGan",
-            version=2,
         ),
         _card(
             "tergan",
@@ -241,7 +240,6 @@ def ferbench_methods() -> list[MethodCard]:
                 "no_reconstruction": {"weight_reconstruction": 0.0},
             },
             "TerGan",
-            version=2,
         ),
         _card(
             "tdgan",

@@ -56,10 +56,7 @@ class TerGan(Method):
         network = [self.expression_encoder, self.identity_encoder, self.expression, self.identity, self.decoder]
         groups = {"network": Group(network, s.lr, weight_decay=s.weight_decay, schedule="cosine")}
         if s.weight_adversarial:
-            # Both players slow down together: at a constant rate the discriminator wins in the last steps.
-            groups["discriminator"] = Group(
-                [self.discriminator], s.lr * s.discriminator_lr_scale, (s.beta1, 0.999), schedule="cosine"
-            )
+            groups["discriminator"] = Group([self.discriminator], s.lr * s.discriminator_lr_scale, (s.beta1, 0.999))
         return [Stage("training", self.training_step, groups)]
 
     def training_step(self, batch: Batch, clock: Clock) -> Iterator[Update]:

@@ -37,7 +37,7 @@ def test_the_table_fits_eighty_columns(make: Make) -> None:
 def test_markdown_is_escaped(make: Make) -> None:
     text = plain.markdown(boards([make("m", variant="a|b<script>")]))
     assert "a\\|b&lt;script>" in text
-    assert "| # | method | variant |" in text
+    assert "| # | method | folds |" in text
 
 
 def test_csv_and_json_hold_every_metric_and_agree(make: Make) -> None:

@@ -11,8 +11,6 @@ from torch.nn import functional as F
 
 from ferbench import Batch, Clock
 from ferbench.blocks.adversarial import pass_for_real, reverse_gradient, tell_apart
-from ferbench.cards import MethodCard
-from ferbench.registry import load_registry
 from ferbench.testing.checks import make_batch
 from ferbench_baselines.fdrl import Fdrl, balance, compactness
 from ferbench_baselines.grl import Grl
@@ -51,13 +49,6 @@ def test_a_reversed_gradient() -> None:
     (y * torch.tensor([3.0, 5.0])).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [-0.75, -1.25]
-
-
-@pytest.mark.parametrize("name", [card.name for card in load_registry().catalogue(MethodCard).values()])
-def test_all_networks_of_a_stage_slow_down_together(name: str) -> None:
-    """Where one player of a game keeps its rate and the other's goes to zero, the first wins."""
-    for stage in make(name).stages():
-        assert len({group.schedule for group in stage.trains.values()}) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
