@@ -30,6 +30,7 @@ class CrossEntropySettings:
 class GrlSettings:
     """Attributes:
     lr, weight_decay: AdamW's, with a cosine schedule.
+    identity_lr_scale: the identity classifier's rate as a multiple of that, constant.
     reversal: the highest weight of the reversed gradient; 0 trains the identity classifier on features that do not
         heed it.
     schedule: the weight rises from 0 as in the paper; else it is constant.
@@ -37,7 +38,8 @@ class GrlSettings:
 
     lr: float = 1e-3
     weight_decay: float = 1e-4
-    reversal: float = 1.0
+    identity_lr_scale: float = 3.0
+    reversal: float = 0.1
     schedule: bool = True
 
 

@@ -115,6 +115,16 @@ def test_the_backbone_is_turned_against_identity() -> None:
     torch.testing.assert_close(ours[1], theirs[1])
 
 
+def test_the_classifier_of_identity_moves_first_and_alone() -> None:
+    method = make("grl")
+    assert list(updates(method)) == ["identity", "network"]
+    assert modules(reached(method, "identity")) == {"identity"}
+    assert modules(reached(method, "network")) == {"backbone", "classifier", "identity"}
+    trained = method.stages()[0].trains
+    assert trained["network"].modules == [method.backbone, method.classifier]
+    assert trained["identity"].lr == pytest.approx(3 * trained["network"].lr)
+
+
 def test_without_a_reversal_the_backbone_does_not_heed_identity() -> None:
     method = make("grl", reversal=0.0)
     assert isinstance(method, Grl)
