@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ferbench.errors import FerbenchError
-from ferbench.interfaces.method import Clock, Update
+from ferbench.interfaces.method import Clock, Method, Stage, Update
 from ferbench.records import Record
 from ferbench.store import Store
 from ferbench.training import checkpoint as checkpoints
@@ -32,8 +32,9 @@ def gradients(record: Record, results_dir: str | Path, batches: int = BATCHES) -
 
     Returns:
         A row for each stage, term and module that the term reaches: `stage`, `term` ("group/term"), `value` (of the term),
-        `module` (a child of the method), `norm` (L2, of the gradient in the module's weights), `share` (norm, divided by the sum of
-        all terms' norms in that module), `cosine` (with the gradient of the whole loss: negative where the terms pull apart).
+        `module` (a child of the method, or a part of one that several groups share), `norm` (L2, of the gradient in the module's
+        weights), `share` (norm, divided by the sum of all terms' norms in that module), `cosine` (with the gradient of the whole
+        loss: negative where the terms pull apart).
 
     Raises:
         FerbenchError: the trial's weights, data or method are gone.
@@ -44,10 +45,10 @@ def gradients(record: Record, results_dir: str | Path, batches: int = BATCHES) -
     setup = Setup.make(record.trial)
     method = setup.method
     checkpoints.load_state(method, checkpoints.load_tensors(weights)[0])
-    owner = {id(parameter): name.partition(".")[0] for name, parameter in method.named_parameters()}
     rows: list[dict[str, Any]] = []
     for node, stage in zip(record.trial.stages, method.stages(), strict=True):
         trained = freeze_all_but(method, stage)
+        owner = _owners(method, stage)
         for number in range(batches):
             step = stage.step(setup.batches(node.steps + number), Clock(node.steps - 1, node.steps))
             while (update := advance(step, setup.device)) is not None:
@@ -57,6 +58,21 @@ def gradients(record: Record, results_dir: str | Path, batches: int = BATCHES) -
     table["share"] = table["norm"] / table.groupby(["stage", "batch", "group", "module"])["norm"].transform("sum")
     keys = ["stage", "term", "module"]
     return table.groupby(keys, sort=False)[["value", "norm", "share", "cosine"]].mean().reset_index()
+
+
+def _owners(method: Method, stage: Stage) -> dict[int, str]:
+    """By the id of a parameter, the part of the method that it counts for."""
+    names = {id(module): name for name, module in method.named_modules()}
+    groups: dict[str, set[str]] = {}
+    found: dict[int, tuple[str, str]] = {}
+    for group, members in stage.trains.items():
+        for module in members.modules:
+            whole = names[id(module)]
+            for name, parameter in module.named_parameters():
+                child = (f"{whole}.{name}" if whole else name).partition(".")[0]
+                groups.setdefault(child, set()).add(group)
+                found[id(parameter)] = (child, whole)
+    return {key: child if len(groups[child]) == 1 else whole for key, (child, whole) in found.items()}
 
 
 def _of_update(

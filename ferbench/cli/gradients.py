@@ -42,7 +42,7 @@ def command(trial: str, folder: str, batches: int) -> None:
                     str(term) if first else "",
                     row["module"],
                     f"{row['value']:.3g}" if first else "",
-                    f"{row['norm']:.2g}",
+                    f"{row['norm']:.3g}",
                     f"{100 * row['share']:.0f}",
                     f"{row['cosine']:+.2f}",
                 )

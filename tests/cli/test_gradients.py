@@ -103,6 +103,17 @@ def test_all_stages_of_degan(ferbench: Run, smoke: tuple[str, ...], tmp_path: Pa
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
 
 
+def test_a_child_that_several_groups_share_is_told_apart(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
+    """DeRL's first stage is one module, of which one group trains the encoder and decoder and another the discriminator."""
+    results = tmp_path / "results"
+    assert ferbench("run", "method=derl", *smoke, "evaluation.judges=0").status == 0
+    (record,), _ = Store(results).scan()
+    table = gradients(record, results, batches=1)
+    parts = table.groupby("term")["module"].agg(set)
+    assert parts["discriminator"] == {"generator.discriminator"}
+    assert parts["generator/adversarial"] == {"generator.encoder", "generator.decoder"}
+
+
 def test_what_cannot_be_looked_at(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
     results = tmp_path / "results"
     assert ferbench("run", "method=cross_entropy", *smoke, "evaluation.judges=0").status == 0
