@@ -43,9 +43,9 @@ def figure(table: Ablations) -> Any:
         right.barh(place_, v.leakage, height=0.55, color=WORSE if v.leakage > 0 else BETTER)
     left.set_yticks(range(len(variants)), [v.row.variant for v in variants])
     left.set_ylim(-0.6, max(len(variants), 1) - 0.4)
-    for axis, label in ((left, "accuracy, points"), (right, "identity leakage")):
+    for axis, label in ((left, "accuracy, points (variant minus full)"), (right, "identity leakage (likewise)")):
         axis.axvline(0, color=INK, linewidth=1)
-        axis.set_xlabel(f"{label} (variant minus full)", color=INK)
+        axis.set_xlabel(label, color=INK)
         axis.grid(axis="x", color="#e4e4e4", linewidth=0.7)
         axis.set_axisbelow(True)
         axis.spines[["top", "right", "left"]].set_visible(False)
