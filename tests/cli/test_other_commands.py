@@ -57,7 +57,7 @@ def test_leaderboard_formats_and_options(ferbench: Run, smoke: tuple[str, ...], 
     (row,) = json.loads(ferbench("leaderboard", results, "--format", "json").out)
     assert (row["method"], row["rank"], row["trials_done"]) == ("cross_entropy", 1, 2)
     assert row["accuracy_low"] <= row["accuracy"] <= row["accuracy_high"]
-    assert "| 1 | cross_entropy | full |" in ferbench("leaderboard", results, "--format", "markdown").out
+    assert "| 1 | cross_entropy | 2/2 |" in ferbench("leaderboard", results, "--format", "markdown").out
     table = ferbench("leaderboard", results)
     assert "2/2" in table.out
     file = tmp_path / "board.csv"
