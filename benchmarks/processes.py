@@ -6,30 +6,22 @@ several at a time. No goal: it depends on how well one trial fills the machine.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
-import time
 
-COMMON = (
-    "method=cross_entropy,degan", "--multirun", "dataset=synthfaces", "dataset.takes=1", "budget=demo", "protocol=subject_kfold",
-    "protocol.k=3", "evaluation.judges=0",
-)  # fmt: skip
+from timed import run
 
-
-def run(*words: str) -> float:
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "ferbench", "run", *COMMON, *words], check=True, capture_output=True)
-    return time.perf_counter() - start
+STUDY = ("--multirun", "method=cross_entropy,degan", "evaluation.judges=0")
 
 
 def main() -> None:
     given = sys.argv[1:]
     steps, workers = [*given, *("400", "0")[len(given) :]]
     with tempfile.TemporaryDirectory() as folder:
-        run("budget.steps=2", f"results_dir={folder}/warm")  # draws the faces into the cache
-        alone = run(f"budget.steps={steps}", f"results_dir={folder}/alone")
+        run(*STUDY, "budget.steps=2", f"results_dir={folder}/warm")  # draws the faces into the cache
+        alone = run(*STUDY, f"budget.steps={steps}", f"results_dir={folder}/alone")
         several = run(
+            *STUDY,
             f"budget.steps={steps}",
             f"results_dir={folder}/several",
             "executor=processes",

@@ -6,34 +6,27 @@ with a results folder of its own. Goal: at most 0.75 of their time.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from timed import run
 
 from ferbench.cards import MethodCard
 from ferbench.registry import load_registry
 
-COMMON = (
-    "method=degan", "dataset=synthfaces", "dataset.takes=1", "budget=demo", "protocol=subject_kfold", "protocol.k=3",
-    "protocol.folds=[0]",
-)  # fmt: skip
-
-
-def run(*words: str) -> float:
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "ferbench", "run", *COMMON, *words], check=True, capture_output=True)
-    return time.perf_counter() - start
+STUDY = ("method=degan", "protocol.folds=[0]")
 
 
 def main() -> None:
     steps = sys.argv[1] if len(sys.argv) > 1 else "1200"
     variants = ["none", *load_registry().get(MethodCard, "degan").ablations]
     with tempfile.TemporaryDirectory() as folder:
-        run("budget.steps=2", f"results_dir={folder}/warm")  # draws the faces into the cache
-        together = run(f"budget.steps={steps}", "ablation=all", f"results_dir={folder}/all")
-        alone = [run(f"budget.steps={steps}", f"ablation={v}", f"results_dir={Path(folder) / v}") for v in variants]
+        run(*STUDY, "budget.steps=2", f"results_dir={folder}/warm")  # draws the faces into the cache
+        together = run(*STUDY, f"budget.steps={steps}", "ablation=all", f"results_dir={folder}/all")
+        alone = [
+            run(*STUDY, f"budget.steps={steps}", f"ablation={v}", f"results_dir={Path(folder) / v}") for v in variants
+        ]
     print(f"{len(variants)} variants, {steps} steps each: {together:.0f} s together, {sum(alone):.0f} s one by one")
     print(f"ratio {together / sum(alone):.3f}")
 

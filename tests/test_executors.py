@@ -24,57 +24,20 @@ from ferbench.plan import plan
 from ferbench.records import DONE, FAILED, STORED, Outcome, Record, Trial
 from ferbench.registry import load_registry
 from ferbench.store import Store
+from tests.onehead import plugin
 
 Run = Callable[..., Any]
 
 SINGLE = {**os.environ, "OMP_NUM_THREADS": "1"}
 
-DEADLY = """
-import os, signal
-from dataclasses import dataclass
-
-from torch import nn
-from torch.nn import functional as F
-
-from ferbench import Group, Method, MethodCard, Stage, StageCard, Update, hookimpl
-
-
-@dataclass
-class Settings:
-    lr: float = 1e-3
-
-
-class Deadly(Method):
-    def __init__(self, task, backbone, settings):
-        super().__init__(task, backbone, settings)
-        with task.init("head"):
-            self.backbone = backbone
-            self.head = nn.Linear(backbone.channels[-1], len(task.expressions))
-
-    def stages(self):
-        return [Stage("training", self.training_step, {"all": Group([self.backbone, self.head], self.settings.lr)})]
-
-    def training_step(self, batch, clock):
-        if self.task.seed == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield Update("all", F.cross_entropy(self.logits(batch.images), batch.expression))
-
-    def features(self, images):
-        return self.backbone(images)[-1].mean((2, 3))
-
-    def logits(self, images):
-        return self.head(self.features(images))
-
-
-@hookimpl
-def ferbench_methods():
-    return [
-        MethodCard(
-            name="deadly", target=f"{__name__}:Deadly", title="dies of seed 1", settings=Settings,
-            stages=[StageCard(name="training", settings=frozenset())],
-        )
-    ]
-"""
+DEADLY = plugin(
+    "deadly",
+    """
+if self.task.seed == 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+yield Update("all", F.cross_entropy(self.logits(batch.images), batch.expression))
+""",
+)
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import rich_click as click
+
+from ferbench.errors import FerbenchError, UnknownName, enumerate_first
 
 plugin_option = click.option(
     "--plugin",
@@ -13,6 +16,23 @@ plugin_option = click.option(
     metavar="FILE.py",
     help="Load a Python file as a plugin, for the first afternoon. May be repeated.",
 )
+
+
+def by_beginning(kind: str, start: str, names: Iterable[str]) -> str:
+    """The one name that begins with `start`.
+
+    Raises:
+        FerbenchError: none does, or several.
+    """
+    known = sorted(names)
+    found = [name for name in known if name.startswith(start)]
+    if not found:
+        raise UnknownName(kind, start, known)
+    if len(found) > 1:
+        raise FerbenchError(
+            f"'{start}' is the beginning of {len(found)} {kind}s: {enumerate_first(found)}; write more of it."
+        )
+    return found[0]
 
 
 def complete_overrides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from ferbench.cli.options import by_beginning
 from ferbench.config import quoted
-from ferbench.errors import FerbenchError, UnknownName
+from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
     from ferbench.records import Record
@@ -54,20 +55,11 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
 
 
 def find(trial: str, folders: Sequence[str]) -> Record:
-    """The record whose name begins so.
-
-    Raises:
-        FerbenchError: there is none, or several.
-    """
+    """The record whose name begins so. Raises FerbenchError where there is none, or several."""
     from ferbench.cli.leaderboard import read
 
     records, _ = read(folders)
-    found = [record for name, record in sorted(records.items()) if name.startswith(trial)]
-    if not found:
-        raise UnknownName("record", trial, records)
-    if len(found) > 1:
-        raise FerbenchError(f"'{trial}' is the beginning of {len(found)} records; write more of it.")
-    return found[0]
+    return records[by_beginning("record", trial, records)]
 
 
 def _number(value: float | None) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import rich_click as click
 
-from ferbench.errors import FerbenchError, UnknownName
+from ferbench.cli.options import by_beginning
+from ferbench.errors import FerbenchError
 
 
 @click.command("why")
@@ -28,10 +28,10 @@ def command(trial: str, other: str | None, results_dir: str) -> None:
     identities |= {
         o.trial.id: (o.trial.label, o.trial.identity) for o in store.failures() if o.trial.id not in identities
     }
-    label, mine = identities[_find(trial, identities)]
-    name = _find(trial, identities)
+    name = by_beginning("trial", trial, identities)
+    label, mine = identities[name]
     if other is not None:
-        nearest = _find(other, identities)
+        nearest = by_beginning("trial", other, identities)
     else:
         others = [key for key in identities if key != name]
         if not others:
@@ -45,15 +45,6 @@ def command(trial: str, other: str | None, results_dir: str) -> None:
         )
     if not found:
         click.echo("  nothing")
-
-
-def _find(start: str, names: Mapping[str, Any]) -> str:
-    found = [name for name in names if name.startswith(start)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise FerbenchError(f"'{start}' is the beginning of {len(found)} trials: {', '.join(found)}.")
-    raise UnknownName("trial", start, names)
 
 
 def _short(value: Any) -> str:

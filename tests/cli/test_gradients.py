@@ -10,67 +10,30 @@ import pytest
 
 from ferbench.gradients import gradients
 from ferbench.store import Store
+from tests.onehead import plugin
 
 Run = Callable[..., Any]
 
-TUG = """
-from dataclasses import dataclass
-
-import torch
-from torch import nn
-
-from ferbench import Group, Method, MethodCard, Stage, StageCard, Update, hookimpl
-
-
-@dataclass
-class Settings:
-    lr: float = 1e-3
-
-
-class Tug(Method):
-    '''Two terms pull at one layer, the first four times as hard; a third moves another layer; a fourth is told and not trained.'''
-
-    def __init__(self, task, backbone, settings):
-        super().__init__(task, backbone, settings)
-        self.backbone = backbone
-        with task.init("heads"):
-            self.head = nn.Linear(backbone.channels[-1], len(task.expressions))
-            self.other = nn.Linear(4, 1, bias=False)
-
-    def stages(self):
-        return [Stage("training", self.training_step, {"all": Group([self.head, self.other], self.settings.lr)})]
-
-    def training_step(self, batch, clock):
-        terms = {
-            "up": -2.0 * self.head.weight.sum(),
-            "down": 0.5 * self.head.weight.sum(),
-            "beside": 3.0 * self.other.weight.sum(),
-        }
-        yield Update("all", sum(terms.values()), {**terms, "told": torch.tensor(7.0)})
-
-    def features(self, images):
-        return self.backbone(images)[-1].mean((2, 3))
-
-    def logits(self, images):
-        return self.head(self.features(images))
-
-
-@hookimpl
-def ferbench_methods():
-    return [
-        MethodCard(
-            name="tug", target=f"{__name__}:Tug", title="a tug of war", settings=Settings,
-            stages=[StageCard(name="training", settings=frozenset())],
-        )
-    ]
-"""
+TUG = plugin(
+    "tug",
+    """
+terms = {
+    "up": -2.0 * self.head.weight.sum(),
+    "down": 0.5 * self.head.weight.sum(),
+    "beside": 3.0 * self.other.weight.sum(),
+}
+yield Update("all", sum(terms.values()), {**terms, "told": torch.tensor(7.0)})
+""",
+    trained="self.head, self.other",
+)
+"""Two terms pull at one layer, the first four times as hard; a third moves another layer; a fourth is told and not trained."""
 
 
 def test_norms_shares_and_cosines_by_hand(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
-    plugin = tmp_path / "tug.py"
-    plugin.write_text(TUG)
+    path = tmp_path / "tug.py"
+    path.write_text(TUG)
     results = tmp_path / "results"
-    assert ferbench("run", "--plugin", plugin, "method=tug", *smoke, "evaluation.judges=0").status == 0
+    assert ferbench("run", "--plugin", path, "method=tug", *smoke, "evaluation.judges=0").status == 0
     (record,), _ = Store(results).scan()
     table = gradients(record, results, batches=2).set_index(["term", "module"])
     assert set(table.index) == {("all/up", "head"), ("all/down", "head"), ("all/beside", "other")}

@@ -21,6 +21,7 @@ from PIL import Image
 from ferbench.records import Record
 from ferbench.store import Store
 from ferbench.training import checkpoint as checkpoints
+from tests.onehead import plugin
 
 Run = Callable[..., Any]
 
@@ -149,49 +150,13 @@ def test_micro_batches_and_compile_do_not_change_what_runs(ferbench: Run, smoke:
     assert ferbench("run", "method=cross_entropy", *smoke, "trainer.accumulate=2", "trainer.clip_norm=1").status == 0
 
 
-PLUGIN = """
-import torch
-from dataclasses import dataclass
-from torch import nn
-from ferbench import Group, Method, MethodCard, Stage, StageCard, Update, hookimpl
-
-
-@dataclass
-class Settings:
-    factor: float = 1.0
-
-
-class Mine(Method):
-    def __init__(self, task, backbone, settings):
-        super().__init__(task, backbone, settings)
-        self.backbone = backbone
-        with task.init("mine"):
-            self.head = nn.Linear(backbone.channels[-1], len(task.expressions))
-
-    def stages(self):
-        return [Stage("training", self.training_step, {"all": Group([self.backbone, self.head])})]
-
-    def training_step(self, batch, clock):
-        loss = nn.functional.cross_entropy(self.logits(batch.images), batch.expression)
-        yield Update("all", loss * self.settings.factor)
-
-    def features(self, images):
-        return self.backbone(images)[-1].mean((2, 3))
-
-    def logits(self, images):
-        return self.head(self.features(images))
-
-
-@hookimpl
-def ferbench_methods():
-    return [
-        MethodCard(
-            name="mine", target=f"{__name__}:Mine", title="a method of the first afternoon", settings=Settings,
-            stages=[StageCard(name="training", settings=frozenset({"factor"}))],
-            ablations={"twice": {"factor": 2.0}, "broken": {"factor": 1e39}},
-        )
-    ]
-"""
+PLUGIN = plugin(
+    "mine",
+    """
+loss = F.cross_entropy(self.logits(batch.images), batch.expression)
+yield Update("all", loss * self.settings.factor)
+""",
+)
 
 
 @pytest.fixture
