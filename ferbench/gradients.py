@@ -39,25 +39,35 @@ def gradients(record: Record, results_dir: str | Path, batches: int = BATCHES) -
     Raises:
         FerbenchError: the trial's weights, data or method are gone.
     """
-    weights = Store(results_dir).path(record.trial.id) / "weights.safetensors"
-    if not weights.is_file():
-        raise FerbenchError(f"{weights} is missing: the record was kept without its weights.")
-    setup = Setup.make(record.trial)
+    setup = trained(record, results_dir)
     method = setup.method
-    checkpoints.load_state(method, checkpoints.load_tensors(weights)[0])
     rows: list[dict[str, Any]] = []
     for node, stage in zip(record.trial.stages, method.stages(), strict=True):
-        trained = freeze_all_but(method, stage)
+        moved = freeze_all_but(method, stage)
         owner = _owners(method, stage)
         for number in range(batches):
             step = stage.step(setup.batches(node.steps + number), Clock(node.steps - 1, node.steps))
             while (update := advance(step, setup.device)) is not None:
-                found = _of_update(update, trained[update.group], owner)
+                found = _of_update(update, moved[update.group], owner)
                 rows += [{"stage": stage.name, "batch": number, **row} for row in found]
     table = pd.DataFrame(rows)
     table["share"] = table["norm"] / table.groupby(["stage", "batch", "group", "module"])["norm"].transform("sum")
     keys = ["stage", "term", "module"]
     return table.groupby(keys, sort=False)[["value", "norm", "share", "cosine"]].mean().reset_index()
+
+
+def trained(record: Record, results_dir: str | Path) -> Setup:
+    """A trial's data, and its method with the weights that it ended with.
+
+    Raises:
+        FerbenchError: the trial's weights, data or method are gone.
+    """
+    weights = Store(results_dir).path(record.trial.id) / "weights.safetensors"
+    if not weights.is_file():
+        raise FerbenchError(f"{weights} is missing: the record was kept without its weights.")
+    setup = Setup.make(record.trial)
+    checkpoints.load_state(setup.method, checkpoints.load_tensors(weights)[0])
+    return setup
 
 
 def _owners(method: Method, stage: Stage) -> dict[int, str]:

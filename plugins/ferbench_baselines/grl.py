@@ -7,8 +7,8 @@ Backpropagation, ICML 2015, with the subject in the place of the domain (for fac
 
 Our reading: D has a batch norm and one hidden layer, as wide as the feature; it moves before the network in each step, at three
 times its rate, and lambda_max is 0.1. In the paper all move at once, with lambda_max 1. So done here, D was misled instead of
-starved: its loss rose above chance, and a fresh classifier read the subjects off the same features better than without any
-reversal (docs/reference/methods.md has the figures).
+starved: its loss rose above chance, and a probe fitted afterwards read the subjects off the same features better than without
+any reversal (docs/reference/methods.md has the figures).
 """
 
 from __future__ import annotations

@@ -1,0 +1,66 @@
+"""Identity leakage of the *training* subjects: whether an adversary that seems beaten was only misled. No goal.
+
+    python benchmarks/training_leakage.py RESULTS [TRIAL ...]
+
+`identity_leakage` asks about strangers, as a user of the features would. An adversary plays on the subjects of training, so its
+game is judged on them: the same probes, tested on other expressions than they were fitted on, and a network with one hidden layer,
+which is what an adversary usually is; on all training frames, not augmented. Prints a line for each trial named (by the first
+letters of its id; else all of RESULTS).
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ferbench.cli.show import find
+from ferbench.evaluation.inference import over_batches
+from ferbench.evaluation.leakage import centred
+from ferbench.evaluation.probes import LinearProbe, cross_probe, nearest_neighbours
+from ferbench.gradients import trained
+from ferbench.store import Store
+
+
+def hidden_layer(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pipeline:
+    """An adversary trained to its end: one hidden layer, as wide as the feature."""
+    network = MLPClassifier((features.shape[1],), max_iter=300, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return make_pipeline(StandardScaler(), network).fit(features, labels)
+
+
+PROBES = {"linear": LinearProbe, "nearest neighbour": nearest_neighbours, "hidden layer": hidden_layer}
+
+
+def main() -> None:
+    if len(sys.argv) < 2:
+        raise SystemExit(__doc__)
+    results, *trials = sys.argv[1:]
+    for record in [find(trial, [results]) for trial in trials] or Store(results).scan()[0]:
+        setup = trained(record, results)
+        labels = setup.fold.labels
+        method = setup.method.eval()
+        with setup.device.autocast():
+            features = over_batches(method.features, setup.images, labels.rows)
+        subjects, expressions = labels.subject.cpu().numpy(), labels.expression.cpu().numpy()
+        representation = centred(features, expressions)
+        classes = np.unique(subjects)
+        found = {
+            name: cross_probe(probe, representation, subjects, expressions, classes) for name, probe in PROBES.items()
+        }
+        print(
+            f"{record.trial.label}: "
+            + ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+            + f"; test subjects, linear {record.metrics['identity_leakage']:.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
