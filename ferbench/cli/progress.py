@@ -33,6 +33,9 @@ from ferbench.study import state
 EVERY = 15.0
 """Seconds between two lines about a running stage where there is no terminal."""
 
+REASONS = 6
+"""Of why trials are new, said with a plan."""
+
 MARKS = {DONE: "done", STORED: "stored", FAILED: "FAILED", OOM: "OUT OF MEMORY", INTERRUPTED: "interrupted"}
 
 
@@ -170,6 +173,7 @@ def print_plan(study: Study, retry: str) -> None:
         table.add_column(heading, overflow="fold")
     trained = set()
     stored = store.scan()[0] if store.root.is_dir() else []
+    differing: Counter[str] = Counter()
     for trial in study.trials:
         known = state(store, trial, retry)
         if known is None:
@@ -184,7 +188,9 @@ def print_plan(study: Study, retry: str) -> None:
                     started = place.with_name(f"{place.name}.checkpoint.safetensors").is_file()
                     parts.append(f"{stage.name} {'goes on' if started else f'{stage.steps} steps'}")
                 trained.add(stage.key)
-            told = ", ".join(parts) + _new_because(trial, stored)
+            told = ", ".join(parts)
+            if differs := _differs(trial, stored):
+                differing[differs] += 1
         else:
             told = MARKS[known.status] + (f": {known.error}" if known.error else "")
         table.add_row(trial.id, Text(trial.label), Text(told))
@@ -192,6 +198,11 @@ def print_plan(study: Study, retry: str) -> None:
     console = Console()
     console.print(table)
     saved = f", {alone - shared} of {alone} stage trainings shared" if alone > shared else ""
+    for differs, trials in differing.most_common(REASONS):
+        console.print(f"{trials} new trial{'s' * (trials > 1)}: the nearest record differs in {differs}")
+    if len(differing) > REASONS:
+        others = sum(differing.values()) - sum(trials for _, trials in differing.most_common(REASONS))
+        console.print(f"{others} more: in other things")
     console.print(f"{len(study.trials)} trials{saved}. Results: {study.results_dir}")
 
 
@@ -215,13 +226,13 @@ def print_estimate(registry: Registry, study: Study, retry: str) -> None:
         )
 
 
-def _new_because(trial: Trial, stored: Sequence[Record]) -> str:
-    """In what a trial differs from the nearest stored one of its method, if there is one."""
+def _differs(trial: Trial, stored: Sequence[Record]) -> str:
+    """In what a trial differs from the nearest stored one of its method; empty if there is none."""
     relatives = [r for r in stored if r.trial.method == trial.method]
     if not relatives:
         return ""
     found = min((differences(trial.identity, r.trial.identity) for r in relatives), key=len)
-    return f"; nearest record differs in {enumerate_first([path for path, _, _ in found], 3)}"
+    return enumerate_first([path for path, _, _ in found], 3)
 
 
 def print_outcomes(study: Study, outcomes: Sequence[Outcome]) -> None:
