@@ -77,10 +77,11 @@ def draw(boards: Sequence[Board], given: Collected, folder: Path, dataset: str |
             files = tuple(f"figures/{name}.{ending}" for ending in figures.FORMATS)
             made.append(Figure(title, words, png, files))
 
+    numbers = figures.numbered(boards)
     for number, board in enumerate(boards, 1):
         trials = [trial for row in board.rows for trial in row.trials]
         keep(
-            figures.leakage(board),
+            figures.leakage(board, numbers),
             f"leakage-{number}",
             f"{board.dataset}: leakage against accuracy",
             "Up and to the left is better. Hollow points are of rows that are not complete; dashed lines are what representations "
@@ -88,7 +89,7 @@ def draw(boards: Sequence[Board], given: Collected, folder: Path, dataset: str |
             trials,
         )
         keep(
-            figures.curves(board, given.records, given.where),
+            figures.curves(board, given.where, numbers),
             f"curves-{number}",
             f"{board.dataset}: in training",
             "Means over folds and seeds. Test accuracy was looked at and never used; the last step is what counts.",

@@ -18,6 +18,9 @@ INK, SOFT = "#222222", "#8a8a8a"
 COLOURS = (
     "#1f5fa8", "#b3402e", "#2e8b57", "#8a5fb3", "#c98a1b", "#3aa5a5", "#b8578f", "#6b7a1e", "#555555", "#d0653b", "#4a73d1",
 )  # fmt: skip
+DASHES = ("-", "--", ":")
+"""Of curves, where there are more rows than colours."""
+
 LOOK = "test/accuracy"
 """Name of the looks at the test fold in losses.parquet."""
 
@@ -77,16 +80,25 @@ def _bare(axis: Any) -> None:
     axis.tick_params(colors=INK, length=3)
 
 
-def leakage(board: Board) -> Any:
-    """Identity leakage against accuracy, with intervals; up and to the left is better. None where no row has both."""
+def numbered(boards: Sequence[Board]) -> dict[str, int]:
+    """A number for each name of a row, which gives it the same colour in the figures of all boards."""
+    return {name: number for number, name in enumerate(dict.fromkeys(r.name for board in boards for r in board.rows))}
+
+
+def leakage(board: Board, numbers: Mapping[str, int]) -> Any:
+    """Identity leakage against accuracy, with intervals; up and to the left is better. None where no row has both.
+
+    Args:
+        numbers: of `numbered`.
+    """
     rows = [r for r in board.rows if {"identity_leakage", "accuracy"} <= set(r.scores)]
     if not rows:
         return None
     figure, axis = pyplot().subplots(figsize=(7.2, 4.8))
     texts = []
-    for number, row in enumerate(rows):
+    for row in rows:
         x, y = row.scores["identity_leakage"], row.scores["accuracy"]
-        colour = COLOURS[number % len(COLOURS)]
+        colour = COLOURS[numbers[row.name] % len(COLOURS)]
         spans = [np.nan_to_num(np.maximum([[s.mean - s.low], [s.high - s.mean]], 0)) for s in (x, y)]
         axis.errorbar(
             x.mean, 100 * y.mean, xerr=spans[0], yerr=100 * spans[1], color=colour, alpha=0.45, linewidth=1, zorder=2
@@ -140,9 +152,13 @@ def label(figure: Any, axis: Any, texts: Sequence[tuple[float, float, str, str]]
             text.remove()
 
 
-def curves(board: Board, records: Mapping[str, Record], where: Mapping[str, Path]) -> Any:
+def curves(board: Board, where: Mapping[str, Path], numbers: Mapping[str, int]) -> Any:
     """Test accuracy in training, the mean over the trials of each row, and the loss that each method minimises. None without
-    records. The looks are never used."""
+    records. The looks are never used.
+
+    Args:
+        numbers: of `numbered`.
+    """
     looks, falls = {}, {}
     for row in board.rows:
         tables = [table for trial in row.trials if (table := _losses(where[trial])) is not None]
@@ -163,12 +179,13 @@ def curves(board: Board, records: Mapping[str, Record], where: Mapping[str, Path
     panels = [(looks, "test accuracy, % (looked at, never used)"), *panels] if looks else panels
     figure, axes = pyplot().subplots(1, len(panels), figsize=(4.6 * len(panels) + 2, 4.2), squeeze=False)
     for axis, (drawn, words) in zip(axes[0], panels, strict=True):
-        for number, row in enumerate(board.rows):
+        for row in board.rows:
             if row.name in drawn:
+                number = numbers[row.name]
                 curve = drawn[row.name]
                 smooth = curve.rolling(max(1, len(curve) // 40), min_periods=1).mean()
                 place = (smooth.index + 1) / (smooth.index.max() + 1)
-                dash = ("-", "--", ":")[number // len(COLOURS) % 3]
+                dash = DASHES[number // len(COLOURS) % len(DASHES)]
                 axis.plot(place, smooth, dash, color=COLOURS[number % len(COLOURS)], label=row.name, linewidth=1.4)
         axis.set_ylabel(words)
         axis.set_xlabel("part of the last stage")
