@@ -199,7 +199,7 @@ def print_plan(study: Study, retry: str) -> None:
     console.print(table)
     saved = f", {alone - shared} of {alone} stage trainings shared" if alone > shared else ""
     for differs, trials in differing.most_common(REASONS):
-        console.print(f"{trials} new trial{'s' * (trials > 1)}: the nearest record differs in {differs}")
+        console.print(Text(f"{trials} new trial{'s' * (trials > 1)}: the nearest record differs in {differs}"))
     if len(differing) > REASONS:
         others = sum(differing.values()) - sum(trials for _, trials in differing.most_common(REASONS))
         console.print(f"{others} more: in other things")
