@@ -11,28 +11,25 @@ letters of its id; else all of RESULTS).
 from __future__ import annotations
 
 import sys
-import warnings
+from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ferbench.cli.show import find
 from ferbench.evaluation.inference import over_batches
 from ferbench.evaluation.leakage import centred
-from ferbench.evaluation.probes import LinearProbe, cross_probe, nearest_neighbours
+from ferbench.evaluation.probes import LinearProbe, cross_probe, fitted, nearest_neighbours
 from ferbench.gradients import trained
 from ferbench.store import Store
 
 
-def hidden_layer(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pipeline:
+def hidden_layer(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Any:
     """An adversary trained to its end: one hidden layer, as wide as the feature."""
     network = MLPClassifier((features.shape[1],), max_iter=300, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return make_pipeline(StandardScaler(), network).fit(features, labels)
+    return fitted(make_pipeline(StandardScaler(), network), features, labels)
 
 
 PROBES = {"linear": LinearProbe, "nearest neighbour": nearest_neighbours, "hidden layer": hidden_layer}

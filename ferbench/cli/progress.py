@@ -198,10 +198,10 @@ def print_plan(study: Study, retry: str) -> None:
     console = Console()
     console.print(table)
     saved = f", {alone - shared} of {alone} stage trainings shared" if alone > shared else ""
-    for differs, trials in differing.most_common(REASONS):
+    reasons = differing.most_common()
+    for differs, trials in reasons[:REASONS]:
         console.print(Text(f"{trials} new trial{'s' * (trials > 1)}: the nearest record differs in {differs}"))
-    if len(differing) > REASONS:
-        others = sum(differing.values()) - sum(trials for _, trials in differing.most_common(REASONS))
+    if others := sum(trials for _, trials in reasons[REASONS:]):
         console.print(f"{others} more: in other things")
     console.print(f"{len(study.trials)} trials{saved}. Results: {study.results_dir}")
 

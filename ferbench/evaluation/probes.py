@@ -32,10 +32,10 @@ class LinearProbe:
         for fit, score in _usable(labels, groups):
             model = self._model().set_params(warm_start=True)
             for index, strength in enumerate(STRENGTHS):
-                _fit(model.set_params(C=strength), standard[fit], labels[fit])
+                fitted(model.set_params(C=strength), standard[fit], labels[fit])
                 scores[index] += balanced_accuracy(labels[score], model.predict(standard[score]))
         self.strength = STRENGTHS[int(scores.argmax())]
-        self.model = _fit(self._model().set_params(C=self.strength), standard, labels)
+        self.model = fitted(self._model().set_params(C=self.strength), standard, labels)
 
     @staticmethod
     def _model() -> LogisticRegression:
@@ -48,7 +48,7 @@ class LinearProbe:
         return self.model.predict(self._standardise(features))
 
 
-def _fit(model: LogisticRegression, features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
+def fitted(model: Any, features: np.ndarray, labels: np.ndarray) -> Any:
     """Fit; a probe that stops at its last iteration is a weaker probe, not an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

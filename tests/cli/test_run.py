@@ -257,13 +257,18 @@ def test_dry_run_says_what_is_known(ferbench: Run, smoke: tuple[str, ...], tmp_p
     )
 
 
-def test_a_dry_run_says_why_a_trial_is_new(ferbench: Run, smoke: tuple[str, ...]) -> None:
+def test_a_dry_run_says_why_a_trial_is_new(
+    ferbench: Run, smoke: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert ferbench("run", "method=cross_entropy", *smoke).status == 0
     told = ferbench("run", "method=cross_entropy", "method.lr=0.5", "seeds=[0,1]", *smoke, "--dry-run").out
     assert "1 new trial: the nearest record differs in method.settings.lr\n" in told
     assert "1 new trial: the nearest record differs in method.settings.lr, seed\n" in told
     again = ferbench("run", "method=cross_entropy", "method.lr=0.5,0.1", "--multirun", *smoke, "--dry-run").out
     assert "2 new trials: the nearest record differs in method.settings.lr\n" in again
+    monkeypatch.setattr("ferbench.cli.progress.REASONS", 1)
+    told = ferbench("run", "method=cross_entropy", "method.lr=0.5", "seeds=[0,1]", *smoke, "--dry-run").out
+    assert "1 more: in other things\n" in told
 
 
 def test_why_names_what_differs(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
