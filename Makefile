@@ -1,7 +1,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
+LIGHT ?= .venv-light
+COVERAGE ?=
+PIP := -m pip install --quiet --disable-pip-version-check
+LIGHT_TESTS := tests/config tests/registry tests/plan tests/protocols tests/ranking tests/test_cards.py \
+    tests/test_deprecation.py tests/test_extras.py
 
-.PHONY: demo test test-light lint bench clean
+.PHONY: demo test test-light test-lowest lint rooms bench dist clean
 
 # Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, writes a page with the figures.
 demo: .venv/installed
@@ -10,42 +15,66 @@ demo: .venv/installed
 	$(BIN)/ferbench leaderboard results/demo
 	$(BIN)/ferbench report results/demo --output results/report --baseline cross_entropy
 
+# `make test COVERAGE=--cov` also reports coverage, which costs two fifths more time.
 test: .venv/tested
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(COVERAGE)
 
-# The light part without torch, on the oldest pluggy and the coming Hydra.
-test-light: .venv-light/installed
-	.venv-light/bin/python -m pytest -p no:cacheprovider tests/test_config.py tests/test_registry.py tests/test_plan.py \
-	    tests/test_cards.py tests/protocols
+# The light part without torch, on the newest dependencies and the coming Hydra.
+test-light: $(LIGHT)/installed
+	$(LIGHT)/bin/python -m pytest -q -p no:cacheprovider $(LIGHT_TESTS)
+
+# The light part without torch, on the lowest versions that pyproject.toml declares.
+test-lowest: .venv-lowest/installed
+	.venv-lowest/bin/python -m pytest -q -p no:cacheprovider $(LIGHT_TESTS)
 
 lint: .venv/developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# How many rooms (packages and modules directly in ferbench/) there are, and arrows (imports) between them.
+rooms: .venv/developed
+	$(BIN)/python .ci/rooms.py
 
 bench: .venv/tested
 	$(BIN)/python -m pytest benchmarks --benchmark-only -q -s
 
+# Source archive and wheel, tried in an environment of their own without the extras (docs/releasing.md).
+dist: .venv-light/installed
+	rm -rf dist .venv-dist
+	.venv-light/bin/python $(PIP) build
+	.venv-light/bin/python -m build --outdir dist .
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python $(PIP) dist/*.whl
+	.venv-dist/bin/ferbench --version
+	.venv-dist/bin/ferbench plugins
+	mkdir .venv-dist/records && tar -xJf docs/records/synthfaces.tar.xz -C .venv-dist/records
+	.venv-dist/bin/ferbench leaderboard .venv-dist/records/synthfaces
+
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python $(PIP) --editable '.[all]'
 	touch $@
 
 .venv/tested: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python $(PIP) --editable '.[test]'
 	touch $@
 
 .venv/developed: .venv/tested
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python $(PIP) --editable '.[dev]'
 	touch $@
 
-.venv-light/installed: pyproject.toml
-	test -x .venv-light/bin/python || $(PYTHON) -m venv .venv-light
-	.venv-light/bin/python -m pip install --quiet --disable-pip-version-check --pre 'hydra-core>=1.4.0rc3,<1.5'
-	.venv-light/bin/python -m pip install --quiet --disable-pip-version-check 'pluggy==1.5.0' numpy pandas \
-	    scikit-learn scipy pyarrow pillow rich rich-click pytest hypothesis
-	.venv-light/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+$(LIGHT)/installed: pyproject.toml
+	test -x $(LIGHT)/bin/python || $(PYTHON) -m venv $(LIGHT)
+	$(LIGHT)/bin/python $(PIP) --editable '.[test-light]' 'hydra-core>=1.4.0rc3,<1.5'
+	touch $@
+
+.venv-lowest/installed: pyproject.toml .ci/lowest.py
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	$(PYTHON) .ci/lowest.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python $(PIP) --constraint .venv-lowest/constraints.txt --editable '.[test-light]'
 	touch $@
 
 clean:
-	rm -rf .venv .venv-light build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-light* .venv-lowest .venv-dist build dist .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -13,7 +13,7 @@ from pathlib import Path
 from timed import run
 
 from ferbench.cards import MethodCard
-from ferbench.registry import load_registry
+from ferbench.registry.loader import load_registry
 
 STUDY = ("method=degan", "protocol.folds=[0]")
 

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ferbench.config.schema import Preparation
 from ferbench.data.cache import prepare
-from ferbench.settings import Preparation
 from ferbench_labdata.oulu import Oulu
 from ferbench_labdata.settings import OuluSettings, TableSettings
 from ferbench_labdata.table import Table

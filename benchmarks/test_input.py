@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
+from ferbench.config.schema import Augment
 from ferbench.data.batches import Batches, Images, Labels
-from ferbench.settings import Augment
 from ferbench_synthfaces.dataset import SynthFaces
 from ferbench_synthfaces.plugin import SynthFacesSettings
 

@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ferbench import statistics
-from ferbench.evaluation import expression_probe, leakage, selectivity, verification
+from ferbench.evaluation.evaluators import expression_probe, leakage, selectivity, verification
 from ferbench.interfaces.evaluator import Outputs
-from ferbench.records import Record, StageNode, StageRun, Trial
-from ferbench.store import Store
+from ferbench.ranking import statistics
+from ferbench.records.identity import ComponentIdentity, DatasetIdentity, Identity
+from ferbench.records.schema import Record, StageNode, StageRun, Trial
+from ferbench.records.store import Store
 
 FOLDS, METHODS, SEEDS = 10, 100, 10
 SUBJECTS, CLASSES = 80, ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -33,27 +34,27 @@ def generated(method: int, fold: int, seed: int, random: np.random.Generator) ->
     """A record as a run on Oulu-CASIA leaves one: eight test subjects with eighteen frames each."""
     name = f"{method:03d}{fold:02d}{seed:02d}".ljust(16, "0")
     names = [f"P{i:03d}" for i in range(SUBJECTS)]
-    config = {
+    config: dict[str, Any] = {
         "dataset": {"name": "oulu", "root": "/data/OuluCASIA", "image": "PreProcess Img", "camera": "VL"},
         "method": {"name": f"method{method}", **{f"setting{i}": i * 0.1 for i in range(20)}},
         "backbone": {"name": "timm", "model": "resnet18", "pretrained": False},
         "budget": {"name": "paper", "steps": 12000, "batch_size": 64},
         **{part: {f"key{i}": i for i in range(8)} for part in ("preparation", "augment", "trainer", "evaluation")},
     }
-    identity = {
-        "identity": 1,
-        "dataset": {"name": "oulu", "version": 1, "fingerprint": "f" * 16},
-        "protocol": {"name": "subject_10fold_ordered", "version": 1, "frames": "last_3", "assignment": 0},
-        "test_subjects": names[fold::FOLDS],
-        "train_subjects": [s for i, s in enumerate(names) if i % FOLDS != fold],
-        "backbone": {"name": "timm", "version": 1, "settings": config["backbone"]},
-        "method": {"name": f"method{method}", "version": 1, "settings": config["method"], "steps": {"training": 12000}},
-        "code": {f"ferbench.module{i}": "0123456789ab" for i in range(30)},
-        "preparation": {"image_size": 96},
-        "augment": {"flip": 0.5},
-        "budget": {"steps": 12000, "batch_size": 64},
-        "seed": seed,
-    }
+    identity = Identity(
+        dataset=DatasetIdentity("oulu", 1, "f" * 16),
+        protocol=ComponentIdentity("subject_10fold_ordered", 1, {"frames": "last_3", "assignment": 0}),
+        test_subjects=tuple(names[fold::FOLDS]),
+        train_subjects=tuple(s for i, s in enumerate(names) if i % FOLDS != fold),
+        frames_digest="f" * 16,
+        backbone=ComponentIdentity("timm", 1, config["backbone"]),
+        method=ComponentIdentity(f"method{method}", 1, config["method"]),
+        stage_steps={"training": 12000},
+        seed=seed,
+        preparation={"image_size": 96},
+        augment={"flip": 0.5},
+        budget={"steps": 12000, "batch_size": 64},
+    )
     trial = Trial(name, config, identity, "full", fold, FOLDS, seed, (StageNode("training", "k" * 24, 12000),))
     skill = 0.5 + 0.4 * method / METHODS
     tables = {}
@@ -70,7 +71,8 @@ def generated(method: int, fold: int, seed: int, random: np.random.Generator) ->
         trial, CLASSES, tuple(tables), metrics, tables, tables, (),
         (StageRun("training", "k" * 24, 12000, 12000, 900.0, "0" * 64),),
         {"steps": 12000, "images_seen": 768000, "parameters": 11e6, "train_seconds": 900.0},
-        {"began": "2026-01-01T00:00:00", "seconds": 900.0, "device": "NVIDIA H100", "versions": {"torch": "2.14"}},
+        {"began": "2026-01-01T00:00:00", "seconds": 900.0, "device": "NVIDIA H100", "versions": {"torch": "2.14"},
+         "code": dict.fromkeys(("core", "method", "backbone", "dataset", "protocol"), "0123456789abcdef")},
         files,
     )  # fmt: skip
 
@@ -85,9 +87,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for fold in range(FOLDS):
             for seed in range(SEEDS):
                 record = generated(method, fold, seed, random)
-                place = store.path(record.trial.id)
-                place.mkdir()
-                (place / "record.json").write_text(json.dumps(dataclasses.asdict(record), indent=1))
+                folder_ = store.path(record.trial.id)
+                folder_.mkdir()
+                (folder_ / "record.json").write_text(json.dumps(dataclasses.asdict(record), indent=1))
     return folder
 
 

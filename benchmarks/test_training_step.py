@@ -10,7 +10,7 @@ import torch
 
 from ferbench.cards import BackboneCard, MethodCard
 from ferbench.interfaces.method import Batch, Clock, Method, Task
-from ferbench.registry import load_registry
+from ferbench.registry.loader import load_registry
 from ferbench.training.loop import Device, Training, train
 
 SIZE, BATCH, STEPS = 48, 32, 12

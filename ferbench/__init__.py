@@ -1,6 +1,7 @@
 """ferbench: a pluggable benchmark for disentangled facial expression recognition.
 
-The names below are what a plugin needs. Those that need torch are loaded on first use.
+The names below are what a plugin needs. Names whose modules import torch are imported on first use, so that
+`import ferbench` and a plugin's cards need no torch.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ferbench.cards import (
     BackboneCard,
+    BySubject,
+    Counts,
+    CountScore,
     DatasetCard,
     DetectorCard,
     EvaluatorCard,
@@ -19,19 +23,23 @@ from ferbench.cards import (
     NoSettings,
     ProtocolCard,
     Published,
+    PublishedResult,
     StageCard,
+    added,
+    settings_of,
 )
-from ferbench.errors import FerbenchError, FrameError, UnknownName
+from ferbench.errors import FerbenchError, FrameError, NoSuch, NotMeasurable, UnknownName
 from ferbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ferbench.executors.base import Executor as Executor
+    __version__: str
     from ferbench.interfaces.backbone import Backbone as Backbone
     from ferbench.interfaces.dataset import BatchImages as BatchImages
     from ferbench.interfaces.dataset import Dataset as Dataset
     from ferbench.interfaces.detector import Detector as Detector
     from ferbench.interfaces.detector import Face as Face
     from ferbench.interfaces.evaluator import Outputs as Outputs
+    from ferbench.interfaces.executor import Executor as Executor
     from ferbench.interfaces.method import Batch as Batch
     from ferbench.interfaces.method import Clock as Clock
     from ferbench.interfaces.method import Group as Group
@@ -41,17 +49,18 @@ if TYPE_CHECKING:
     from ferbench.interfaces.method import Synthesizes as Synthesizes
     from ferbench.interfaces.method import Task as Task
     from ferbench.interfaces.method import Update as Update
-    from ferbench.protocols.base import Protocol as Protocol
-    from ferbench.protocols.settings import ProtocolSettings as ProtocolSettings
+    from ferbench.interfaces.protocol import Protocol as Protocol
+    from ferbench.interfaces.protocol import ProtocolSettings as ProtocolSettings
 
-_LATER = {
-    "Executor": "ferbench.executors.base",
+# name -> module that defines it; see __getattr__
+_LAZY = {
     "Backbone": "ferbench.interfaces.backbone",
     "BatchImages": "ferbench.interfaces.dataset",
     "Dataset": "ferbench.interfaces.dataset",
     "Detector": "ferbench.interfaces.detector",
     "Face": "ferbench.interfaces.detector",
     "Outputs": "ferbench.interfaces.evaluator",
+    "Executor": "ferbench.interfaces.executor",
     "Batch": "ferbench.interfaces.method",
     "Clock": "ferbench.interfaces.method",
     "Group": "ferbench.interfaces.method",
@@ -61,12 +70,15 @@ _LATER = {
     "Synthesizes": "ferbench.interfaces.method",
     "Task": "ferbench.interfaces.method",
     "Update": "ferbench.interfaces.method",
-    "Protocol": "ferbench.protocols.base",
-    "ProtocolSettings": "ferbench.protocols.settings",
+    "Protocol": "ferbench.interfaces.protocol",
+    "ProtocolSettings": "ferbench.interfaces.protocol",
 }
 
 __all__ = [
     "BackboneCard",
+    "BySubject",
+    "CountScore",
+    "Counts",
     "DatasetCard",
     "DetectorCard",
     "EvaluatorCard",
@@ -76,16 +88,26 @@ __all__ = [
     "MethodCard",
     "Metric",
     "NoSettings",
+    "NoSuch",
+    "NotMeasurable",
     "ProtocolCard",
     "Published",
+    "PublishedResult",
     "StageCard",
     "UnknownName",
+    "__version__",
+    "added",
     "hookimpl",
-    *_LATER,
+    "settings_of",
+    *_LAZY,
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ferbench")
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'ferbench' has no attribute '{name}'")

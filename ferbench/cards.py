@@ -1,7 +1,7 @@
-"""Cards: what ferbench knows of a component without importing it.
+"""Cards: the description of a component that ferbench reads without importing the component's code.
 
-A plugin's entry point names a module that holds cards only and imports no torch. `target` is the class or function,
-written "package.module:Name"; it is imported when a trial needs it, not before.
+A plugin's entry point names a module that defines cards and does not import torch. A card's `target` names the class or
+function, "package.module:Name". That module is imported when a trial needs it, not before.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ import importlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from ferbench.errors import FerbenchError, UnknownName
+from ferbench.extras import needed_by
 
 API = 1
-"""Version of the plugin interface. A card states the one it was written for; the core says who is too old or too new."""
+"""Version of the plugin interface. A card states the one that it was written for."""
+
+OLDEST_API = 1
+"""Oldest version of the plugin interface that is still loaded, with a warning (docs/deprecations.md)."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -24,24 +29,35 @@ _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 @dataclass
 class NoSettings:
-    """The settings of a component that has none."""
+    """The settings class of a component without settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What all components state about themselves.
+    """The fields that the cards of all kinds of component have.
 
     Args:
-        name: lower-case identifier, what the user types.
-        target: "package.module:Name" of the class (or function) behind the card.
+        name: what the user types: lower-case letters, digits and '_', first a letter.
+        target: the class or function that the card describes, "package.module:Name".
         title: one line for lists and tables.
-        version: raised when the meaning of a result changes; results of unlike versions are never averaged.
-        settings: a dataclass; its fields become the component's node in the configuration, typed.
-        paper: citation, or empty where there is none.
-        api: the plugin interface it was written for.
+        version: raise it when the same settings give another result. Results of different versions are never averaged.
+        settings: a dataclass. Its fields become typed settings in the configuration, such as `method.lr`.
+        paper: citation; empty if there is none.
+        packages: distributions that the component uses and whose versions a record states, such as "timm".
+        label: name of the setting whose value stands for `name` on boards: "model" of a backbone that wraps a library.
+        shown: names of settings that boards state behind the name if they are not at their defaults.
+        api: version of the plugin interface that the card was written for, see API; a card that does not say was written for 1.
+
+    Raises:
+        FerbenchError: the name, the target, the settings class or the version of the plugin interface is not valid.
     """
 
     kind: ClassVar[str] = "component"
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether the card stands for another one, which planning chooses, and points to nothing itself."""
+        return False
 
     name: str
     target: str
@@ -49,33 +65,48 @@ class Card:
     version: int = 1
     settings: type = NoSettings
     paper: str = ""
-    api: int = API
+    packages: Sequence[str] = ()
+    label: str = ""
+    shown: Sequence[str] = ()
+    api: int = 1
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise FerbenchError(
                 f"A {self.kind} card is called '{self.name}'; a name has lower-case letters, digits and '_' only."
             )
-        if not _TARGET.fullmatch(self.target):
+        if not _TARGET.fullmatch(self.target) and not self.stand_in:
             raise FerbenchError(
-                f"The target of {self.kind} '{self.name}' is '{self.target}'; it is written 'package.module:Name'."
+                f"The target of {self.kind} '{self.name}' is '{self.target}'; write it as 'package.module:Name'."
             )
-        if self.api != API:
-            age = "a newer" if self.api > API else "an older"
+        if not OLDEST_API <= self.api <= API:
+            age, mend = (
+                ("a newer", "Install a newer ferbench")
+                if self.api > API
+                else ("an older", "Install a newer release of it")
+            )
             raise FerbenchError(
-                f"{self.kind} '{self.name}' was written for {age} plugin interface ({self.api}; this ferbench has {API})."
+                f"{self.kind} '{self.name}' was written for {age} plugin interface ({self.api}; this ferbench has "
+                f"{API} and supports {OLDEST_API} and newer). {mend}."
             )
         if not dataclasses.is_dataclass(self.settings):
             raise FerbenchError(f"The settings of {self.kind} '{self.name}' are not a dataclass.")
         if "name" in self.setting_names:
             raise FerbenchError(f"The settings of {self.kind} '{self.name}' may not have a field called 'name'.")
+        self._check_settings("name on boards", *self.shown, *([self.label] if self.label else []))
+
+    def _check_settings(self, use: str, *names: str) -> None:
+        for name in names:
+            if name not in self.setting_names:
+                raise UnknownName(f"setting of {self.kind} '{self.name}' ({use})", name, self.setting_names)
 
     @property
     def setting_names(self) -> tuple[str, ...]:
+        """Names of the settings, in the order of the dataclass."""
         return tuple(f.name for f in dataclasses.fields(self.settings))
 
     def defaults(self) -> dict[str, Any]:
-        """Default values of the settings; those without a default are left out."""
+        """Default value of each setting that has one, by name."""
         values = {}
         for f in dataclasses.fields(self.settings):
             if f.default is not dataclasses.MISSING:
@@ -85,14 +116,15 @@ class Card:
         return values
 
     def load(self) -> Any:
-        """Import what the card describes.
+        """Import and return the class or function that `target` names.
 
         Raises:
-            FerbenchError: the module or the name in it does not exist.
+            FerbenchError: the module, or the name in it, does not exist, or a package that it imports is not installed.
         """
         module, _, attribute = self.target.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
+            with needed_by(f"{self.kind} '{self.name}'"):
+                return getattr(importlib.import_module(module), attribute)
         except AttributeError as error:
             raise FerbenchError(
                 f"{self.kind} '{self.name}' points to '{self.target}', which has no '{attribute}'."
@@ -105,13 +137,14 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What a dataset's paper, or the literature, says of its size under its usual protocol.
+    """A dataset's size under its usual protocol, as its paper or the literature gives it.
 
     Args:
-        source: where these counts were read, or that they are from knowledge of the distribution.
-        subjects, sequences: how many, 0 where unknown; a still image is a sequence of one frame.
-        by_expression: sequences of each expression.
-        complete: every subject shows every expression.
+        source: the publication with these counts, or a note that they are from knowledge of the distribution.
+        subjects: number of subjects; 0 if unknown.
+        sequences: number of sequences; 0 if unknown. A still image counts as a sequence of one frame.
+        by_expression: number of sequences of each expression.
+        complete: whether every subject shows every expression.
     """
 
     source: str
@@ -122,18 +155,64 @@ class Published:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublishedResult:
+    """A figure that a paper reports. It was not run here, and boards show it beside their rows, unranked.
+
+    Args:
+        method, year, venue: of the paper.
+        dataset: as `DatasetCard.known_as`.
+        accuracy: in percent. mean_class: mean over classes, in percent; 0 where none is given.
+        source: where the figure was read.
+        runs: the name of the method here that implements it; empty where none does.
+        classes, frames, folds: of its protocol, as cards and protocols here call them; empty where the source does not say.
+        sequences: it sees a sequence at a time, not a frame.
+        pretraining: what it was trained on before.
+        selection: of the epoch, where it is said: "last epoch", "best epoch on the test fold".
+        note: what else sets the figure apart.
+    """
+
+    method: str
+    dataset: str
+    accuracy: float
+    source: str
+    year: int
+    venue: str = ""
+    mean_class: float = 0.0
+    runs: str = ""
+    classes: str = ""
+    frames: str = ""
+    folds: str = ""
+    sequences: bool = False
+    pretraining: str = ""
+    selection: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.accuracy <= 100 or not 0 <= self.mean_class <= 100:
+            raise FerbenchError(
+                f"The accuracy that {self.method} reports on {self.dataset} is {self.accuracy}; it is written in percent."
+            )
+        if not self.source:
+            raise FerbenchError(f"The figure that {self.method} reports on {self.dataset} has no source.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetCard(Card):
     """A dataset: frames of faces with expression and identity labels.
 
     Args:
-        expressions: the classes, in the order of their indices.
-        provides: what its frames have: "subject", "neutral" (a neutral face of each subject), "sequence", "intensity",
-            "split" (a column `split` with train, test and perhaps val).
-        frames: which frames the literature uses: "last_3", "middle_3", "apex" or "all".
-        protocol: the literature's protocol, used unless the user names another.
-        licence, obtain: under which terms, and where, the data can be had.
-        published: its size in the literature.
-        shareable: its images may be shown to anybody; pages and reports hold faces of such datasets only.
+        expressions: names of the classes. The position of a name is its class index.
+        provides: what the frame table contains, any of "subject", "neutral" (a neutral face of each subject), "sequence",
+            "intensity" and "split" (a column `split` with the values train, test and, optionally, val).
+        frames: the frames of a sequence that the literature uses: "last_3", "middle_3", "apex" or "all".
+        protocol: name of the protocol that the literature uses. It is the default (`protocol=auto`).
+        licence: terms of use.
+        obtain: where to get the data.
+        published: size in the literature.
+        known_as, classes: how papers name the dataset and its set of classes ("CK+", "7c"); published results are found by them.
+        shareable: whether the licence allows its images to be published. Reports show faces of shareable datasets only.
+        reads_tables: whether it reads any table of paths and labels, through its settings `file` and `root`. `ferbench audit
+            --worth` uses such a dataset for a split that comes without one.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -145,25 +224,41 @@ class DatasetCard(Card):
     licence: str = ""
     obtain: str = ""
     published: Published | None = None
+    known_as: str = ""
+    classes: str = ""
     shareable: bool = False
+    reads_tables: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneCard(Card):
-    """A network that maps images to feature maps, fine to coarse."""
+    """A backbone: a network that maps images to feature maps, ordered from fine to coarse.
+
+    Args:
+        pretrained: name of the setting (true or false) that says whether its weights are pretrained; boards keep both apart.
+        small: settings with which it is cheap enough for the conformance checks of methods; None if there are none.
+    """
 
     kind: ClassVar[str] = "backbone"
+
+    pretrained: str = ""
+    small: Mapping[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_settings("pretrained", *([self.pretrained] if self.pretrained else []))
+        self._check_settings("small", *(self.small or {}))
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageCard:
-    """One training phase of a method, as far as planning needs it.
+    """The description of one training stage of a method, for planning.
 
     Args:
-        name: as in `Method.stages()`.
-        share: of the trial's budget of steps; the shares of a method add up to 1.
-        settings: the settings of the method that the weights of this stage depend on, and no others. Variants
-            that agree in these (and in all stages before) share the trained stage.
+        name: name of the stage, as in `Method.stages()`.
+        share: fraction of the trial's training steps, 0 to 1. The shares of a method's stages add up to 1.
+        settings: names of the method's settings on which the weights of this stage depend. Variants with equal values of
+            these settings, in this stage and all stages before it, share one training.
     """
 
     name: str
@@ -171,14 +266,68 @@ class StageCard:
     settings: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, kw_only=True)
-class MethodCard(Card):
-    """What is benchmarked.
+ADDED = "ferbench.added"
+"""Key in the metadata of a settings field."""
+
+
+def added(default: Any) -> Any:
+    """The default of a setting that a later version adds to a settings dataclass: `blur: float = added(0.0)`.
+
+    With this value the component does what it did before the setting existed, and the identity of a trial leaves the setting out,
+    so that stored trials stay valid.
+    """
+    return field(default=default, metadata={ADDED: True})
+
+
+def counted(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that an identity states: all but those that were added and are at their default.
+
+    >>> @dataclass
+    ... class Settings:
+    ...     lr: float = 0.1
+    ...     blur: float = added(0.0)
+    >>> counted(Settings, {"lr": 0.1, "blur": 0.0}), counted(Settings, {"lr": 0.1, "blur": 0.5})
+    ({'lr': 0.1}, {'lr': 0.1, 'blur': 0.5})
+    """
+    left_out = {f.name for f in dataclasses.fields(kind) if ADDED in f.metadata and settings.get(f.name) == f.default}
+    return {name: value for name, value in settings.items() if name not in left_out}
+
+
+def settings_of(kind: type, *earlier: type) -> frozenset[str]:
+    """Names of the settings of a stage, for `StageCard.settings`.
 
     Args:
-        stages: its training phases in their order.
-        ablations: named overrides of its settings, e.g. {"no_identity_head": {"identity_head": False}}.
-        needs: what a dataset must provide: "subject", "neutral".
+        kind: settings dataclass of the method, or of this stage and those before it.
+        earlier: settings dataclasses of the stages before; their fields are left out.
+
+    >>> @dataclass
+    ... class First:
+    ...     lr: float = 0.1
+    >>> @dataclass
+    ... class Both(First):
+    ...     width: int = 8
+    >>> sorted(settings_of(Both)), sorted(settings_of(Both, First))
+    (['lr', 'width'], ['width'])
+    """
+    names = {field.name for field in dataclasses.fields(kind)}
+    return frozenset(names.difference(*({field.name for field in dataclasses.fields(k)} for k in earlier)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodCard(Card):
+    """A method: what the benchmark compares.
+
+    Args:
+        stages: the training stages, in order.
+        ablations: overrides of the settings by name of the ablation, e.g. {"no_identity_head": {"identity_head": False}}.
+        needs: what the dataset must provide: "subject", "neutral" or both.
+        baseline: whether it is the plain classifier that others are compared with; `ferbench audit --worth` trains it.
+        trains_as: name of another method whose stages are trained in the same way. Stages with equal settings are then
+            trained once for both methods. Empty if there is no such method.
+
+    Raises:
+        FerbenchError: the shares do not add up to 1, or an ablation changes nothing or has values of the wrong type.
+        UnknownName: a stage or an ablation names a setting that does not exist.
     """
 
     kind: ClassVar[str] = "method"
@@ -186,6 +335,8 @@ class MethodCard(Card):
     stages: Sequence[StageCard]
     ablations: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     needs: frozenset[str] = frozenset()
+    baseline: bool = False
+    trains_as: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -203,7 +354,7 @@ class MethodCard(Card):
                 if key in defaults and type(defaults[key]) is not type(value):
                     raise FerbenchError(
                         f"Ablation '{ablation}' of method '{self.name}' sets '{key}' to {value!r}, but the setting "
-                        f"holds values like {defaults[key]!r}."
+                        f"has values of the type of {defaults[key]!r}."
                     )
             if all(defaults.get(key) == value for key, value in overrides.items()):
                 raise FerbenchError(f"Ablation '{ablation}' of method '{self.name}' changes nothing.")
@@ -211,9 +362,43 @@ class MethodCard(Card):
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolCard(Card):
-    """Which frames count, and which subjects are trained on and tested on."""
+    """A protocol: which frames are used, and which subjects are in the training set and the test set of each fold.
+
+    Args:
+        of_dataset: whether the card stands for the protocol that the dataset's card names; its target is then empty.
+    """
 
     kind: ClassVar[str] = "protocol"
+
+    of_dataset: bool = False
+
+    @property
+    def stand_in(self) -> bool:
+        return self.of_dataset
+
+
+class Counts(StrEnum):
+    """Confusion counts by subject that every record holds: of test frames, or of whole sequences."""
+
+    FRAMES = "confusion"
+    SEQUENCES = "sequence_confusion"
+
+
+class CountScore(StrEnum):
+    """Scores of confusion counts, of any set of subjects."""
+
+    ACCURACY = "accuracy"
+    BALANCED_ACCURACY = "balanced_accuracy"
+    MACRO_F1 = "macro_f1"
+
+
+@dataclass(frozen=True)
+class BySubject:
+    """A metric that is a score of confusion counts: boards work it out over all folds together, with an interval by resampling
+    subjects."""
+
+    counts: Counts
+    score: CountScore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,25 +407,52 @@ class Metric:
 
     Args:
         name: its key in the record.
-        title: column heading.
+        title: what it is called in lists and, without a heading, in tables.
+        heading: short column heading, without the unit; empty for the title.
+        unit: "", "%", "dB" ...; written behind the heading. A metric in "%" is stored as a fraction of 1 and shown times 100.
+        digits: behind the point, in tables; None for 1 of a metric in percent and 2 of others.
+        interval: its 95 % interval is shown beside it in tables.
         higher_is_better: direction.
-        low, high: its range.
+        low, high: its range, as it is stored.
+        by_subject: how boards work it out from confusion counts; None for one that is averaged over folds, with Student's t
+            interval over folds, which are few: read that with care.
     """
 
     name: str
     title: str
+    heading: str = ""
+    unit: str = ""
+    digits: int | None = None
+    interval: bool = False
     higher_is_better: bool = True
     low: float = 0.0
     high: float = 1.0
+    by_subject: BySubject | None = None
+
+    @property
+    def factor(self) -> int:
+        """What a stored value is multiplied by where it is shown."""
+        return 100 if self.unit == "%" else 1
+
+    @property
+    def decimals(self) -> int:
+        """Digits behind the point, in tables."""
+        return self.digits if self.digits is not None else 1 if self.unit == "%" else 2
+
+    @property
+    def column(self) -> str:
+        """Column heading, with the unit."""
+        return f"{self.heading or self.title} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatorCard(Card):
-    """A function from stored Outputs to metrics.
+    """An evaluator: a function that computes metrics from the stored outputs of a trial.
 
     Args:
-        metrics: what it gives.
-        on_request: worked out by `ferbench evaluate` only, not at the end of a trial: it takes long, or few ask for it.
+        metrics: the metrics that it returns.
+        on_request: whether it is run by `ferbench evaluate` only, and not at the end of each trial, because it is slow or
+            rarely needed.
     """
 
     kind: ClassVar[str] = "evaluator"
@@ -251,7 +463,7 @@ class EvaluatorCard(Card):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorCard(Card):
-    """Where trials run."""
+    """An executor: it decides where trials run, such as in this process or in several."""
 
     kind: ClassVar[str] = "executor"
 

@@ -1,4 +1,4 @@
-"""The one exception family of ferbench: the text of each is the sentence that the user reads."""
+"""The exceptions of ferbench. Each one's text is the sentence that the user reads."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ from difflib import get_close_matches
 
 
 class FerbenchError(Exception):
-    """Something the user can mend: what happened, with which value, the usual cause, what to type next.
+    """An error that the user can fix. Its text says what happened, with which value, the usual cause and what to type next.
 
-    The command line prints the text and exits with status 2. Every other exception is a bug of ferbench or of
-    a plugin and shows its traceback.
+    The command line prints the text without a traceback and exits with status 2. Any other exception is a bug of ferbench
+    or of a plugin and shows its traceback.
     """
 
 
 LISTED = 40
-"""Names up to which an error lists them all."""
+"""Longest list of valid names that an error prints in full; of a longer one it prints the length."""
 
 
 class UnknownName(FerbenchError):
-    """A name that no catalogue has, with the nearest names that exist."""
+    """A name that does not exist. The text suggests up to three similar names and lists the valid ones.
+
+    Args:
+        kind: what is named, such as "method" or "metric".
+        name: the name that was given.
+        options: the valid names.
+        hint: a sentence that is added at the end.
+    """
 
     def __init__(self, kind: str, name: object, options: Iterable[str], hint: str = "") -> None:
         known = sorted(options)
@@ -36,8 +43,20 @@ class UnknownName(FerbenchError):
         super().__init__(f"{text} {hint}".strip())
 
 
+class NoSuch(FerbenchError):
+    """Something that is not where it was looked for, among too many things to list."""
+
+    def __init__(self, kind: str, name: object, place: str) -> None:
+        super().__init__(f"There is no {kind} '{name}' in {place}.")
+
+
+class NotMeasurable(FerbenchError):
+    """The data do not allow a metric: too few subjects, a single expression. The metric stays empty, and the sentence is kept as
+    a note of the record. Every other error of an evaluator ends the evaluation."""
+
+
 class FrameError(FerbenchError):
-    """Frames that cannot be read; `frames` holds their identifiers."""
+    """Frames that cannot be read. `frames` holds their frame_ids."""
 
     def __init__(self, text: str, frames: Iterable[str] = ()) -> None:
         super().__init__(text)
@@ -45,7 +64,7 @@ class FrameError(FerbenchError):
 
 
 class TrainingError(FerbenchError):
-    """A trial that cannot go on, with the stage and step at which it stopped."""
+    """A trial that cannot continue. `stage` and `step` say where it stopped; "" and -1 where that is unknown."""
 
     def __init__(self, text: str, stage: str = "", step: int = -1) -> None:
         super().__init__(text)
@@ -59,7 +78,7 @@ def _either(names: list[str]) -> str:
 
 
 def enumerate_first(items: Iterable[object], limit: int = 5) -> str:
-    """The first few items in words, with the count of the rest: 'a, b, c and 4 more'."""
+    """The first `limit` items, separated by commas, and the number of the others: 'a, b, c and 4 more'."""
     all_items = [str(item) for item in items]
     text = ", ".join(all_items[:limit])
     rest = len(all_items) - limit

@@ -1,6 +1,6 @@
-"""Every hook of ferbench: the whole surface on which a plugin can extend it.
+"""All hooks of ferbench: the functions that a plugin may implement to extend it.
 
-A plugin is a module named by an entry point of the group `ferbench`. It imports no torch and gives cards:
+A plugin is a module that an entry point of the group `ferbench` names. It returns cards and does not import torch:
 
     from ferbench import MethodCard, StageCard, hookimpl
 
@@ -24,6 +24,7 @@ from ferbench.cards import (
     ExecutorCard,
     MethodCard,
     ProtocolCard,
+    PublishedResult,
 )
 
 hookspec = pluggy.HookspecMarker("ferbench")
@@ -32,39 +33,44 @@ hookimpl = pluggy.HookimplMarker("ferbench")
 
 @hookspec
 def ferbench_datasets() -> Iterable[DatasetCard]:  # type: ignore[empty-body]
-    """Datasets; the target is a subclass of `ferbench.Dataset`."""
+    """Cards of datasets. Each card's target is a subclass of `ferbench.Dataset`."""
 
 
 @hookspec
 def ferbench_backbones() -> Iterable[BackboneCard]:  # type: ignore[empty-body]
-    """Backbones; the target is a subclass of `ferbench.Backbone`."""
+    """Cards of backbones. Each card's target is a subclass of `ferbench.Backbone`."""
 
 
 @hookspec
 def ferbench_methods() -> Iterable[MethodCard]:  # type: ignore[empty-body]
-    """Methods; the target is a subclass of `ferbench.Method`."""
+    """Cards of methods. Each card's target is a subclass of `ferbench.Method`."""
 
 
 @hookspec
 def ferbench_protocols() -> Iterable[ProtocolCard]:  # type: ignore[empty-body]
-    """Protocols; the target is a subclass of `ferbench.Protocol`."""
+    """Cards of protocols. Each card's target is a subclass of `ferbench.Protocol`."""
 
 
 @hookspec
 def ferbench_evaluators() -> Iterable[EvaluatorCard]:  # type: ignore[empty-body]
-    """Evaluators; the target is a function from `ferbench.Outputs` to a mapping of metric name to number."""
+    """Cards of evaluators. Each card's target is a function that takes `ferbench.Outputs` and returns {metric name: number}."""
 
 
 @hookspec
 def ferbench_executors() -> Iterable[ExecutorCard]:  # type: ignore[empty-body]
-    """Executors; the target is a subclass of `ferbench.Executor`."""
+    """Cards of executors. Each card's target is a subclass of `ferbench.Executor`."""
 
 
 @hookspec
 def ferbench_detectors() -> Iterable[DetectorCard]:  # type: ignore[empty-body]
-    """Face detectors; the target is a subclass of `ferbench.Detector`."""
+    """Cards of face detectors. Each card's target is a subclass of `ferbench.Detector`."""
 
 
 @hookspec
-def ferbench_experiments() -> Iterable[Path]:  # type: ignore[empty-body]
-    """YAML files that become `experiment=NAME`: bundles of overrides, read when the configuration is composed."""
+def ferbench_studies() -> Iterable[Path]:  # type: ignore[empty-body]
+    """Study files (YAML): `study=NAME`, by the name of the file; see docs/reference/configuration.md for what one holds."""
+
+
+@hookspec
+def ferbench_reported() -> Iterable[PublishedResult]:  # type: ignore[empty-body]
+    """What papers report, for `ferbench leaderboard --reported`; asked for then and not before."""

@@ -6,12 +6,23 @@ import functools
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests import trees
+
+pytest_plugins = ["tests.made_records"]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked `needs("torch")` where that package is not installed."""
+    for package in (name for mark in item.iter_markers("needs") for name in mark.args):
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+
 
 BASIC = ("Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise")
 
@@ -53,7 +64,7 @@ def ferbench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 
 
 @pytest.fixture(scope="session")
-def faces() -> Callable[[str], Image.Image]:
+def faces() -> Callable[[int, str, int], Image.Image]:
     """The apex of synthfaces' first subjects by 'subject number/expression', as images."""
     from ferbench_synthfaces.dataset import SynthFaces
     from ferbench_synthfaces.plugin import SynthFacesSettings

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md"), *ROOT.glob("*.md")]
+)
 
 
 def test_the_method_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path) -> None:
@@ -21,6 +24,21 @@ def test_the_method_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple
     assert done.status == 0, done.err
     checked = ferbench("check", "--plugin", file, "twoheads")
     assert checked.status == 0, checked.out
+
+
+def test_the_dataset_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "howto" / "use-a-dataset.md").read_text()
+    file, root = tmp_path / "folders.py", tmp_path / "images"
+    file.write_text(re.findall(r"```python\n(.*?)```", page, re.S)[0])
+    levels = {"anger": 40, "happiness": 120, "surprise": 200}
+    for subject in range(10):
+        for expression, level in levels.items():
+            folder = root / f"S{subject}" / expression
+            folder.mkdir(parents=True)
+            Image.new("RGB", (48, 48), (level, level, 8 * subject)).save(folder / "1.png")
+    words = [w for w in smoke if not w.startswith("dataset")]
+    done = ferbench("run", "--plugin", file, "dataset=folders", f"dataset.root={root}", "method=cross_entropy", *words)
+    assert done.status == 0, done.err
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -41,11 +59,30 @@ def test_every_dependency_has_a_line() -> None:
         assert name == "ferbench" or re.search(rf"^\|[^|]*\b{re.escape(name)}\b", decisions, re.M), name
 
 
+def test_the_citation_names_the_version() -> None:
+    import tomllib
+
+    import yaml
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == project["version"]
+    assert f"## {project['version']} (" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob(".github/**/*.yml")), ids=lambda p: p.name)
+def test_forge_files_can_be_read(page: Path) -> None:
+    import yaml
+
+    assert isinstance(yaml.safe_load(page.read_text()), dict)
+
+
 def test_every_setting_of_the_configuration_is_documented() -> None:
-    from ferbench.settings import COUNTS, DOES_NOT_COUNT, Augment, Budget, Preparation, Trainer
+    from ferbench.config.schema import COUNTS, DOES_NOT_COUNT, Augment, Budget, Preparation, Trainer
 
     page = (ROOT / "docs" / "reference" / "configuration.md").read_text()
-    for section, kind in {"preparation": Preparation, "augment": Augment, "trainer": Trainer, "budget": Budget}.items():
+    sections: dict[str, Any] = {"preparation": Preparation, "augment": Augment, "trainer": Trainer, "budget": Budget}
+    for section, kind in sections.items():
         for name in kind.__dataclass_fields__:
             assert f"`{section}.{name}`" in page or f"`.{name}`" in page or name == "name", f"{section}.{name}"
     for name in {key.partition(".")[0] for key in COUNTS | set(DOES_NOT_COUNT)}:
@@ -54,7 +91,7 @@ def test_every_setting_of_the_configuration_is_documented() -> None:
 
 def test_every_metric_is_documented() -> None:
     from ferbench.cards import EvaluatorCard
-    from ferbench.registry import load_registry
+    from ferbench.registry.loader import load_registry
 
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
     for card in load_registry().catalogue(EvaluatorCard).values():
@@ -68,16 +105,17 @@ def test_the_results_are_those_of_their_records(tmp_path: Path) -> None:
     """Each row of the two tables that has records: trials, accuracy with its interval, leakage."""
     import tarfile
 
-    from ferbench.leaderboard.aggregate import View, boards
-    from ferbench.leaderboard.columns import cell
-    from ferbench.store import Store
+    from ferbench.cli.records import installed_cards
+    from ferbench.ranking.aggregate import BoardQuery, boards
+    from ferbench.records.store import Store
+    from ferbench.report.columns import cell
 
     with tarfile.open(ROOT / "docs" / "records" / "synthfaces.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
     records, damaged = Store(tmp_path / "synthfaces").scan()
     assert not damaged
     page = (ROOT / "docs" / "results.md").read_text().partition("## confounded")
-    found = boards(records, view=View(include_ablations=False))
+    found = boards(records, query=BoardQuery(include_ablations=False, cards=installed_cards()))
     assert [board.dataset for board in found] == ["synthfaces", "synthfaces confounded"]
     for board, text in zip(found, (page[0], page[2]), strict=True):
         for row in board.rows:

@@ -27,10 +27,12 @@ def save(image: Image.Image, path: Path) -> None:
 def film(images: Sequence[Image.Image], path: Path, codec: str) -> None:
     """A video of 25 images a second."""
     import av
+    from av.video.stream import VideoStream
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height = images[0].size
         stream.pix_fmt = "yuv420p"
         for image in images:
@@ -221,7 +223,7 @@ def bu3dfe(root: Path, face: Face, subjects: int = 10) -> Path:
 
 def rafdb(root: Path, face: Face, subjects: int = 10) -> Path:
     names = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-    lines = []
+    lines: list[str] = []
     for subject in range(subjects):
         for code, expression in enumerate(names, 1):
             side = "test" if subject % 3 == 0 else "train"

@@ -14,6 +14,10 @@ class Decoder(nn.Module):
     """A vector to an image: a linear layer to a small map, then four times nearest upsampling and 3x3 convolution
     (no checkerboard, as transposed convolutions have it), batch normalisation, ReLU; tanh at the end.
 
+    >>> import torch
+    >>> tuple(Decoder(inputs=16, image_size=48, width=4)(torch.zeros(2, 16)).shape)
+    (2, 3, 48, 48)
+
     Args:
         inputs: width of the vector.
         image_size: of the square image.

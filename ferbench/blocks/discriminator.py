@@ -15,6 +15,11 @@ class MultiTaskDiscriminator(nn.Module):
     """A convolutional trunk without normalisation (a discriminator sees real and made images in separate batches, whose
     statistics would give them away) and one linear head a task.
 
+    >>> import torch
+    >>> found = MultiTaskDiscriminator({"real": 1, "expression": 6}, image_size=32, width=4)(torch.zeros(2, 3, 32, 32))
+    >>> {name: tuple(logits.shape) for name, logits in found.items()}
+    {'real': (2, 1), 'expression': (2, 6)}
+
     Args:
         heads: outputs of each head, by name.
         image_size: of the square images.
@@ -54,7 +59,8 @@ class MultiTaskDiscriminator(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """(B, channels, S, S) -> what the heads see, (B, D)."""
-        return self.trunk(images)
+        result: Tensor = self.trunk(images)
+        return result
 
     def judge(self, features: Tensor) -> dict[str, Tensor]:
         """(B, D) -> for each head (B, outputs)."""

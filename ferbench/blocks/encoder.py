@@ -11,6 +11,15 @@ from ferbench.interfaces.backbone import Backbone
 class Encoder(nn.Module):
     """The backbone, and a linear map from its coarsest feature map, averaged in `cells` x `cells` cells, to a vector.
 
+    >>> import torch
+    >>> class Halves(Backbone):
+    ...     channels, reductions = (3,), (2,)
+    ...     def forward(self, images):
+    ...         return [F.avg_pool2d(images, 2)]
+    >>> maps, vector = Encoder(Halves(), outputs=5)(torch.zeros(2, 3, 8, 8))
+    >>> tuple(maps[0].shape), tuple(vector.shape)
+    ((2, 3, 4, 4), (2, 5))
+
     Args:
         backbone: any.
         outputs: width of the vector.

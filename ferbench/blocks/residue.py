@@ -19,6 +19,11 @@ class ResidueBranch(nn.Module):
     Strided 3x3 convolutions bring the map down to at most 4 x 4, whatever its size, so that the branch of a fine map sees
     as much of the face as that of a coarse one; then one more, and the mean over the map.
 
+    >>> import torch
+    >>> feature, logits = ResidueBranch(channels=8, size=16, outputs=4, classes=6)(torch.zeros(2, 8, 16, 16))
+    >>> tuple(feature.shape), tuple(logits.shape)
+    ((2, 4), (2, 6))
+
     Args:
         channels: of the feature map.
         size: its width.
@@ -57,6 +62,12 @@ def residue_terms(
     logits: Tensor, by_branch: Sequence[Tensor], labels: Tensor, weight_all: float, weight_branch: float
 ) -> dict[str, Tensor]:
     """b_all CE_all and b CE_l of each branch, by name; without a weight the branches have no terms.
+
+    >>> import torch
+    >>> undecided, labels = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
+    >>> terms = residue_terms(undecided, [undecided], labels, weight_all=1.0, weight_branch=0.5)
+    >>> {name: round(term.item(), 4) for name, term in terms.items()}  # log 2 and half of it
+    {'all': 0.6931, 'branch_0': 0.3466}
 
     Args:
         logits: (B, C), of the classifier that sees all branches.

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from ferbench.errors import FerbenchError, UnknownName
+from ferbench.cli.options import dataset_option, folders_argument, method_option
+from ferbench.cli.output import printed, write
+from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
-    from ferbench.leaderboard.ablations import Ablations, Variant
+    from ferbench.ranking.ablations import Ablations, Variant
 
-KEYS = ("method", "dataset", "results_dir")
 HEADINGS = (
     "variant", "without", "folds", "accuracy %", "F1 %", "id leak", "difference [95 %]", "p", "parameters", "training",
 )  # fmt: skip
@@ -24,67 +25,53 @@ NARROW = ("acc. %", "F1 %", "leak", "difference", "p", "param.", "time")
 
 
 @click.command("ablations")
-@click.argument("words", nargs=-1, metavar="[method=NAME] [dataset=NAME] [results_dir=DIR]")
+@folders_argument
+@method_option
+@dataset_option
 @click.option("--format", "kind", type=click.Choice(["table", "markdown", "csv"]), default="table", show_default=True)
 @click.option("--output", metavar="FILE", help="Write the table to a file instead of the terminal.")
-@click.option(
-    "--chart", metavar="FILE", help="The chart of differences (.png, .pdf, .svg); by default in the results folder."
-)
-def command(words: tuple[str, ...], kind: str, output: str | None, chart: str | None) -> None:
+@click.option("--chart", metavar="FILE", help="Also draw the differences (.png, .pdf or .svg).")
+def command(
+    folders: tuple[str, ...], method: str | None, dataset: str | None, kind: str, output: str | None, chart: str | None
+) -> None:
     """Compare the variants of a method with the full one, on the same subjects, folds and seeds.
 
     \b
     ferbench run method=degan dataset=synthfaces ablation=all
-    ferbench ablations method=degan dataset=synthfaces
+    ferbench ablations --method degan --dataset synthfaces --chart degan.png
 
     A difference is of accuracy in points, variant minus full, with a 95 % interval by resampling subjects; p is of a sign flip
     test by subject, corrected by Holm over the table. Training time is of whatever machine the trials ran on.
     """
-    from ferbench.cli.leaderboard import printed, read, write
-    from ferbench.leaderboard.ablations import ablations
-    from ferbench.report.ablations import draw
+    from ferbench.cli.records import collected, need_names
+    from ferbench.ranking.ablations import ablations
+    from ferbench.report.figures.ablations import draw
 
-    given = _given(words)
-    folder = given.get("results_dir", "results")
-    records, _ = read([folder])
-    for key, names in {
-        "method": {r.trial.method for r in records.values()},
-        "dataset": {str(r.trial.identity["dataset"]["name"]) for r in records.values()},
-    }.items():
-        if key in given and given[key] not in names:
-            raise UnknownName(f"{key} among the records of {folder}", given[key], names)
-    found = ablations(list(records.values()), given.get("method"), given.get("dataset"))
+    given = collected(folders)
+    need_names(given, dataset, method)
+    found = ablations(list(given.records.values()), method, dataset)
     if not found:
         raise FerbenchError(
-            f"There is no full method with ablations of it in {folder}: 'ferbench run method=... ablation=all' makes them."
+            f"There is no full method with ablations of it in {', '.join(folders) or 'results'}: "
+            "'ferbench run method=... ablation=all' makes them."
         )
     if kind == "table":
         write(printed(_tables(found), to_file=output is not None), output)
     else:
         write(_markdown(found) if kind == "markdown" else _csv(found), output)
-    for number, table in enumerate(found):
-        place = Path(chart) if chart else Path(folder) / f"ablations-{table.method}.png"
+    for number, table in enumerate(found if chart else [], 1):
+        target = Path(chart or "")
         if len(found) > 1:
-            place = place.with_stem(f"{place.stem}-{number + 1}")
+            target = target.with_stem(f"{target.stem}-{number}")
         try:
-            draw(table, place)
+            draw(table, target)
         except (OSError, ValueError) as error:
-            raise FerbenchError(f"The chart {place} cannot be written: {error}.") from error
-        click.echo(f"Chart of {table.method} on {table.board.dataset}: {place}", err=kind != "table")
-
-
-def _given(words: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or key not in KEYS:
-            raise UnknownName("setting of 'ferbench ablations'", key, KEYS)
-        found[key] = value
-    return found
+            raise FerbenchError(f"The chart {target} cannot be written: {error}.") from error
+        click.echo(f"Chart of {table.method} on {table.board.dataset}: {target}", err=kind != "table")
 
 
 def _cells(variant: Variant) -> list[str]:
-    from ferbench.leaderboard.columns import cell, cost_cell, points
+    from ferbench.report.columns import cell, cost_cell, points
 
     row = variant.row
     return [

@@ -33,7 +33,7 @@ def command(file: str, overrides: tuple[str, ...], root: str | None, worth: bool
 
     Exit status: 0 where nothing leaks, 1 where something does, 2 where the file cannot be read.
     """
-    from ferbench.audit import audit, read
+    from ferbench.audit.splits import audit, read
 
     if overrides and not worth:
         raise FerbenchError(f"'{overrides[0]}' is for --worth, which trains and tests on the split.")
@@ -56,7 +56,8 @@ def command(file: str, overrides: tuple[str, ...], root: str | None, worth: bool
     leaking = sum(found.leaks for found in findings)
     click.echo(f"{leaking} of {len(findings)} sides leak." if leaking else "Nothing leaks.")
     if worth:
-        from ferbench.cli.worth import show
+        from ferbench.audit.worth import show
+        from ferbench.cli.progress import progress_display
 
-        show(file, root, overrides, plugins)
+        show(file, root, overrides, plugins, progress_display)
     return 1 if leaking else 0

@@ -15,16 +15,20 @@ from ferbench.errors import UnknownName
 def command(name: str, only: str | None, plugins: tuple[str, ...]) -> int:
     """Hold a method, backbone or dataset to the rules of its interface.
 
+    \b
+    ferbench check degan
+    ferbench check --plugin mine.py mine
+
     A dataset that needs a folder is checked by its adapter's own tests. Exit status 1 where a rule is broken.
     """
     from ferbench import cards
-    from ferbench.registry import load_registry
+    from ferbench.registry.loader import load_registry
 
     registry = load_registry(plugins)
     kinds = (cards.MethodCard, cards.BackboneCard, cards.DatasetCard)
     known = {n: k.kind for k in kinds for n in registry.catalogue(k)}
     if name not in known:
-        raise UnknownName("method, backbone or dataset", name, known)
+        raise UnknownName("method, backbone or dataset", name, known, hint=registry.broken_hint())
     from ferbench.testing.checks import checks_of
 
     broken = 0

@@ -6,14 +6,16 @@ import math
 
 import rich_click as click
 
+from ferbench.cli.options import dataset_option, folders_argument
+
 BARS = " ▁▂▃▄▅▆▇█"
 
 
 @click.command("compare")
 @click.argument("ours", metavar="A")
 @click.argument("theirs", metavar="B")
-@click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(file_okay=False))
-@click.option("--dataset", metavar="NAME", help="Only this dataset.")
+@folders_argument
+@dataset_option
 def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | None) -> None:
     """Compare A with B, each a method or method/variant, on the same subjects, folds and seeds.
 
@@ -24,12 +26,12 @@ def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | Non
     The interval resamples subjects in pairs. The first p is of sign flips by subject, the second of the corrected resampled
     t-test over folds and seeds (Nadeau and Bengio 2003), which share training data.
     """
-    from ferbench.cli.leaderboard import read
-    from ferbench.leaderboard.columns import cell
-    from ferbench.leaderboard.compare import compare
+    from ferbench.cli.records import collected, installed_cards
+    from ferbench.ranking.compare import compare
+    from ferbench.report.columns import cell
 
-    records, _ = read(folders)
-    for found in compare(list(records.values()), ours, theirs, dataset):
+    records = collected(folders).records
+    for found in compare(list(records.values()), ours, theirs, dataset, installed_cards()):
         a, b, d = found.ours, found.theirs, found.difference
         click.secho(f"\n{a.name} against {b.name} · {found.board.dataset} · {found.board.protocol}", bold=True)
         click.echo(f"{found.board.setting}; {found.trials} trials each, {len(found.subjects)} subjects")
@@ -48,6 +50,8 @@ def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | Non
         for expression, x, y in found.classes:
             click.echo(f"    {expression:{width}}  {100 * x:5.1f}  {100 * y:5.1f}  {100 * (x - y):+6.1f}")
         click.echo(click.wrap_text(found.words(), 78, "  ", "  "))
+        if found.code:
+            click.echo(click.wrap_text(found.code, 78, "  ", "  "))
 
 
 def _p(value: float) -> str:

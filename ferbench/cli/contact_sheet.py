@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from ferbench.cli.options import complete_overrides, plugin_option
+from ferbench.cli.options import complete_overrides, plugin_option, say
 from ferbench.errors import FerbenchError
 
 
@@ -23,19 +23,18 @@ def command(output: str, subjects: int, size: int, plugins: tuple[str, ...], ove
     ferbench contact-sheet dataset=synthfaces
     ferbench contact-sheet dataset=oulu dataset.root=/data/OuluCASIA --subjects 12
     """
-    from ferbench.cards import DatasetCard
-    from ferbench.config import compose
-    from ferbench.data.cache import square
+    from ferbench.config.compose import compose
+    from ferbench.data.images import square
+    from ferbench.data.load import load_dataset
     from ferbench.interfaces.dataset import check_frames
-    from ferbench.plan import component
-    from ferbench.registry import load_registry
-    from ferbench.report.contact_sheet import choose, draw
+    from ferbench.registry.loader import load_registry
+    from ferbench.report.figures.contact_sheet import choose, draw
 
     if subjects < 1 or size < 16:
         raise FerbenchError("--subjects has to be at least 1, and --size at least 16.")
     registry = load_registry(plugins)
-    (config,) = compose(registry, [*overrides, f"preparation.image_size={size}"], method_needed=False)
-    card, dataset = component(registry, DatasetCard, config.dataset)
+    (config,) = compose(registry, [*overrides, f"preparation.image_size={size}"], method_needed=False, tell=say)
+    card, dataset = load_dataset(registry, config.dataset)
     cells = choose(check_frames(dataset.frames(), card), card.expressions, subjects)
     wanted = [frame for frame in cells.to_numpy().ravel() if isinstance(frame, str)]
     images = {frame: square(dataset.image(frame), config.preparation) for frame in wanted}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from ferbench.cli.options import plugin_option
-from ferbench.config import quoted
+from ferbench.cli.options import plugin_option, say
+from ferbench.config.overrides import quoted
 from ferbench.errors import FerbenchError, enumerate_first
+
+if TYPE_CHECKING:
+    from ferbench.registry.loader import Registry
 
 
 @click.group("datasets", invoke_without_command=True)
@@ -19,14 +22,20 @@ def command(context: click.Context, plugins: tuple[str, ...]) -> None:
 
     \b
     ferbench datasets
-    ferbench datasets check oulu root=/data/OuluCASIA
+    ferbench datasets check oulu dataset.root=/data/OuluCASIA
     """
     if context.invoked_subcommand is not None:
         return
-    from ferbench.cards import DatasetCard
-    from ferbench.registry import load_registry
+    from ferbench.registry.loader import load_registry
 
-    for card in load_registry(plugins).catalogue(DatasetCard).values():
+    print_datasets(load_registry(plugins))
+
+
+def print_datasets(registry: Registry) -> None:
+    """Every dataset with its classes, protocol, licence, source and plugin."""
+    from ferbench.cards import DatasetCard
+
+    for card in registry.catalogue(DatasetCard).values():
         click.secho(card.name, bold=True, nl=False)
         click.echo(f"  {card.title}")
         if card.expressions:
@@ -39,21 +48,25 @@ def command(context: click.Context, plugins: tuple[str, ...]) -> None:
             click.echo(f"    from      {card.obtain}")
         if card.paper:
             click.echo(f"    paper     {card.paper}")
+        click.echo(f"    plugin    {registry.owner(card).origin}")
 
 
 @command.command("check")
 @plugin_option
 @click.argument("name")
-@click.argument("settings", nargs=-1, metavar="root=DIR [key=value]...")
+@click.argument("settings", nargs=-1, metavar="dataset.root=DIR [KEY=VALUE]...")
 def check(name: str, settings: tuple[str, ...], plugins: tuple[str, ...]) -> int:
     """Compare a copy of a dataset with what is published: counts, missing and damaged frames, and its protocol.
 
+    \b
+    ferbench datasets check oulu dataset.root=/data/OuluCASIA
+
     Exit status: 0 where the copy is as published, 1 where it is not, 2 where it cannot be read.
     """
+    from ferbench.audit.datasets import take
     from ferbench.cards import DatasetCard
-    from ferbench.config import compose
-    from ferbench.inventory import take
-    from ferbench.registry import load_registry
+    from ferbench.config.compose import compose
+    from ferbench.registry.loader import load_registry
 
     registry = load_registry(plugins)
     card = registry.get(DatasetCard, name)
@@ -62,12 +75,14 @@ def check(name: str, settings: tuple[str, ...], plugins: tuple[str, ...]) -> int
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise FerbenchError(f"'{setting}' is no setting; write root=DIR or another key=value.")
+            raise FerbenchError(f"'{setting}' is not a setting; write dataset.root=DIR or another key=value.")
+        if key in card.setting_names:
+            raise FerbenchError(f"Settings of a dataset begin with its kind: write dataset.{setting}.")
         given.add(key)
-        overrides.append(f"dataset.{key}={quoted(value)}" if key in card.setting_names else setting)
-    if "allow_incomplete" in card.setting_names and "allow_incomplete" not in given:
+        overrides.append(f"{key}={quoted(value)}" if key == "dataset.root" else setting)
+    if "allow_incomplete" in card.setting_names and "dataset.allow_incomplete" not in given:
         overrides.append("dataset.allow_incomplete=true")
-    (config,) = compose(registry, overrides, method_needed=False)
+    (config,) = compose(registry, overrides, method_needed=False, tell=say)
     found = take(registry, config)
     click.secho(card.title, bold=True)
     width = max(len(what) for what, _, _ in found.counts)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import rich_click as click
 
+from ferbench.cli.options import folders_argument
+
 
 @click.command("evaluate")
-@click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(file_okay=False))
+@folders_argument
 @click.option("--metric", "metrics", metavar="NAME", multiple=True, help="Only this metric; may be repeated.")
 @click.option("--again", is_flag=True, help="Also metrics that the records have already.")
 def command(folders: tuple[str, ...], metrics: tuple[str, ...], again: bool) -> int:
@@ -19,9 +21,9 @@ def command(folders: tuple[str, ...], metrics: tuple[str, ...], again: bool) -> 
     What it finds is kept in results/.evaluated; the records stay as they are. Without --metric: all metrics that installed plugins
     know, MIG, SAP and DCI among them.
     """
-    from ferbench.reevaluate import chosen, evaluate
-    from ferbench.registry import load_registry
-    from ferbench.store import Store
+    from ferbench.execution.reevaluate import chosen, evaluate
+    from ferbench.records.store import Store
+    from ferbench.registry.loader import load_registry
 
     registry = load_registry()
     cards = chosen(registry, metrics)

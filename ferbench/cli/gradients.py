@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import rich_click as click
 
+from ferbench.cli.options import folders_argument
+
 
 @click.command("gradients")
 @click.argument("trial")
-@click.argument("folder", default="results", metavar="[DIR]", type=click.Path(file_okay=False))
+@folders_argument
 @click.option(
     "--batches", type=click.IntRange(min=1), default=8, show_default=True, help="Training batches to average over."
 )
-def command(trial: str, folder: str, batches: int) -> None:
+def command(trial: str, folders: tuple[str, ...], batches: int) -> None:
     """Print how strongly each term of the loss pulls at each part of a trained method.
+
+    \b
+    ferbench gradients 3f9a
 
     TRIAL is the name of a record's folder, or the first letters of it. Where an ablation changes nothing, its term may hardly move
     anything: share is the norm of its gradient among all terms in that part, cosine its agreement with their sum. The weights are
@@ -22,10 +27,10 @@ def command(trial: str, folder: str, batches: int) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ferbench.cli.show import find
-    from ferbench.gradients import gradients
+    from ferbench.cli.records import find
+    from ferbench.execution.gradients import gradients
 
-    record = find(trial, [folder])
+    record, folder = find(trial, folders)
     found = gradients(record, folder, batches)
     console = Console()
     console.print(Text(record.trial.label, style="bold"))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import rich_click as click
 from click.exceptions import Exit
 
+from ferbench.deprecation import OutdatedPlugin
 from ferbench.errors import FerbenchError
+from ferbench.extras import needed_by
 
 COMMANDS = (
-    "run", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why", "gradients", "submit", "list", "datasets",
-    "prepare", "splits", "audit", "contact-sheet", "plugins", "check",
+    "run", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why", "gradients", "submit", "migrate", "list",
+    "datasets", "prepare", "splits", "audit", "contact-sheet", "plugins", "check",
 )  # fmt: skip
 """Each is a module of this package with a click command called `command`."""
 
@@ -35,9 +40,9 @@ class Commands(click.RichGroup):
 
 def version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
-        from importlib.metadata import version as installed
+        import ferbench
 
-        click.echo(f"ferbench {installed('ferbench')}")
+        click.echo(f"ferbench {ferbench.__version__}")
         ctx.exit()
 
 
@@ -56,7 +61,8 @@ def cli() -> None:
 def main() -> None:
     """Console script. Status: 0 all done, 1 some trials failed, 2 wrong usage or configuration."""
     try:
-        status = cli(standalone_mode=False)
+        with outdated_plugins_in_words(), needed_by(f"`{' '.join(['ferbench', *sys.argv[1:2]])}`"):
+            status = cli(standalone_mode=False)
     except FerbenchError as error:
         fail(str(error))
     except Exit as stop:
@@ -67,10 +73,26 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted. The same command goes on where it stopped.", err=True)
         sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe has gone: no error of ours
+    except BrokenPipeError:  # stdout was closed, as `| head` does; not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+@contextmanager
+def outdated_plugins_in_words() -> Iterator[None]:
+    """Print a warning about a plugin as one sentence, without file and line. Other warnings stay as they are."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, OutdatedPlugin):
+                click.echo(f"Warning: {message}", err=True)
+            else:
+                usual(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def fail(sentence: str) -> None:

@@ -14,8 +14,27 @@ plugin_option = click.option(
     "plugins",
     multiple=True,
     metavar="FILE.py",
-    help="Load a Python file as a plugin, for the first afternoon. May be repeated.",
+    help="Load a Python file as a plugin, without packaging it. May be repeated.",
 )
+folders_argument = click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(file_okay=False))
+"""Results folders; by default `results`."""
+
+dataset_option = click.option("--dataset", metavar="NAME", help="Only this dataset.")
+method_option = click.option("--method", metavar="NAME", help="Only this method, with its ablations.")
+include_ablations_option = click.option(
+    "--include-ablations", is_flag=True, help="Also show variants that are not the full method."
+)
+baseline_option = click.option(
+    "--baseline", metavar="METHOD", help="Show each row's difference in accuracy to this method, with interval."
+)
+reported_option = click.option(
+    "--reported", "with_reported", is_flag=True, help="Show what papers report on the same data, unranked."
+)
+
+
+def say(sentence: str) -> None:
+    """On stderr, beside what a command prints."""
+    click.echo(sentence, err=True)
 
 
 def by_beginning(kind: str, start: str, names: Iterable[str]) -> str:
@@ -39,8 +58,8 @@ def complete_overrides(ctx: click.Context, param: click.Parameter, incomplete: s
     """Hydra's own completion of overrides: groups, options of a group, settings."""
     from click.shell_completion import CompletionItem
 
-    from ferbench.config import complete
-    from ferbench.registry import load_registry
+    from ferbench.config.compose import complete
+    from ferbench.registry.loader import load_registry
 
     given = list(ctx.params.get("overrides") or ())
     prefix = ""

@@ -1,4 +1,4 @@
-"""`ferbench plugins`: the doctor."""
+"""`ferbench plugins`: which plugins there are, and what is wrong with one."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ import rich_click as click
 from ferbench.cli.options import plugin_option
 
 if TYPE_CHECKING:
-    from ferbench.registry import Registry
+    from ferbench.registry.loader import Registry
 
 
 @click.command("plugins")
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of what could not be loaded.")
 @plugin_option
 def command(verbose: bool, plugins: tuple[str, ...]) -> int:
-    """Say what became of each plugin: its cards, or why it could not be loaded.
+    """List the plugins: the cards of each, or why it could not be loaded.
+
+    \b
+    ferbench plugins -v
 
     Exit status 1 where one is broken, or two claim one name. FERBENCH_PLUGINS=a,b loads only these.
     """
-    from ferbench.registry import load_registry
+    from ferbench.registry.loader import load_registry
 
-    registry = load_registry(plugins)
-    show(registry, verbose)
-    return 1 if registry.doubled() or any(p.state == "broken" for p in registry.plugins) else 0
+    return print_plugins(load_registry(plugins), verbose)
 
 
-def show(registry: Registry, verbose: bool) -> None:
+def print_plugins(registry: Registry, verbose: bool) -> int:
+    """Print them; gives the exit status: 1 where one is broken, or two claim one name."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -47,3 +49,4 @@ def show(registry: Registry, verbose: bool) -> None:
         for plugin in registry.plugins:
             if plugin.trace:
                 console.print(Text(f"\n{plugin.name} ({plugin.module}):\n{plugin.trace}"))
+    return 1 if registry.doubled() or any(p.state == "broken" for p in registry.plugins) else 0

@@ -6,7 +6,7 @@ import time
 
 import rich_click as click
 
-from ferbench.cli.options import complete_overrides, plugin_option
+from ferbench.cli.options import complete_overrides, plugin_option, say
 
 
 @click.command("prepare")
@@ -20,12 +20,12 @@ def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from ferbench.config import compose
-    from ferbench.plan import load_data, prepare_data
-    from ferbench.registry import load_registry
+    from ferbench.config.compose import compose
+    from ferbench.data.load import load_data, prepare_data
+    from ferbench.registry.loader import load_registry
 
     registry = load_registry(plugins)
-    (config,) = compose(registry, [*overrides], method_needed=False)
+    (config,) = compose(registry, [*overrides], method_needed=False, tell=say)
     data = load_data(registry, config)
     start = time.perf_counter()
     columns = (TextColumn("preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
+from rich import progress as rich_progress
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
     TaskID,
     TextColumn,
@@ -23,12 +23,14 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ferbench.errors import FerbenchError, enumerate_first
-from ferbench.executors.base import Report
-from ferbench.plan import Study
-from ferbench.records import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, Trial, differences
-from ferbench.registry import Registry
-from ferbench.store import Store
-from ferbench.study import state
+from ferbench.execution.study import state
+from ferbench.interfaces.executor import Progress
+from ferbench.plan.study import Study
+from ferbench.records import files
+from ferbench.records.differences import differences
+from ferbench.records.schema import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, Trial
+from ferbench.records.store import Store
+from ferbench.registry.loader import Registry
 
 EVERY = 15.0
 """Seconds between two lines about a running stage where there is no terminal."""
@@ -39,7 +41,7 @@ REASONS = 6
 MARKS = {DONE: "done", STORED: "stored", FAILED: "FAILED", OOM: "OUT OF MEMORY", INTERRUPTED: "interrupted"}
 
 
-class PlainReport(Report):
+class PlainProgress(Progress):
     """A line for each thing worth one, flushed at once."""
 
     def __init__(self, trials: int, numbers: Iterator[int] | None = None, mark: str = "") -> None:
@@ -49,8 +51,8 @@ class PlainReport(Report):
         self.name, self.steps = "", 0
         self.last = 0.0
 
-    def worker(self, name: str) -> PlainReport:
-        return PlainReport(self.trials, self.numbers, f"{name}| ")
+    def worker(self, name: str) -> PlainProgress:
+        return PlainProgress(self.trials, self.numbers, f"{name}| ")
 
     def _say(self, text: str) -> None:
         print(self.mark + text.replace("\n", f"\n{self.mark}"), flush=True)
@@ -85,18 +87,18 @@ class PlainReport(Report):
             self._say(outcome.trace)
 
 
-class LiveReport(Report):
+class LiveProgress(Progress):
     """Trials, stage and steps with losses, images a second and time left. Workers have a line each, with the trial's name."""
 
-    def __init__(self, progress: Progress, trials: TaskID, mark: str = "") -> None:
+    def __init__(self, progress: rich_progress.Progress, trials: TaskID, mark: str = "") -> None:
         self.progress = progress
         self.all = trials
         self.mark = mark
         self.label = ""
         self.current = progress.add_task("", total=1, info="", visible=False)
 
-    def worker(self, name: str) -> LiveReport:
-        return LiveReport(self.progress, self.all, f"{name} ")
+    def worker(self, name: str) -> LiveProgress:
+        return LiveProgress(self.progress, self.all, f"{name} ")
 
     def preparing(self, done: int, total: int) -> None:
         self.progress.update(
@@ -140,12 +142,12 @@ def _losses(losses: Mapping[str, float]) -> str:
 
 
 @contextlib.contextmanager
-def make_report(study: Study, retry: str = "") -> Iterator[Report]:
+def progress_display(study: Study, retry: str = "") -> Iterator[Progress]:
     """The live display where there is a terminal, else plain lines."""
     store = Store(study.results_dir)
     missing = sum(state(store, trial, retry) is None for trial in study.trials)
     if not sys.stdout.isatty():
-        yield PlainReport(missing)
+        yield PlainProgress(missing)
         return
 
     def fixed() -> Column:
@@ -161,8 +163,8 @@ def make_report(study: Study, retry: str = "") -> Iterator[Report]:
         TimeRemainingColumn(compact=True, table_column=fixed()),
         TextColumn("{task.fields[info]}", table_column=told),
     )
-    with Progress(*columns, console=console) as progress:
-        yield LiveReport(progress, progress.add_task("trials", total=missing, info=""))
+    with rich_progress.Progress(*columns, console=console) as progress:
+        yield LiveProgress(progress, progress.add_task("trials", total=missing, info=""))
 
 
 def print_plan(study: Study, retry: str) -> None:
@@ -179,13 +181,13 @@ def print_plan(study: Study, retry: str) -> None:
         if known is None:
             parts = []
             for stage in trial.stages:
-                place = store.stage(stage.key)
-                if (place / "stage.json").is_file():
+                target = store.stage(stage.key)
+                if store.trained(stage.key):
                     parts.append(f"{stage.name} is trained")
                 elif stage.key in trained:
                     parts.append(f"{stage.name} shared")
                 else:
-                    started = place.with_name(f"{place.name}.checkpoint.safetensors").is_file()
+                    started = files.checkpoint(target).is_file()
                     parts.append(f"{stage.name} {'goes on' if started else f'{stage.steps} steps'}")
                 trained.add(stage.key)
             told = ", ".join(parts)
@@ -211,10 +213,12 @@ def print_estimate(registry: Registry, study: Study, retry: str) -> None:
     store = Store(study.results_dir)
     if all(state(store, trial, retry) is not None for trial in study.trials):
         return
-    from ferbench.estimate import estimate, in_words
+    from ferbench.extras import needed_by
 
     console = Console()
     try:
+        with needed_by("An estimate"):
+            from ferbench.execution.estimate import estimate, in_words
         found = estimate(registry, study, retry)
     except FerbenchError as error:
         console.print(Text(f"How long it takes cannot be said: {error}"))
@@ -232,7 +236,7 @@ def _differs(trial: Trial, stored: Sequence[Record]) -> str:
     if not relatives:
         return ""
     found = min((differences(trial.identity, r.trial.identity) for r in relatives), key=len)
-    return enumerate_first([path for path, _, _ in found], 3)
+    return enumerate_first([f"{d.kind} {d.name}" for d in found], 3)
 
 
 def print_outcomes(study: Study, outcomes: Sequence[Outcome]) -> None:

@@ -8,23 +8,32 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from ferbench.cli.options import (
+    baseline_option,
+    dataset_option,
+    folders_argument,
+    include_ablations_option,
+    reported_option,
+)
+from ferbench.cli.output import write
 from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
-    from ferbench.leaderboard.merge import Collected
-    from ferbench.leaderboard.page import Figure
-    from ferbench.leaderboard.rows import Board
+    from ferbench.ranking.board import Board
+    from ferbench.ranking.cards import Cards
+    from ferbench.records.merge import Collected
+    from ferbench.report.page import Figure
 
 
 @click.command("report")
-@click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(file_okay=False))
+@folders_argument
 @click.option(
     "--output", metavar="DIR", default="report", show_default=True, help="Folder of the page and its figures."
 )
-@click.option("--dataset", metavar="NAME", help="Only this dataset.")
-@click.option("--include-ablations", is_flag=True, help="Also variants that are not the full method.")
-@click.option("--baseline", metavar="METHOD", help="Show each row's difference in accuracy to this method.")
-@click.option("--reported", "with_reported", is_flag=True, help="Show what papers report on the same data, unranked.")
+@dataset_option
+@include_ablations_option
+@baseline_option
+@reported_option
 def command(
     folders: tuple[str, ...],
     output: str,
@@ -40,44 +49,51 @@ def command(
     report/index.html            works offline
     report/figures/*.pdf, *.svg  the same figures for a paper, with the ids of their trials
     """
-    from ferbench.cli.leaderboard import chosen_boards, collected, metric_cards, shareable, write
-    from ferbench.cli.show import command_of
-    from ferbench.leaderboard import reported
-    from ferbench.leaderboard.aggregate import View
-    from ferbench.leaderboard.page import page
+    from ferbench.cli.records import chosen_boards, collected, installed_cards, published, reproduce, shareable
+    from ferbench.ranking.aggregate import BoardQuery
+    from ferbench.report.page import page
 
     given = collected(folders)
-    _, lower = metric_cards()
-    view = View(dataset, include_ablations=include_ablations, baseline=baseline or "", lower=lower)
-    boards = chosen_boards(given, view)
-    papers = [reported.beside(board) if with_reported else [] for board in boards]
-    place = Path(output)
+    cards = installed_cards()
+    query = BoardQuery(dataset, include_ablations=include_ablations, baseline=baseline or "", cards=cards)
+    boards = chosen_boards(given, query)
+    papers = published(boards, cards) if with_reported else []
+    target = Path(output)
+    if inside := next((folder for folder in folders or ("results",) if _within(target, Path(folder))), None):
+        raise FerbenchError(f"--output {output} lies in the results folder {inside}; choose a folder outside of it.")
     try:
-        figures = draw(boards, given, place / "figures", dataset)
+        figures = draw(boards, given, target / "figures", dataset, cards)
     except OSError as error:
         raise FerbenchError(f"--output {output} cannot be written: {error.strerror or error}.") from error
-    text = page(boards, given, None, papers, figures, faces=shareable(), command=command_of, title="ferbench report")
-    write(text, str(place / "index.html"))
-    click.echo(f"{place / 'index.html'}: {len(boards)} boards, {len(figures)} figures.")
+    text = page(boards, given, None, papers, figures, faces=shareable(), command=reproduce, title="ferbench report")
+    write(text, str(target / "index.html"))
+    click.echo(f"{target / 'index.html'}: {len(boards)} boards, {len(figures)} figures.")
 
 
-def draw(boards: Sequence[Board], given: Collected, folder: Path, dataset: str | None = None) -> list[Figure]:
+def _within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def draw(
+    boards: Sequence[Board], given: Collected, folder: Path, dataset: str | None = None, cards: Cards | None = None
+) -> list[Figure]:
     """All figures of the boards, written to the folder; a record whose files are gone costs its own figure only."""
-    from ferbench.leaderboard.ablations import ablations
-    from ferbench.leaderboard.across import across
-    from ferbench.leaderboard.page import Figure
-    from ferbench.report import ablations as chart
-    from ferbench.report import board as figures
+    from ferbench.ranking.ablations import ablations
+    from ferbench.ranking.across import across
+    from ferbench.report.figures import ablations as chart
+    from ferbench.report.figures import board as figures
+    from ferbench.report.figures import style
+    from ferbench.report.page import Figure
 
     made: list[Figure] = []
 
     def keep(figure: object, name: str, title: str, words: str, trials: Sequence[str]) -> None:
         if figure is not None:
-            png = figures.save(figure, folder, name, trials)
-            files = tuple(f"figures/{name}.{ending}" for ending in figures.FORMATS)
+            png = style.save(figure, folder, name, trials)
+            files = tuple(f"figures/{name}.{ending}" for ending in style.FORMATS)
             made.append(Figure(title, words, png, files))
 
-    numbers = figures.numbered(boards)
+    numbers = style.numbered(boards)
     for number, board in enumerate(boards, 1):
         trials = [trial for row in board.rows for trial in row.trials]
         keep(
@@ -96,7 +112,7 @@ def draw(boards: Sequence[Board], given: Collected, folder: Path, dataset: str |
             trials,
         )
         for row in board.rows:
-            first = min((given.records[t] for t in row.trials), key=lambda r: r.trial.place, default=None)
+            first = min((given.records[t] for t in row.trials), key=lambda r: r.trial.repetition, default=None)
             if first is None:
                 continue
             try:
@@ -112,7 +128,7 @@ def draw(boards: Sequence[Board], given: Collected, folder: Path, dataset: str |
                 "Distances between clusters mean nothing in t-SNE.",
                 [first.trial.id],
             )
-    tables = ablations(list(given.records.values()), dataset=dataset)
+    tables = ablations(list(given.records.values()), dataset=dataset, cards=cards)
     for number, table in enumerate((t for t in tables if any(v.difference for v in t.variants)), 1):
         keep(
             chart.figure(table),

@@ -6,12 +6,16 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from ferbench.cli.options import complete_overrides, plugin_option
+from ferbench.cli.options import complete_overrides, plugin_option, say
 from ferbench.errors import FerbenchError
+
+if TYPE_CHECKING:
+    from ferbench.plan.study import Study
+    from ferbench.records.schema import Record
 
 HYDRA_ONLY = ("cfg", "info", "hydra_help", "shell_completion", "version")
 """Options of Hydra that print something and run nothing."""
@@ -25,18 +29,21 @@ HYDRA_ONLY = ("cfg", "info", "hydra_help", "shell_completion", "version")
     default=None,
     help="Run again what ended in an error, out of memory, or either.",
 )
+@click.option("--fresh", is_flag=True, help="Run again what is stored but was made by other code of the same versions.")
 @plugin_option
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_overrides)
-def command(dry_run: bool, retry: str | None, plugins: tuple[str, ...], overrides: tuple[str, ...]) -> int:
+def command(dry_run: bool, retry: str | None, fresh: bool, plugins: tuple[str, ...], overrides: tuple[str, ...]) -> int:
     """Train and evaluate; run only what is missing.
 
     OVERRIDES are Hydra's: key=value.
 
     \b
-    method=degan dataset=oulu dataset.root=/data/OuluCASIA
+    ferbench run method=degan dataset=oulu dataset.root=/data/OuluCASIA
+
+    \b
     ablation=all                  the full method and every ablation of its card
     budget=smoke|demo|paper       a few steps, minutes on two cores, the published size
-    seeds=[0,1,2] protocol.folds=[0,1]
+    seeds=[0,1,2] protocol.folds=0
     backbone=timm backbone.model=resnet18
     trainer.device=cuda:0 trainer.precision=fp32 results_dir=elsewhere
     method=degan,cross_entropy --multirun      several as one study
@@ -46,9 +53,12 @@ def command(dry_run: bool, retry: str | None, plugins: tuple[str, ...], override
 
     Exit status: 0 all trials are done, 1 some failed (the others are recorded), 2 wrong usage or configuration.
     """
-    from ferbench.config import compose
-    from ferbench.plan import plan
-    from ferbench.registry import load_registry
+    from ferbench.config.compose import compose
+    from ferbench.execution.study import made_by_other_code, replacing, state
+    from ferbench.plan.study import plan
+    from ferbench.records.migrate import waiting
+    from ferbench.records.store import Store
+    from ferbench.registry.loader import load_registry
 
     options = _hydra_options(overrides)
     registry = load_registry(plugins)
@@ -59,10 +69,10 @@ def command(dry_run: bool, retry: str | None, plugins: tuple[str, ...], override
     named = [word for word in options.overrides if word.startswith("study=")]
     runs = [options.overrides]
     if named:
-        from ferbench.studyfile import expand, find
+        from ferbench.config.studyfile import expand, find
 
         rest = [word for word in options.overrides if word not in named]
-        runs = expand(find(named[-1].removeprefix("study="), options.config_dir), registry, rest)
+        runs = expand(find(named[-1].removeprefix("study="), registry, options.config_dir), registry, rest)
     configs = [
         config
         for words in runs
@@ -72,9 +82,21 @@ def command(dry_run: bool, retry: str | None, plugins: tuple[str, ...], override
             sweep=options.multirun,
             config_dir=options.config_dir,
             config_name=options.config_name or "run",
+            tell=say,
         )
     ]
     study = plan(registry, configs)
+    others = made_by_other_code(study)
+    if fresh:
+        study = replacing(study, others)
+    elif others:
+        click.echo(_other_code(study, others))
+    if waiting(store := Store(study.results_dir)) and any(
+        state(store, trial, retry or "") is None for trial in study.trials
+    ):
+        click.echo(
+            f"{store.root} contains records of version 1, which are not found: 'ferbench migrate {store.root}' takes them over."
+        )
     if dry_run:
         from ferbench.cli.progress import print_estimate, print_plan
 
@@ -82,6 +104,16 @@ def command(dry_run: bool, retry: str | None, plugins: tuple[str, ...], override
         print_estimate(registry, study, retry or "")
         return 0
     return _run(registry, study, retry or "")
+
+
+def _other_code(study: Study, records: Sequence[Record]) -> str:
+    """One line on stored records that the present code did not make."""
+    first = records[0].trial
+    where = "" if study.results_dir == "results" else f" {study.results_dir}"
+    return (
+        f"{len(records)} of {len(study.trials)} trials are stored and were made by other code of the same declared versions: "
+        f"reused. --fresh runs them again; 'ferbench show {first.id[:6]}{where}' names the code."
+    )
 
 
 def _hydra_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -98,7 +130,7 @@ def _hydra_options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _print_by_hydra(registry: Any, arguments: Sequence[str]) -> int:
-    from ferbench.config import hydra_main
+    from ferbench.config.compose import hydra_main
 
     try:
         hydra_main(registry, arguments)
@@ -108,30 +140,30 @@ def _print_by_hydra(registry: Any, arguments: Sequence[str]) -> int:
 
 
 def _run(registry: Any, study: Any, retry: str) -> int:
-    from ferbench.cli.progress import make_report, print_outcomes
-    from ferbench.records import DONE, STORED
-    from ferbench.store import Store
-    from ferbench.study import run_study
+    from ferbench.cli.progress import print_outcomes, progress_display
+    from ferbench.execution.study import run_study
+    from ferbench.records.schema import DONE, STORED
+    from ferbench.records.store import Store
 
     store = Store(study.results_dir)
     outcomes = []
-    with make_report(study, retry) as report:
-        for outcome in run_study(registry, study, report, retry):
+    with progress_display(study, retry) as progress:
+        for outcome in run_study(registry, study, progress, retry):
             outcomes.append(outcome)
             if outcome.status == DONE:
-                _draw(store, outcome.trial.id, report)
+                _draw(store, outcome.trial.id, progress)
     print_outcomes(study, outcomes)
     return 0 if all(o.status in (DONE, STORED) for o in outcomes) else 1
 
 
-def _draw(store: Any, trial: str, report: Any) -> None:
+def _draw(store: Any, trial: str, progress: Any) -> None:
     """Figures are made from the record; one that cannot be drawn costs the record nothing."""
-    from ferbench.report.figures import draw
+    from ferbench.report.figures.trial import draw
 
     try:
         draw(store.path(trial), store.load(trial))
     except Exception as error:
-        report.message(f"the figures of {trial} could not be drawn: {type(error).__name__}: {error}")
+        progress.message(f"the figures of {trial} could not be drawn: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

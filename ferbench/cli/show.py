@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from ferbench.cli.options import by_beginning
-from ferbench.config import quoted
+from ferbench.cli.options import folders_argument
 from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
-    from ferbench.records import Record
+    from ferbench.records.schema import Record
 
 
 @click.command("show")
-@click.argument("trial")
-@click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(file_okay=False))
+@click.argument("trial", metavar="TRIAL")
+@folders_argument
 def command(trial: str, folders: tuple[str, ...]) -> None:
-    """Print a trial's record: scores, stages, notes, provenance, and the command that reproduces it.
+    """Print a trial's record: scores, stages, notes, provenance, the command that reproduces it, and its nearest relative.
+
+    \b
+    ferbench show 3f9a
+    ferbench show 3f9a results/demo
 
     TRIAL is the name of its folder, or the first letters of it.
     """
-    record = find(trial, folders)
+    from ferbench.cli.apart import apart, candidates, nearest
+    from ferbench.cli.records import find, reproduce
+
+    record, _ = find(trial, folders)
     click.secho(f"{record.trial.id}  {record.trial.label}", bold=True)
     identity = record.trial.identity
-    click.echo(f"  dataset     {identity['dataset']['name']} ({identity['dataset']['fingerprint']})")
-    click.echo(f"  protocol    {', '.join(f'{k}={v}' for k, v in identity['protocol'].items())}")
-    click.echo(f"  tested on   {len(record.subjects)} subjects, fold {record.trial.fold} of {record.trial.folds}")
+    click.echo(f"  dataset     {identity.dataset.name} ({identity.dataset.fingerprint})")
+    protocol = identity.protocol
+    words = [protocol.name, f"version {protocol.version}", *(f"{k}={v}" for k, v in protocol.settings.items())]
+    click.echo(f"  protocol    {', '.join(words)}")
+    click.echo(f"  tested on   {len(record.subjects)} subjects, fold {record.trial.fold} of {record.trial.fold_count}")
     click.echo("  metrics")
     for name, value in record.metrics.items():
         if "/" not in name:
@@ -47,19 +53,35 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
     for title, values in (("cost", record.cost), ("provenance", record.provenance)):
         click.echo(f"  {title}")
         for key, value in values.items():
-            click.echo(f"    {key:<16}{_text(value)}")
+            if key == "code":
+                continue
+            click.echo(f"    {key:<18}{_text(value)}")
     for note in record.notes:
         click.echo(f"  note: {note}")
+    click.echo(f"  code: {_code(record)}")
     click.echo("  again with")
-    click.echo(f"    {command_of(record)}")
+    click.echo(f"    {reproduce(record)}")
+    known = candidates(folders)
+    if len(known) > 1:
+        relative = nearest(record.trial.id, known)
+        click.echo(f"  nearest trial\n    {relative}  {known[relative].trial.label}; differs in")
+        for line in apart(known[record.trial.id], known[relative]):
+            click.echo(f"      {line}")
 
 
-def find(trial: str, folders: Sequence[str]) -> Record:
-    """The record whose name begins so. Raises FerbenchError where there is none, or several."""
-    from ferbench.cli.leaderboard import read
+def _code(record: Record) -> str:
+    """Whether the code that is installed now made the record."""
+    from ferbench.config.schema import from_dict
+    from ferbench.plan.identity import present_code
+    from ferbench.records.differences import code_words
+    from ferbench.registry.loader import load_registry
 
-    records, _ = read(folders)
-    return records[by_beginning("record", trial, records)]
+    try:
+        present = present_code(load_registry(record.trial.plugin_files), from_dict(record.trial.config))
+    except FerbenchError as error:
+        return f"cannot be compared with what is installed: {error}"
+    differs = code_words(record.code, present)
+    return f"not as installed, with the same declared versions; {differs}" if differs else "as installed"
 
 
 def _number(value: float | None) -> str:
@@ -70,48 +92,3 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {v}" for k, v in value.items() if v is not None)
     return "-" if value is None else str(value)
-
-
-def command_of(record: Record) -> str:
-    """`ferbench run ...` with every setting that differs from its default, and fold and seed."""
-    from ferbench.config import GROUPS
-    from ferbench.registry import load_registry
-    from ferbench.settings import SECTIONS, RunConfig
-
-    trial = record.trial
-    registry = load_registry(trial.plugin_files)
-    words = [f"--plugin {quoted(str(Path(file)))}" for file in trial.plugin_files]
-    for group, kind in GROUPS.items():
-        node = trial.config.get(group) or {}
-        if not node:
-            continue
-        words.append(f"{group}={node['name']}")
-        try:
-            defaults = registry.get(kind, node["name"]).defaults()
-        except FerbenchError:  # the plugin is gone: all its settings are written
-            defaults = {}
-        words += [
-            f"{group}.{k}={_override(v)}"
-            for k, v in node.items()
-            if k not in ("name", "folds") and defaults.get(k) != v
-        ]
-    words.append(f"protocol.folds=[{trial.fold}]")
-    for section, settings in SECTIONS.items():
-        plain: dict[str, Any] = dataclasses.asdict(settings())
-        node = trial.config.get(section, {})
-        words += [f"{section}.{k}={_override(v)}" for k, v in node.items() if plain.get(k) != v and k != "name"]
-    words.append(f"seed={trial.seed}")
-    words += [
-        f"{k}={_override(trial.config[k])}" for k in ("results_dir",) if trial.config[k] != getattr(RunConfig(), k)
-    ]
-    return " ".join(["ferbench run", *words])
-
-
-def _override(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return quoted(value) if value else "''"
-    if isinstance(value, list):
-        return f"[{','.join(map(_override, value))}]"
-    return str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from ferbench.cli.options import complete_overrides, plugin_option
+from ferbench.cli.options import complete_overrides, plugin_option, say
 
 
 @click.command("splits")
@@ -18,15 +18,16 @@ def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     \b
     ferbench splits dataset=oulu dataset.root=/data/OuluCASIA protocol=subject_10fold_ordered
     """
-    from ferbench.config import compose
-    from ferbench.plan import load_data
-    from ferbench.protocols.base import TRAIN_ONLY, chosen_folds
-    from ferbench.registry import load_registry
+    from ferbench.config.compose import compose
+    from ferbench.data.load import load_data
+    from ferbench.interfaces.protocol import TRAIN_ONLY
+    from ferbench.protocols.select import chosen_folds
+    from ferbench.registry.loader import load_registry
 
     registry = load_registry(plugins)
-    (config,) = compose(registry, [*overrides], method_needed=False)
+    (config,) = compose(registry, [*overrides], method_needed=False, tell=say)
     data = load_data(registry, config)
-    chosen = chosen_folds(data.fold_numbers, config.protocol.get("folds"))
+    chosen = chosen_folds(data.folds, config.protocol.settings.get("folds"))
     train = data.selected["fold"] == TRAIN_ONLY
     rows = data.selected[data.selected["fold"].isin(chosen) | train]
     last = "fold"

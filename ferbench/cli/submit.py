@@ -6,17 +6,23 @@ from pathlib import Path
 
 import rich_click as click
 
-from ferbench.errors import FerbenchError, UnknownName
+from ferbench.cli.options import folders_argument, method_option
+from ferbench.errors import FerbenchError
 
 
 @click.group("submit")
 def command() -> None:
-    """Hand in records with their predictions, or score those of others again."""
+    """Hand in records with their predictions, or score those of others again.
+
+    \b
+    ferbench submit pack results --method mine --output mine.zip
+    ferbench submit verify mine.zip dataset.root=/data/OuluCASIA
+    """
 
 
 @command.command("pack")
-@click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(file_okay=False))
-@click.option("--method", metavar="NAME", help="Only this method, with its ablations.")
+@folders_argument
+@method_option
 @click.option("--output", metavar="FILE.zip", required=True, help="Where the submission goes.")
 def pack_command(folders: tuple[str, ...], method: str | None, output: str) -> None:
     """Bundle records, predictions and embeddings. No images and no weights are in it.
@@ -24,13 +30,11 @@ def pack_command(folders: tuple[str, ...], method: str | None, output: str) -> N
     \b
     ferbench submit pack results --method mine --output mine.zip
     """
-    from ferbench.cli.leaderboard import collected
-    from ferbench.submission import pack
+    from ferbench.audit.submission import pack
+    from ferbench.cli.records import collected, need_names
 
     given = collected(folders)
-    methods = {record.trial.method for record in given.records.values()}
-    if method is not None and method not in methods:
-        raise UnknownName("method among the records", method, methods)
+    need_names(given, method=method)
     chosen = {given.where[name]: r for name, r in given.records.items() if method in (None, r.trial.method)}
     if not chosen:
         raise FerbenchError("There is no finished record to pack.")
@@ -53,24 +57,25 @@ def verify_command(file: str, settings: tuple[str, ...], into: str, own: str) ->
     ferbench submit verify mine.zip dataset.root=/data/OuluCASIA
     ferbench leaderboard results submitted
     """
-    from ferbench.registry import load_registry
-    from ferbench.store import Store
-    from ferbench.submission import DISPUTED, unpack, verify
+    from ferbench.audit.submission import unpack, verify
+    from ferbench.ranking.submitted import DISPUTED
+    from ferbench.records.store import Store
+    from ferbench.registry.loader import load_registry
 
     given = {}
     for word in settings:
         key, equals, value = word.partition("=")
         if not equals or not key.startswith("dataset."):
-            raise FerbenchError(f"'{word}' is no setting of the dataset; write dataset.root=DIR, for instance.")
+            raise FerbenchError(f"'{word}' is not a setting of the dataset; write dataset.root=DIR, for instance.")
         given[key.removeprefix("dataset.")] = value
     store = Store(into)
     records = unpack(Path(file), store)
-    standings = []
+    statuses = []
     for verdict in verify(load_registry(), records, store, Store(own) if Path(own).is_dir() else None, given):
-        standings.append(verdict.standing)
-        click.echo(f"{verdict.record.trial.id}  {verdict.record.trial.label}: {verdict.standing}")
+        statuses.append(verdict.status)
+        click.echo(f"{verdict.record.trial.id}  {verdict.record.trial.label}: {verdict.status}")
         for reason in verdict.reasons:
             click.echo(f"    {reason}")
-    words = ", ".join(f"{standings.count(name)} {name}" for name in dict.fromkeys(standings))
-    click.echo(f"{len(standings)} records: {words}. They are in {into}.")
-    return 1 if DISPUTED in standings else 0
+    words = ", ".join(f"{statuses.count(name)} {name}" for name in dict.fromkeys(statuses))
+    click.echo(f"{len(statuses)} records: {words}. They are in {into}.")
+    return 1 if DISPUTED in statuses else 0

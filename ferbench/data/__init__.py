@@ -1,1 +1,1 @@
-"""From frames to batches on the device: decoded once, kept as one uint8 array, augmented in batches."""
+"""The path of the data: frames are decoded once, cached in one uint8 array on disk, and augmented in batches on the device."""

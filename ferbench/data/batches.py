@@ -1,4 +1,4 @@
-"""Batches on the device: the uint8 array is moved there once where it fits, and augmented there in batches."""
+"""Training batches on the device. The uint8 images are copied to the device once if they fit, and augmented there."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ferbench.config.schema import Augment
 from ferbench.interfaces.method import Batch, derive_seed
-from ferbench.settings import Augment
 
 RESIDENT_FRACTION = 0.25
-"""Of the device's free memory; an array larger than that is streamed from its file instead."""
+"""Fraction of the device's free memory that the image array may take; larger arrays are streamed from disk."""
 
 
 class Images:
-    """Prepared images by row, as float batches.
+    """Prepared images, returned as float batches on a device.
 
     Args:
-        array: (N, S, S, 3), uint8, memory-mapped or not.
-        device: where batches are wanted.
+        array: (N, S, S, 3), uint8, in memory or memory-mapped.
+        device: device of the batches.
     """
 
     def __init__(self, array: np.ndarray, device: torch.device) -> None:
@@ -34,7 +34,7 @@ class Images:
             self.resident = torch.from_numpy(np.array(array)).to(device)
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """rows: (B,), int64, on the CPU -> (B, 3, S, S), float, in [-1, 1], channels last."""
+        """rows: (B,), int64, on the CPU, indices into the array -> (B, 3, S, S), float32, in [-1, 1], channels_last."""
         if self.resident is not None:
             images = self.resident.index_select(0, rows.to(self.device))
         else:
@@ -43,6 +43,7 @@ class Images:
 
 
 def _free_memory(device: torch.device) -> float:
+    """Free memory of a device in bytes; 4 GB if it cannot be found out."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
@@ -54,12 +55,13 @@ def _free_memory(device: torch.device) -> float:
 
 @dataclass(frozen=True)
 class Labels:
-    """Rows and labels of M training frames, on the CPU.
+    """Rows and labels of M training frames; tensors on the CPU.
 
     Attributes:
-        rows: (M,), row in the array.
-        expression, subject: (M,), int64.
-        neutral: (M,), row of a neutral face of the same subject, or None.
+        rows: (M,), int64, row of each frame in the image array.
+        expression: (M,), int64, class index.
+        subject: (M,), int64, index into `Task.subjects`.
+        neutral: (M,), int64, row of a neutral face of the same subject; None if it is not needed or not available.
     """
 
     rows: Tensor
@@ -69,11 +71,12 @@ class Labels:
 
 
 class Batches:
-    """Training batches by step. Batch and augmentation of a step depend on (key, step) alone, so that a resumed
-    training, and every variant of a method, sees the same.
+    """The training batch of each step. It depends only on `key` and the step, so that a resumed training and all variants of
+    a method see the same batches and augmentations.
 
     Args:
-        key: what the order of frames may depend on (the seed and the fold).
+        size: images in a batch.
+        key: values that seed the order and the augmentation: the trial's seed and the fold.
     """
 
     def __init__(self, images: Images, labels: Labels, augment: Augment, size: int, key: Sequence[object]) -> None:
@@ -102,7 +105,8 @@ class Batches:
         )
 
     def _choose(self, step: int) -> Tensor:
-        """Every frame once an epoch, in a new order each epoch; a batch may reach into the next epoch."""
+        """(size,), indices of the frames in the batch of a step. An epoch has every frame once, in a new order; a batch may contain
+        the end of one epoch and the start of the next."""
         count = len(self.labels.rows)
         first = step * self.size
         places = range(first, first + self.size)
@@ -118,11 +122,11 @@ class Batches:
 
 
 def draw(augment: Augment, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random changes for `count` images.
+    """Draw the random augmentation of `count` images.
 
     Returns:
-        theta: (count, 2, 3), the affine maps from output to input coordinates, as `affine_grid` takes them.
-        light: (count, 2), factors of contrast and offsets of brightness.
+        theta: (count, 2, 3), affine maps from output to input coordinates, for `affine_grid`.
+        light: (count, 2), factor of contrast and offset of brightness (in units of the image, whose range is [-1, 1]).
     """
     uniform = torch.rand((7, count), generator=generator)
     angle, zoom_, x, y, contrast, brightness = uniform[1:].mul(2).sub(1)
@@ -136,8 +140,10 @@ def draw(augment: Augment, count: int, generator: torch.Generator) -> tuple[Tens
 
 
 def affine_grid(theta: Tensor, size: int) -> Tensor:
-    """`torch.nn.functional.affine_grid` for square images without aligned corners, (B, 2, 3) -> (B, S, S, 2), as sums of a
-    row and a column instead of a matrix product: a tenth of its time on a CPU."""
+    """`torch.nn.functional.affine_grid` for square images with align_corners=False: (B, 2, 3) -> (B, S, S, 2).
+
+    It adds a row and a column instead of multiplying matrices, which takes a tenth of the time on a CPU.
+    """
     line = (torch.arange(size, device=theta.device, dtype=theta.dtype) * 2 + 1) / size - 1
     grid = theta.new_empty((len(theta), size, size, 2))
     for axis in (0, 1):
@@ -149,7 +155,15 @@ def affine_grid(theta: Tensor, size: int) -> Tensor:
 
 
 def apply(images: Tensor, theta: Tensor, light: Tensor) -> Tensor:
-    """Change a batch: (B, 3, S, S) in [-1, 1] -> the same. Outside the image, its border is repeated."""
+    """Augment a batch. Pixels from outside an image have the value of its border.
+
+    Args:
+        images: (B, 3, S, S), float, in [-1, 1].
+        theta, light: as `draw` returns them.
+
+    Returns:
+        (B, 3, S, S), float, in [-1, 1].
+    """
     grid = affine_grid(theta, images.shape[-1])
     images = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     contrast, brightness = light[:, 0].view(-1, 1, 1, 1), light[:, 1].view(-1, 1, 1, 1)

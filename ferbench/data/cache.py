@@ -1,8 +1,9 @@
-"""Frames are read, made square or aligned once, and kept as one uint8 array on disk.
+"""The cache of prepared images: frames are read and cropped or aligned once, and stored as one uint8 array on disk.
 
-The array's folder is named by what its pixels depend on: the dataset's fingerprint, the frames, the preparation and the
-detector. It grows in a hidden folder beside its place, chunk by chunk, so that an interrupted preparation goes on where it
-stopped, and is renamed when it is whole. One process prepares; others wait for it. Needs numpy and Pillow, no torch.
+The name of the array's folder is a digest of all that its pixels depend on: the dataset's fingerprint, the frames, the
+preparation settings and the detector. The array is written chunk by chunk into a hidden folder, which is renamed when it is
+complete. An interrupted preparation continues with the next chunk. One process prepares the images and the others wait for
+it. This module uses numpy and Pillow, not torch.
 """
 
 from __future__ import annotations
@@ -18,21 +19,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from ferbench import fingerprint
+from ferbench.config.schema import Preparation
 from ferbench.data.align import align
+from ferbench.data.frames import needed_frames
+from ferbench.data.images import _as_it_is, square
 from ferbench.errors import FerbenchError, FrameError, enumerate_first
+from ferbench.files import publish
+from ferbench.hashing import digest
 from ferbench.interfaces.dataset import BatchImages, Dataset, Landmarks, Pictures
 from ferbench.interfaces.detector import Detector
-from ferbench.settings import Preparation
-from ferbench.store import lease, publish
+from ferbench.records.lease import lease
 
 VERSION = 2
-"""Raised when the same frame and preparation give other pixels."""
+"""Version of the preparation. Raise it when a change of the code gives other pixels for the same frame and settings."""
 
 CHUNK = 256
-"""Frames after which progress is on disk."""
+"""Number of frames after which the progress is saved."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ class Prepared:
     """Images of a dataset, ready for training.
 
     Attributes:
-        images: (N, S, S, 3), uint8, memory-mapped.
-        rows: row of each frame_id.
-        bad: frames that could not be read, with the reason (empty unless preparation.bad_frames=skip).
-        missed: frames without a face (empty unless preparation.no_face is resize or skip).
+        images: (N, S, S, 3), uint8, RGB, memory-mapped.
+        rows: index into `images` by frame_id.
+        bad: reason by frame_id of the frames that could not be read; empty unless preparation.bad_frames=skip.
+        missed: frame_ids of the frames in which no face was found; empty unless preparation.no_face is resize or skip.
     """
 
     images: np.ndarray
@@ -52,47 +55,29 @@ class Prepared:
     missed: tuple[str, ...] = ()
 
     def notes(self) -> list[str]:
-        """Sentences for the record: what was left out or could not be aligned."""
-        found = []
+        """Sentences for the record about frames that were left out or could not be aligned."""
+        sentences = []
         if self.bad:
-            found.append(f"{len(self.bad)} frames cannot be read and were left out: {enumerate_first(self.bad)}.")
+            sentences.append(f"{len(self.bad)} frames cannot be read and were left out: {enumerate_first(self.bad)}.")
         if self.missed:
             what = "resized instead" if self.missed[0] in self.rows else "left out"
-            found.append(
+            sentences.append(
                 f"In {len(self.missed)} frames no face was found; they were {what}: {enumerate_first(self.missed)}."
             )
-        return found
+        return sentences
 
 
 @dataclass(frozen=True)
-class Finder:
-    """A detector that is made when the first frame needs it; `key` is its card's name and version."""
+class LazyDetector:
+    """A face detector that is created when the first frame needs it.
+
+    Attributes:
+        key: name and version of its card, on which the prepared images depend.
+        make: creates the detector.
+    """
 
     key: str
     make: Callable[[], Detector]
-
-
-def cache_folder(setting: str) -> Path:
-    """`cache_dir`, else FERBENCH_CACHE, else the user's cache folder."""
-    if setting or os.environ.get("FERBENCH_CACHE"):
-        return Path(setting or os.environ["FERBENCH_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ferbench"
-
-
-def neutral_frames(frames: pd.DataFrame, selected: pd.DataFrame) -> pd.Series:
-    """For each selected frame the frame_id of a neutral face of its subject, missing where there is none.
-
-    It is the first neutral frame of its own sequence, else the subject's first.
-    """
-    neutral = frames[frames["phase"] == "neutral"].sort_values(["sequence", "position"])
-    of_sequence = neutral.drop_duplicates("sequence").set_index("sequence")["frame_id"]
-    of_subject = neutral.drop_duplicates("subject").set_index("subject")["frame_id"]
-    return selected["sequence"].map(of_sequence).fillna(selected["subject"].map(of_subject))
-
-
-def needed_frames(frames: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
-    """Identifiers of the selected frames and of their neutral faces, each once."""
-    return list(dict.fromkeys([*selected["frame_id"], *neutral_frames(frames, selected).dropna()]))
 
 
 def prepare(
@@ -103,34 +88,37 @@ def prepare(
     preparation: Preparation,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    finder: Finder | None = None,
+    detector: LazyDetector | None = None,
 ) -> Prepared:
-    """The prepared images of the selected frames and of their neutral faces, from the cache or made now.
+    """The prepared images of the selected frames and of their neutral faces, read from the cache or prepared now.
 
     Args:
         dataset_key: the dataset's fingerprint.
-        frames, selected: the whole frame table, and the frames that count.
-        progress: told (images done, images in all).
-        finder: for preparation.mode=align, what finds faces where the dataset ships no landmarks.
+        frames: the whole frame table.
+        selected: the rows of the frame table that the protocol uses.
+        folder: the cache folder.
+        progress: called with (number of prepared images, total number).
+        detector: finds faces for preparation.mode=align in frames for which the dataset has no landmarks.
 
     Raises:
-        FrameError: frames are missing or damaged and preparation.bad_frames is "error", or have no face and
-            preparation.no_face is "error"; all are named or counted.
+        FrameError: frames cannot be read and preparation.bad_frames is "error", or no face was found in some and
+            preparation.no_face is "error". The text gives their number and names the first ones.
+        FerbenchError: landmarks are needed and there is no detector.
     """
     frame_ids = needed_frames(frames, selected)
     settings = asdict(preparation)
     if preparation.mode != "align":
-        finder = None
+        detector = None
         settings = {k: v for k, v in settings.items() if k not in ("detector", "margin", "no_face")}
-    key = fingerprint.digest([VERSION, dataset_key, frame_ids, settings, finder.key if finder else ""], 24)
-    place = folder / "images" / key
-    if not (place / "frames.json").is_file():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with lease(place.with_name(f".{key}.lease.json")):
-            if not (place / "frames.json").is_file():
-                _make(dataset, frame_ids, preparation, finder, place, progress)
-    listed = json.loads((place / "frames.json").read_text(encoding="utf-8"))
-    images = np.load(place / "images.npy", mmap_mode="r")
+    key = digest([VERSION, dataset_key, frame_ids, settings, detector.key if detector else ""], 24)
+    target = folder / "images" / key
+    if not (target / "frames.json").is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with lease(target.with_name(f".{key}.lease.json")):
+            if not (target / "frames.json").is_file():
+                _make(dataset, frame_ids, preparation, detector, target, progress)
+    listed = json.loads((target / "frames.json").read_text(encoding="utf-8"))
+    images = np.load(target / "images.npy", mmap_mode="r")
     return Prepared(images, listed["rows"], listed["bad"], tuple(listed["missed"]))
 
 
@@ -138,11 +126,11 @@ def _make(
     dataset: Dataset,
     frame_ids: Sequence[str],
     preparation: Preparation,
-    finder: Finder | None,
-    place: Path,
+    detector: LazyDetector | None,
+    target: Path,
     progress: Callable[[int, int], None],
 ) -> None:
-    part = place.with_name(f".{place.name}.part")
+    part = target.with_name(f".{target.name}.part")
     part.mkdir(parents=True, exist_ok=True)
     size = preparation.image_size
     shape = (len(frame_ids), size, size, 3)
@@ -152,8 +140,8 @@ def _make(
     array = np.lib.format.open_memmap(path, "w+" if fresh else "r+", *(() if not fresh else (np.uint8, shape)))
     if fresh:
         done, bad, missed = set(), {}, []
-    reader = _Reader(dataset, preparation, finder)
-    # threads suffice: decoders, resizers and detectors run outside Python's lock
+    reader = _Reader(dataset, preparation, detector)
+    # threads are enough: decoding, resizing and detection release the global interpreter lock
     with ThreadPoolExecutor(os.cpu_count()) as pool, (part / "chunks.jsonl").open("a", encoding="utf-8") as log:
         for start in range(0, len(frame_ids), CHUNK):
             chunk = frame_ids[start : start + CHUNK]
@@ -181,11 +169,11 @@ def _make(
     rows = {frame: row for row, frame in enumerate(frame_ids) if frame not in left_out}
     (part / "frames.json").write_text(json.dumps({"rows": rows, "bad": bad, "missed": missed}), encoding="utf-8")
     (part / "chunks.jsonl").unlink()
-    publish(part, place)
+    publish(part, target)
 
 
 def _progress(path: Path) -> tuple[set[int], dict[str, str], list[str]]:
-    """What an interrupted preparation has done: starts of chunks, bad frames, frames without a face."""
+    """The progress of an interrupted preparation: first rows of finished chunks, bad frames with reasons, frames without a face."""
     done: set[int] = set()
     bad: dict[str, str] = {}
     missed: list[str] = []
@@ -193,7 +181,7 @@ def _progress(path: Path) -> tuple[set[int], dict[str, str], list[str]]:
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
                 chunk = json.loads(line)
-            except json.JSONDecodeError:  # cut off in the middle
+            except json.JSONDecodeError:  # an incomplete last line
                 continue
             done.add(chunk["start"])
             bad |= chunk["bad"]
@@ -202,17 +190,17 @@ def _progress(path: Path) -> tuple[set[int], dict[str, str], list[str]]:
 
 
 def _refuse(bad: dict[str, str], missed: Sequence[str], count: int, preparation: Preparation) -> None:
-    """Raises FrameError where bad frames or missing faces are an error."""
+    """Raise FrameError if there are bad frames or missing faces and the settings say that this is an error."""
     if bad and preparation.bad_frames == "error":
         raise FrameError(
-            f"{len(bad)} of {count} frames cannot be read: {enumerate_first(bad.values(), 3)}. Mend the copy, "
-            "or leave them out with preparation.bad_frames=skip; they are then counted in every record.",
+            f"{len(bad)} of {count} frames cannot be read: {enumerate_first(bad.values(), 3)}. Repair the copy, "
+            "or leave them out with preparation.bad_frames=skip; every record then states their number.",
             bad,
         )
     if missed and preparation.no_face == "error":
         raise FrameError(
             f"In {len(missed)} of {count} frames no face was found: {enumerate_first(missed)}. Use preparation.no_face=resize "
-            "to take them as they are, or skip to leave them out; both are counted in every record.",
+            "to use them without alignment, or skip to leave them out; every record then states their number.",
             missed,
         )
 
@@ -220,13 +208,14 @@ def _refuse(bad: dict[str, str], missed: Sequence[str], count: int, preparation:
 class _Reader:
     """Reads and prepares frames.
 
-    `read` gives (frame_id, prepared image or the reason why there is none, whether a face was found or not wanted).
+    `read` returns for each frame (frame_id, prepared image or the reason why there is none, False if a face was looked for
+    and not found).
     """
 
-    def __init__(self, dataset: Dataset, preparation: Preparation, finder: Finder | None) -> None:
+    def __init__(self, dataset: Dataset, preparation: Preparation, detector: LazyDetector | None) -> None:
         self.dataset = dataset
         self.preparation = preparation
-        self.finder = finder
+        self.detector = detector
         self._detector: Detector | None = None
         self._lock = threading.Lock()
 
@@ -253,46 +242,22 @@ class _Reader:
             return frame, square(image, self.preparation), True
         except FrameError as error:
             return frame, str(error), True
+        except OSError as error:  # of a dataset that opens files itself
+            return frame, f"{frame}: {error}", True
 
     def _landmarks(self, frame: str, image: np.ndarray) -> np.ndarray | None:
-        """Of the dataset, else of the largest face that the detector finds."""
+        """(5, 2), landmarks from the dataset, else of the largest face that the detector finds; None if it finds none."""
         if isinstance(self.dataset, Landmarks):
             shipped = self.dataset.landmarks(frame)
             if shipped is not None:
                 return shipped
         with self._lock:
             if self._detector is None:
-                if self.finder is None:
-                    raise FerbenchError("preparation=align needs a detector.")
-                self._detector = self.finder.make()
+                if self.detector is None:
+                    raise FerbenchError(
+                        "preparation=align needs a face detector for frames without landmarks, and none is installed: "
+                        "pip install 'ferbench[faces]' brings one."
+                    )
+                self._detector = self.detector.make()
         faces = self._detector.detect(image)
         return max(faces, key=lambda face: face.size).landmarks if faces else None
-
-
-def _as_it_is(image: np.ndarray, frame: str, size: int) -> np.ndarray:
-    if image.shape[:2] != (size, size):
-        raise FrameError(
-            f"{frame} is {image.shape[1]} x {image.shape[0]} pixels; preparation=none takes images of "
-            f"preparation.image_size={size} as they are",
-            [frame],
-        )
-    return image
-
-
-def square(image: np.ndarray | Image.Image, preparation: Preparation) -> np.ndarray:
-    """(H, W, 3) uint8, or a Pillow image, -> (S, S, 3) uint8: made square as `fit` says, then resized (bicubic,
-    antialiased)."""
-    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    width, height = picture.size
-    if preparation.fit == "crop":
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        if width != height:
-            picture = picture.crop((left, top, left + side, top + side))
-    elif preparation.fit == "pad" and width != height:
-        side = max(height, width)
-        canvas = Image.new("RGB", (side, side))
-        canvas.paste(picture, ((side - width) // 2, (side - height) // 2))
-        picture = canvas
-    size = (preparation.image_size, preparation.image_size)
-    return np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC))

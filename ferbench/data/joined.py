@@ -1,4 +1,4 @@
-"""Two datasets as one: the first is trained on, the second tested."""
+"""Two datasets as one, for tests across datasets: the first is the training set, the second the test set."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from ferbench import fingerprint
 from ferbench.cards import DatasetCard
-from ferbench.errors import FerbenchError, UnknownName
+from ferbench.errors import FerbenchError, NoSuch
+from ferbench.hashing import digest
 from ferbench.interfaces.dataset import COLUMNS, Dataset, Landmarks
-from ferbench.protocols.base import select
+from ferbench.protocols.select import select
 
 SIDES = ("train", "test")
 
 
 class Joined(Dataset):
-    """The frames of both that the literature uses, of the expressions that both have, and their neutral faces.
+    """The frames that the literature uses of two datasets, restricted to the expressions that both have, and their neutral faces.
 
-    Identifiers have the side in front, "train/P001/Anger/007", so that subjects of the same name stay two. The column
-    `split` says the side. `card` describes the pair, in the order of classes of the first.
+    Values of frame_id, subject and sequence get the prefix "train/" or "test/", as in "train/P001/Anger/007", so that
+    subjects of the two datasets with the same name stay different. The column `split` says "train" or "test". `card` describes
+    the pair; its classes are in the order of the first dataset's card.
+
+    Raises:
+        FerbenchError: the datasets have fewer than two expressions in common.
     """
 
     def __init__(self, train: tuple[DatasetCard, Dataset], test: tuple[DatasetCard, Dataset]) -> None:
@@ -31,14 +35,14 @@ class Joined(Dataset):
         if len(common) < 2:
             raise FerbenchError(
                 f"'{ours.name}' ({', '.join(ours.expressions)}) and '{theirs.name}' ({', '.join(theirs.expressions)}) have "
-                f"{len(common)} expressions in common; a test across datasets needs two."
+                f"{len(common)} expressions in common; a test across datasets needs at least two."
             )
         self.card = dataclasses.replace(
             ours,
             name=f"{ours.name}_to_{theirs.name}",
             title=f"trained on {ours.name}, tested on {theirs.name}",
             expressions=common,
-            provides=ours.provides & (theirs.provides | {"neutral"}),  # neutral faces are for training alone
+            provides=ours.provides & (theirs.provides | {"neutral"}),  # neutral faces are needed in training only
             frames="all",
             protocol="cross_dataset",
             published=None,
@@ -50,7 +54,7 @@ class Joined(Dataset):
             table = dataset.frames()
             counting = select(table, card, "auto").index
             kept = table[table.index.isin(counting) | (table["phase"] == "neutral")].copy()
-            # what does not count has no label here: a neutral face, or an expression that the other side lacks
+            # frames that are not used have no label: neutral faces, and expressions that the other dataset lacks
             counts = kept.index.isin(counting) & kept["expression"].isin(self.card.expressions)
             kept.loc[~counts, "expression"] = None
             for column in ("frame_id", "subject", "sequence"):
@@ -61,7 +65,7 @@ class Joined(Dataset):
     def _of(self, frame_id: str) -> tuple[Dataset, str]:
         side, _, name = frame_id.partition("/")
         if side not in self.parts:
-            raise UnknownName("frame of the joined dataset", frame_id, ())
+            raise NoSuch("frame", frame_id, "the joined dataset")
         return self.parts[side][1], name
 
     def image(self, frame_id: str) -> np.ndarray:
@@ -73,6 +77,6 @@ class Joined(Dataset):
         return dataset.landmarks(name) if isinstance(dataset, Landmarks) else None
 
     def fingerprint(self) -> str:
-        return fingerprint.digest(
+        return digest(
             [[card.name, card.version, list(card.expressions), d.fingerprint()] for card, d in self.parts.values()], 24
         )

@@ -1,1 +1,1 @@
-"""What a plugin implements: datasets and evaluators (numpy, pandas), backbones and methods (torch)."""
+"""The base classes and data types that plugins use: datasets and evaluators (numpy, pandas), backbones and methods (torch)."""

@@ -1,4 +1,4 @@
-"""The backbone interface: timm's `features_only` convention."""
+"""The backbone interface. It follows timm's `features_only` convention."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from torch import Tensor, nn
 
 
 class Backbone(nn.Module, ABC):
-    """Images to feature maps, fine to coarse. Constructed with (settings, image_size).
+    """A network that maps images to feature maps, ordered from fine to coarse. Constructed with (settings, image_size).
 
     Attributes:
-        channels: channels of each map.
-        reductions: by which factor each map is smaller than the image; increasing.
-        seen: what its weights were trained on before, in words, with the faces or emotions among it; empty for none. It stands
-            on the leaderboard.
+        channels: number of channels of each map.
+        reductions: width of the image divided by the width of each map; increasing.
+        pretraining: the data on which the initial weights were trained, in words, with a mention of identity and emotion
+            labels among them. Empty for random weights. The leaderboard shows it.
     """
 
     channels: tuple[int, ...]
     reductions: tuple[int, ...]
-    seen: str = ""
+    pretraining: str = ""
 
     @abstractmethod
     def forward(self, images: Tensor) -> list[Tensor]:
-        """images: (B, 3, H, W), float, in [-1, 1]. Gives L maps; map l is (B, channels[l], H_l, W_l)."""
+        """Compute the feature maps.
+
+        Args:
+            images: (B, 3, H, W), float, in [-1, 1].
+
+        Returns:
+            L maps, of which map l is (B, channels[l], H / reductions[l], W / reductions[l]), float.
+        """

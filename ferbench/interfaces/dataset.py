@@ -1,4 +1,4 @@
-"""The dataset interface and the frame table."""
+"""The dataset interface, and the frame table that every dataset returns."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 COLUMNS = ("frame_id", "subject", "sequence", "position", "phase", "expression")
+"""Columns that every frame table has; `Dataset.frames` describes them."""
+
 PHASES = ("neutral", "onset", "apex", "offset")
+"""Phases of an expression, the values of the column `phase`."""
 
 
 class Dataset(ABC):
-    """Frames of faces with labels, read from the layout in which their owners distribute them.
+    """A dataset of face images with labels, read from the files as their owners distribute them.
 
-    A subclass is constructed with the settings that its card names, and refuses in `__init__`, with a
-    `FerbenchError`, what it cannot read. It uses numpy and pandas, no torch.
+    A subclass is constructed with an instance of the settings class on its card. Its `__init__` raises FerbenchError if the
+    data cannot be read. It uses numpy and pandas, not torch.
     """
 
     def __init__(self, settings: Any) -> None:
@@ -31,81 +34,91 @@ class Dataset(ABC):
 
     @abstractmethod
     def frames(self) -> pd.DataFrame:
-        """The frame table: one row a frame, in a fixed order.
+        """The frame table: one row for each frame, always in the same order.
 
-        Columns: `frame_id` (str, unique, the same on every machine), `subject` (str), `sequence` (str, unique in the
-        dataset), `position` (int, index in its sequence), `phase` (one of PHASES), `expression` (one of the card's,
-        "neutral", or missing: the label of the sequence). Every further column is a named factor.
+        Columns:
+            frame_id: str, unique, and the same on every machine.
+            subject: str, the person.
+            sequence: str, unique in the dataset; a sequence shows one subject.
+            position: int, index of the frame in its sequence, from 0.
+            phase: str, one of PHASES.
+            expression: str, the label of the sequence: one of the card's expressions or "neutral"; missing if unlabelled.
+            Every other column is a factor of variation, such as illumination, under its own name.
         """
 
     @abstractmethod
     def image(self, frame_id: str) -> np.ndarray:
-        """The frame as (H, W, 3), uint8, RGB. A pure function of the dataset and `frame_id`.
+        """The image of a frame: (H, W, 3), uint8, RGB. Equal frame_ids give equal images, in whatever order they are read.
 
         Raises:
-            FrameError: the frame is missing or damaged.
+            FrameError: the image is missing or damaged.
+            UnknownName: there is no such frame.
         """
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hash of the content (not of the path): equal hashes give equal frames and equal pixels."""
+        """A hash of the content, independent of the path. Datasets with equal fingerprints have equal frame tables and pixels."""
 
 
 @runtime_checkable
 class BatchImages(Protocol):
-    """A dataset that makes many frames at once faster than one by one."""
+    """A dataset that reads many frames at once faster than one after another (optional)."""
 
     def images(self, frame_ids: list[str]) -> Sequence[np.ndarray | FrameError]:
-        """For each frame what `image` gives, (H, W, 3), or the error that it raises."""
+        """For each frame_id the image, (H, W, 3), uint8, RGB, as of `image`, or the FrameError that `image` would raise."""
         ...
 
 
 @runtime_checkable
 class Pictures(Protocol):
-    """A dataset of image files: Pillow images need no copy into an array before they are resized, and a JPEG can be decoded
-    at a fraction of its size. Twice as fast as `image` where frames are only resized."""
+    """A dataset that can return Pillow images (optional). If frames are only resized, this is twice as fast as `image`: the
+    image is not copied into an array first, and a JPEG can be decoded at a fraction of its size."""
 
     def picture(self, frame_id: str, least: int) -> Image:
-        """The frame in RGB, decoded, at any scale at which both sides have at least `least` pixels or are whole.
+        """The image of a frame in RGB, in its original size or reduced.
+
+        Args:
+            least: a reduced image must still have at least this width and height, in pixels; 0 forbids reducing.
 
         Raises:
-            FrameError: as `image`.
+            FrameError, UnknownName: as `Dataset.image`.
         """
         ...
 
 
 @runtime_checkable
 class Landmarks(Protocol):
-    """A dataset that ships facial landmarks; `preparation=align` then needs no detector for its frames."""
+    """A dataset that includes facial landmarks (optional). `preparation=align` then needs no face detector."""
 
     def landmarks(self, frame_id: str) -> np.ndarray | None:
-        """(5, 2), as `ferbench.interfaces.detector.Face` has them; None where this frame has none."""
+        """Landmarks of a frame, (5, 2), in the order and units of `ferbench.Face.landmarks`; None if the frame has none."""
         ...
 
 
 @runtime_checkable
-class Tolerant(Protocol):
-    """A dataset that can go on where a copy is not as its owners distribute it."""
+class ReportsIrregularities(Protocol):
+    """A dataset that can be used although the copy is incomplete or has files with unexpected names (optional)."""
 
-    def tolerated(self) -> Sequence[str]:
-        """A sentence for each thing that was passed over; they go into every record."""
+    def irregularities(self) -> Sequence[str]:
+        """One sentence for each irregularity that was ignored. They become notes of every record."""
         ...
 
 
 @runtime_checkable
 class Describes(Protocol):
-    """A dataset whose classes or abilities are known only when it is read."""
+    """A dataset whose classes, or what it provides, are known only after it has been read (optional)."""
 
     def describe(self, card: DatasetCard) -> DatasetCard:
-        """The card with the expressions, `provides`, `frames` and `protocol` of this copy."""
+        """A copy of `card` with the `expressions`, `provides`, `frames` and `protocol` that the data have."""
         ...
 
 
 def check_frames(frames: pd.DataFrame, card: DatasetCard) -> pd.DataFrame:
-    """Hold a frame table to its definition; gives it back with a clean index.
+    """Check that a frame table is as `Dataset.frames` defines it, and return it with the index 0 to N - 1.
 
     Raises:
-        FerbenchError: a column is missing, an identifier is doubled, a label is unknown, the table is empty.
+        FerbenchError: the table is empty, a column is missing, a frame_id occurs twice, a sequence has two subjects, or an
+            expression or phase is unknown.
     """
 
     def refuse(what: str) -> FerbenchError:
@@ -118,7 +131,7 @@ def check_frames(frames: pd.DataFrame, card: DatasetCard) -> pd.DataFrame:
         raise refuse("is empty: no image was found")
     doubled = frames.loc[frames["frame_id"].duplicated(), "frame_id"]
     if len(doubled):
-        raise refuse(f"has doubled frame_ids: {enumerate_first(doubled)}")
+        raise refuse(f"has frame_ids that occur more than once: {enumerate_first(doubled)}")
     owners = frames.groupby("sequence", sort=False)["subject"].nunique()
     if (owners > 1).any():
         raise refuse(f"gives more than one subject to the sequence {enumerate_first(owners[owners > 1].index)}")

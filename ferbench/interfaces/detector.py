@@ -15,9 +15,9 @@ class Face:
     """A face in an image.
 
     Attributes:
-        landmarks: (5, 2), x and y in pixels, of the eye, the other eye, the tip of the nose, and the two corners of the
-            mouth, of each pair the one that is further left in the image first. The first pixel covers 0 to 1.
-        size: any measure by which the larger of two faces has more.
+        landmarks: (5, 2), pixel x and y: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
+            The centre of the first pixel is at (0.5, 0.5).
+        size: a number that grows with the size of the face, such as the area of its box. The largest face is used.
     """
 
     landmarks: np.ndarray
@@ -25,15 +25,18 @@ class Face:
 
 
 class Detector(ABC):
-    """Constructed with the settings of its card. `detect` may be called by several threads at once."""
+    """A face detector. Constructed with an instance of the settings class on its card. `detect` has to be thread-safe."""
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
     @abstractmethod
     def detect(self, image: np.ndarray) -> Sequence[Face]:
-        """The faces in (H, W, 3), uint8, RGB; none where there is none.
+        """The faces in an image, in any order; an empty sequence if there are none.
+
+        Args:
+            image: (H, W, 3), uint8, RGB.
 
         Raises:
-            FerbenchError: the detector cannot be used here (its library or its weights are missing).
+            FerbenchError: the detector cannot be used, because its library or its weights are missing.
         """

@@ -1,25 +1,33 @@
-"""What an evaluator sees of a trial: stored arrays, no networks."""
+"""The input of an evaluator: the stored arrays of a trial. It has no access to networks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, eq=False)
 class Syntheses:
-    """M made faces, the expression of a test frame on a training subject, as judges saw them that never met the method.
+    """M synthesised faces, each the expression of a test frame transferred to a training subject, and what the judges say of
+    them. The judges are networks for expression and for identity that are trained separately from the method.
 
     Attributes:
-        expression: (M,), int: the class that each is to show. subject: (M,), int: whose face it is to be, an index into the
-            columns of identity_logits.
-        expression_logits: (M, C); identity_logits: (M, training subjects): the judges'.
-        features: (M, D): what the expression judge sees in them; real_features: (R, D): in the test frames.
-        real_expression_logits: (R, C): its verdict on the test frames, in their order.
-        psnr, ssim: (M,): against the subject's own frame of that expression; NaN where it has none.
+        expression: (M,), int, the expression that each face should show, a class index.
+        subject: (M,), int, the subject that each face should show, an index into the columns of `identity_logits`.
+        expression_logits: (M, C), float, output of the expression judge.
+        identity_logits: (M, number of training subjects), float, output of the identity judge.
+        features: (M, D), float, features of the synthesised faces in the expression judge.
+        real_features: (R, D), float, features of the R test frames in the expression judge.
+        real_expression_logits: (R, C), float, output of the expression judge for the test frames, in their order.
+        psnr: (M,), float, peak signal-to-noise ratio in dB, compared with the subject's own frame of that expression; NaN if
+            there is none.
+        ssim: (M,), float, structural similarity in [-1, 1], compared with the same frame; NaN if there is none.
     """
 
     expression: np.ndarray
@@ -35,18 +43,18 @@ class Syntheses:
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """A trained trial on its test frames, N of them.
+    """The outputs of a trained method on the N test frames of a trial.
 
     Attributes:
-        frames: the frame table, N rows.
-        expressions: the C classes in the order of the logits' columns.
+        frames: frame table of the test frames, N rows.
+        expressions: names of the C classes, in the order of the columns of `logits`.
         logits: (N, C), float32.
-        features: (N, D), float32, the representation that is judged.
-        references: further representations of the same frames, by name, each (N, D'): the floors "pixels" (what the image
-            itself tells) and "untrained" (the backbone before training), and the ceiling "identity" (the backbone trained to
-            tell the training subjects apart), where judges were trained.
-        identity_features: (N, D''), float32, of methods that have a representation of identity too.
-        syntheses: of methods that synthesise, where judges were trained.
+        features: (N, D), float32, the expression representation that is evaluated.
+        references: (N, D'), float32, representations for comparison, by name: the lower bounds "pixels" (the image itself) and
+            "untrained" (the backbone before training), and, if judges were trained, the upper bound "identity" (the backbone
+            trained to classify the training subjects).
+        identity_features: (N, D''), float32, the identity representation; None if the method has none.
+        syntheses: synthesised faces; None if the method does not synthesise or no judges were trained.
     """
 
     frames: pd.DataFrame
@@ -56,25 +64,42 @@ class Outputs:
     references: Mapping[str, np.ndarray] = field(default_factory=dict)
     identity_features: np.ndarray | None = None
     syntheses: Syntheses | None = None
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, key: str, compute: Callable[[Outputs], T]) -> T:
+        """compute(self), worked out at the first call with `key` and remembered as long as these outputs live. For evaluators that
+        build on another's measure: an evaluator that others may ask again is a function of one line,
+
+            return outputs.once(__name__, _evaluate)
+
+        Args:
+            key: names the computation; take the module's `__name__`, which no other has.
+        """
+        if key not in self._known:
+            self._known[key] = compute(self)
+        found: T = self._known[key]
+        return found
 
     @property
     def representations(self) -> dict[str, np.ndarray]:
-        """The judged representation by "", and the references by "/NAME", as they are written behind a metric's name."""
+        """All representations by the suffix of their metrics' names: "" for `features`, "/NAME" for the reference NAME."""
         return {"": self.features} | {f"/{name}": features for name, features in self.references.items()}
 
     @property
     def labels(self) -> np.ndarray:
-        """(N,), int: index of the true class."""
+        """(N,), int, index of the true class."""
         return (
             self.frames["expression"].map({e: i for i, e in enumerate(self.expressions)}).to_numpy(dtype=int, copy=True)
         )
 
     @property
     def subjects(self) -> np.ndarray:
+        """(N,), str, subject of each test frame."""
         return self.frames["subject"].to_numpy(dtype=str)
 
     @property
     def probabilities(self) -> np.ndarray:
-        """(N, C): softmax of the logits."""
+        """(N, C), softmax of the logits: each row adds up to 1."""
         shifted = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
-        return shifted / shifted.sum(axis=1, keepdims=True)
+        result: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
+        return result

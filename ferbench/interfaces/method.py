@@ -1,4 +1,4 @@
-"""The method interface: the method writes mathematics, the loop owns everything else."""
+"""The method interface. A method defines networks and losses; the training loop does everything else."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from ferbench.fingerprint import digest
+from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
 
 
 def derive_seed(*parts: object) -> int:
-    """A seed of 63 bits that depends on the given parts and on nothing else."""
+    """A random seed of 63 bits that is a function of `parts` (as text) alone."""
     return int(digest([str(part) for part in parts], 16), 16) >> 1
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a method is to learn.
+    """The learning task: classes, training subjects and image size.
 
     Attributes:
         expressions: names of the C classes.
-        subjects: the N subjects that are trained on; test subjects are strangers.
-        image_size: images are square, this many pixels wide.
-        seed: of the trial.
+        subjects: the N training subjects. The subjects of the test set are not among them.
+        image_size: width and height of the images, in pixels.
+        seed: the trial's random seed.
     """
 
     expressions: tuple[str, ...]
@@ -38,26 +38,28 @@ class Task:
 
     @contextlib.contextmanager
     def init(self, part: str) -> Iterator[None]:
-        """Draw initial weights that depend on (seed, part) alone, so that variants share those of equal parts."""
+        """A context in which random initial weights depend only on the trial's seed and on `part`, so that the variants of a
+        method start from equal weights in equal parts. The global random state is restored afterwards."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive_seed("init", self.seed, part))
             yield
 
     def scope(self, name: str) -> Callable[[str], contextlib.AbstractContextManager[None]]:
-        """`init` for the parts of one network, as the networks of `ferbench.blocks` take it: each part's weights depend
-        on the name and the part alone, so that a network without one of its heads keeps the weights of the others."""
+        """`init` for the parts of the network `name`, as the networks of `ferbench.blocks` expect it: part P is initialised
+        in `init("name.P")`. A network without one of its heads thus starts from the same weights in the others."""
         return lambda part: self.init(f"{name}.{part}")
 
 
 @dataclass
 class Batch:
-    """What a step sees.
+    """A batch of B training images with labels.
 
     Attributes:
         images: (B, 3, H, W), float, in [-1, 1].
         expression: (B,), int64, class index.
         subject: (B,), int64, index into `Task.subjects`.
-        neutral: (B, 3, H, W), a neutral face of the same subject, for methods that need "neutral".
+        neutral: (B, 3, H, W), float, in [-1, 1], a neutral face of the same subject; None unless the method's card needs
+            "neutral".
     """
 
     images: Tensor
@@ -69,7 +71,7 @@ class Batch:
         return len(self.images)
 
     def split(self, parts: int) -> list[Batch]:
-        """The batch in equal micro-batches."""
+        """Split the batch into `parts` micro-batches of equal size, in order."""
         pieces = [self.images.chunk(parts), self.expression.chunk(parts), self.subject.chunk(parts)]
         if self.neutral is not None:
             pieces.append(self.neutral.chunk(parts))
@@ -78,25 +80,25 @@ class Batch:
 
 @dataclass(frozen=True)
 class Clock:
-    """Where training stands: `step` of `steps` in this stage."""
+    """The position in a stage: `step` counts from 0 to `steps` - 1."""
 
     step: int
     steps: int
 
     @property
     def progress(self) -> float:
-        """In [0, 1)."""
+        """The fraction of the stage that is done, in [0, 1)."""
         return self.step / max(self.steps, 1)
 
 
 @dataclass
 class Update:
-    """One optimiser step that a method asks for.
+    """A request for one optimiser step, yielded by a stage's step function.
 
     Attributes:
-        group: whose parameters move; a key of `Stage.trains`.
-        loss: scalar; differentiated with respect to the group's parameters alone.
-        parts: terms of the loss by name, logged and otherwise unused.
+        group: name of the optimiser group to update, a key of `Stage.trains`.
+        loss: scalar tensor. Its gradient is computed for the parameters of that group only.
+        parts: terms of the loss, scalar tensors by name. They are logged and not used otherwise.
     """
 
     group: str
@@ -105,20 +107,20 @@ class Update:
 
     @classmethod
     def total(cls, group: str, terms: Mapping[str, Tensor]) -> Update:
-        """An update whose loss is the sum of its terms, which are logged by name."""
+        """An update whose loss is the sum of `terms`, scalar tensors by name, each of which is logged."""
         return cls(group, torch.stack(list(terms.values())).sum(), terms)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Modules that one optimiser trains.
+    """Modules that one AdamW optimiser trains.
 
     Attributes:
-        modules: whose parameters move.
-        lr: learning rate (its highest value).
-        betas: of Adam.
-        weight_decay: decoupled (AdamW).
-        schedule: "constant", or "cosine": from lr to zero over the stage.
+        modules: the modules whose parameters are trained.
+        lr: learning rate; with a schedule, its initial and highest value.
+        betas: AdamW's two decay rates, each in [0, 1).
+        weight_decay: AdamW's decoupled weight decay.
+        schedule: "constant", or "cosine" (half a cosine from lr to 0 over the stage).
     """
 
     modules: Sequence[nn.Module]
@@ -130,13 +132,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Stage:
-    """One training phase: data, not a class to subclass.
+    """One training stage of a method. It is plain data, not a class to subclass.
 
     Attributes:
-        name: as on the method's card.
-        step: a generator of updates for one batch. It is resumed after each update, so that what it computes next
-            sees the weights just changed.
-        trains: optimiser group by name; all other modules are frozen and in eval mode.
+        name: name of the stage, as on the method's card.
+        step: a generator function that yields the updates for one batch. It continues after the optimiser has made an
+            update, so that the following computations use the new weights.
+        trains: optimiser groups by name. All modules in no group are frozen and in eval mode.
     """
 
     name: str
@@ -145,7 +147,10 @@ class Stage:
 
 
 class Method(nn.Module, ABC):
-    """What is benchmarked. Constructed with (task, backbone, settings); networks are made inside `task.init(part)`."""
+    """A method to be benchmarked. Constructed with (task, backbone, settings).
+
+    A subclass creates its networks inside `with task.init(part):`, so that their initial weights are reproducible.
+    """
 
     def __init__(self, task: Task, backbone: Backbone, settings: Any) -> None:
         super().__init__()
@@ -154,33 +159,38 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def stages(self) -> Sequence[Stage]:
-        """The stages of the card, in its order."""
+        """The training stages, with the names and in the order of the card."""
 
     @abstractmethod
     def features(self, images: Tensor) -> Tensor:
-        """images (B, 3, H, W) in [-1, 1] -> (B, D): the expression representation that is judged."""
+        """images (B, 3, H, W), float, in [-1, 1] -> (B, D): the expression representation that is evaluated."""
 
     @abstractmethod
     def logits(self, images: Tensor) -> Tensor:
-        """images (B, 3, H, W) in [-1, 1] -> (B, C)."""
+        """images (B, 3, H, W), float, in [-1, 1] -> (B, C): logits of the expressions."""
 
 
 @runtime_checkable
 class Identifies(Protocol):
-    """A method that has a representation of identity, beside that of expression."""
+    """A method that also has an identity representation (optional)."""
 
     def identity_features(self, images: Tensor) -> Tensor:
-        """images (B, 3, H, W) in [-1, 1] -> (B, D)."""
+        """images (B, 3, H, W), float, in [-1, 1] -> (B, D): the identity representation."""
         ...
 
 
 @runtime_checkable
 class Synthesizes(Protocol):
-    """A method that can put the expression of one image on the identity of another."""
+    """A method that can transfer the expression of one image to the face of another subject (optional)."""
 
     def synthesize(self, images: Tensor, identity: Batch) -> Tensor:
-        """images: (B, 3, H, W), whose expression; identity: B frames of *training* subjects, whose face.
+        """Synthesise faces.
 
-        Gives (B, 3, H, W) in [-1, 1].
+        Args:
+            images: (B, 3, H, W), float, in [-1, 1], images whose expression the faces show.
+            identity: B images of *training* subjects, whose identity the faces show.
+
+        Returns:
+            (B, 3, H, W), float, in [-1, 1].
         """
         ...

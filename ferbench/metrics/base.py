@@ -6,12 +6,9 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torchmetrics import Metric
-
-from ferbench.interfaces.evaluator import Outputs
 
 
 class FeatureMetric(Metric):
@@ -45,9 +42,14 @@ class FeatureMetric(Metric):
         self.expressions.append(expressions.detach())
 
     def compute(self) -> Tensor:
-        """() float. Raises FerbenchError where there are too few subjects or expressions."""
-        arrays = [_joined(state) for state in (self.features, self.subjects, self.expressions)]
-        return torch.tensor(self.score(*arrays), dtype=torch.float32)
+        """() float.
+
+        Raises:
+            NotMeasurable: there are too few subjects or expressions.
+        """
+        features, subjects, expressions = map(_joined, (self.features, self.subjects, self.expressions))
+        # as text, in whose order a frame table's subjects are divided too
+        return torch.tensor(self.score(features, subjects.astype(str), expressions.astype(str)), dtype=torch.float32)
 
     @abstractmethod
     def score(self, features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray) -> float:
@@ -108,17 +110,3 @@ class FactorMetric(Metric):
 def _joined(state: Any) -> np.ndarray:
     """A list state is one tensor after it was gathered from several processes."""
     return (torch.cat(list(state)) if isinstance(state, list | tuple) else state).cpu().numpy()
-
-
-def outputs(features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray) -> Outputs:
-    """Arrays as the evaluators take them."""
-    names = tuple(map(str, np.unique(expressions)))
-    frames = pd.DataFrame(
-        {
-            "frame_id": [str(i) for i in range(len(features))],
-            "subject": subjects.astype(str),
-            "sequence": [str(i) for i in range(len(features))],
-            "expression": expressions.astype(str),
-        }
-    )
-    return Outputs(frames, names, np.zeros((len(features), len(names)), np.float32), features.astype(np.float32))

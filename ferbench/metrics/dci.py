@@ -1,59 +1,26 @@
-"""Disentanglement, completeness, informativeness: Eastwood and Williams (ICLR 2018).
-
-R (D, F): importance of each dimension for telling each factor, by a random forest (one of the two regressors of the paper;
-Locatello et al. use gradient boosted trees, which take 100 times as long with as many classes as subjects).
-disentanglement = sum_i rho_i (1 - H_F(R_i / sum)),   rho_i the share of dimension i in all importance, H_F to base F
-completeness    = sum_j rho_j (1 - H_D(R_j / sum)),   rho_j the share of factor j in all importance, H_D to base D
-informativeness = mean accuracy of the forests, on frames that they were not fitted on
-"""
+"""Disentanglement, completeness, informativeness; ferbench.evaluation.measures.dci has the equations."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ferbench.evaluation.measures.dci import PARTS, dci
 from ferbench.metrics.base import FactorMetric
-
-PARTS = ("disentanglement", "completeness", "informativeness")
-TREES = 100
-
-
-def importances(features: np.ndarray, factors: dict[str, np.ndarray], fit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(D, F) importances and (F,) accuracies on the frames that are not in `fit`, (N,) bool."""
-    from sklearn.ensemble import RandomForestClassifier
-
-    found, right = np.zeros((features.shape[1], len(factors))), np.zeros(len(factors))
-    for column, codes in enumerate(factors.values()):
-        forest = RandomForestClassifier(TREES, random_state=0).fit(features[fit], codes[fit])
-        found[:, column] = forest.feature_importances_
-        right[column] = forest.score(features[~fit], codes[~fit])
-    return found, right
-
-
-def disentanglement(importance: np.ndarray) -> float:
-    """(D, F) -> 1 where each dimension matters for one factor, 0 where each matters as much for all."""
-    whole = importance.sum()
-    if whole <= 0:
-        return 0.0
-    return float((importance.sum(1) / whole * (1 - _entropy(importance, axis=1))).sum())
-
-
-def completeness(importance: np.ndarray) -> float:
-    """(D, F) -> 1 where each factor stands in one dimension."""
-    whole = importance.sum()
-    if whole <= 0:
-        return 0.0
-    return float((importance.sum(0) / whole * (1 - _entropy(importance, axis=0))).sum())
-
-
-def _entropy(importance: np.ndarray, axis: int) -> np.ndarray:
-    """To the base of the number of entries."""
-    shares = importance / np.maximum(importance.sum(axis, keepdims=True), 1e-12)
-    logs = np.log(np.where(shares > 0, shares, 1))
-    return -(shares * logs).sum(axis) / np.log(max(importance.shape[axis], 2))
 
 
 class DCI(FactorMetric):
-    """One of the three parts, each 0 to 1; higher is better."""
+    """One of the three parts, each 0 to 1; higher is better.
+
+    >>> import torch
+    >>> grid = torch.cartesian_prod(torch.arange(2), torch.arange(2)).repeat(20, 1)
+    >>> metric = DCI()
+    >>> metric.update(grid.float(), grid)
+    >>> float(metric.compute()) > 0.8
+    True
+
+    Args:
+        part: "disentanglement", "completeness" or "informativeness".
+    """
 
     higher_is_better = True
 
@@ -64,9 +31,4 @@ class DCI(FactorMetric):
         self.part = part
 
     def score(self, features: np.ndarray, factors: dict[str, np.ndarray]) -> float:
-        importance, right = importances(features, factors, self.random_half(len(features)))
-        return {
-            "disentanglement": disentanglement(importance),
-            "completeness": completeness(importance),
-            "informativeness": float(right.mean()),
-        }[self.part]
+        return dci(features, factors, self.random_half(len(features)))[self.part]

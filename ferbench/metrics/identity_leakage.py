@@ -1,26 +1,38 @@
-"""What a linear probe finds out about identity: docs/reference/evaluation.md.
-
-(a - c) / (1 - c),   a the balanced accuracy of the probe on expressions that it was not fitted on, c = 1 / subjects
-"""
+"""What a probe finds out about identity; ferbench.evaluation.measures.leakage has the equation."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ferbench.evaluation import leakage
-from ferbench.metrics.base import FeatureMetric, outputs
+from ferbench.evaluation.measures.leakage import leakage
+from ferbench.evaluation.measures.probes import LinearProbe, Probe, nearest_neighbours
+from ferbench.metrics.base import FeatureMetric
+
+PROBES: dict[str, Probe] = {"linear": LinearProbe, "knn": nearest_neighbours}
 
 
 class IdentityLeakage(FeatureMetric):
-    """At most 1, chance is 0; lower is better. `probe`: "linear", or "knn" for the nearest neighbour."""
+    """At most 1, chance is 0; lower is better.
+
+    >>> import torch
+    >>> subjects = torch.arange(4).repeat_interleave(9)
+    >>> expressions = torch.arange(3).repeat_interleave(3).repeat(4)
+    >>> metric = IdentityLeakage()
+    >>> metric.update(torch.eye(4)[subjects], subjects, expressions)
+    >>> round(float(metric.compute()), 2)
+    1.0
+
+    Args:
+        probe: "linear", or "knn" for the nearest neighbour.
+    """
 
     higher_is_better = False
 
     def __init__(self, probe: str = "linear", **settings: object) -> None:
         super().__init__(**settings)
-        if probe not in ("linear", "knn"):
-            raise ValueError(f"probe is '{probe}'; it can be linear or knn.")
-        self.key = "identity_leakage" if probe == "linear" else "identity_leakage_knn"
+        if probe not in PROBES:
+            raise ValueError(f"probe is '{probe}'; it can be {' or '.join(PROBES)}.")
+        self.probe = probe
 
     def score(self, features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray) -> float:
-        return leakage.evaluate(outputs(features, subjects, expressions))[self.key]
+        return leakage(features, subjects, expressions, PROBES[self.probe])

@@ -1,1 +1,1 @@
-"""Protocols: which frames count, and which subjects are trained on and tested on. One file a protocol."""
+"""Protocols: the frames that are used, and the training and test set of each fold. One file for each protocol."""

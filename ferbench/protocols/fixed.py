@@ -1,4 +1,4 @@
-"""The dataset's own split into training and test frames."""
+"""The split into training and test frames that comes with the dataset."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 
 from ferbench.errors import FerbenchError
-from ferbench.protocols.base import TRAIN_ONLY, UNUSED, Protocol
+from ferbench.interfaces.protocol import TRAIN_ONLY, UNUSED, Protocol
 
 FOLDS = {"train": TRAIN_ONLY, "test": 0}
 
 
 class Fixed(Protocol):
-    """One fold: the frames whose column `split` is "test" are tested, those with "train" are trained on, all others (a
-    validation set) are left out: nothing is selected on them."""
+    """One fold. Frames with "test" in the column `split` are the test set, those with "train" the training set. All others,
+    such as a validation set, are not used: no model is selected on them."""
 
-    def folds(self, frames: pd.DataFrame) -> np.ndarray:
+    def assign_folds(self, frames: pd.DataFrame) -> np.ndarray:
         if "split" not in frames:
             raise FerbenchError(
-                "This dataset has no split of its own; use protocol=subject_kfold, or protocol=auto for the literature's."
+                "This dataset comes without a split. Use protocol=subject_kfold, or protocol=auto for the literature's protocol."
             )
         fold = frames["split"].map(FOLDS).fillna(UNUSED).to_numpy(dtype=int)
         for name, number in FOLDS.items():
@@ -28,4 +28,4 @@ class Fixed(Protocol):
 
 
 class CrossDataset(Fixed):
-    """One fold: trained on `dataset`, tested on `test_dataset`, on the expressions that both have."""
+    """One fold: `dataset` is the training set, `test_dataset` the test set, with the expressions that both have."""

@@ -1,16 +1,17 @@
-"""Leave one subject out: a fold a subject."""
+"""Leave-one-subject-out: each fold tests one subject."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from ferbench.protocols.base import Protocol, need_subjects
+from ferbench.interfaces.protocol import Protocol
+from ferbench.protocols.select import need_subjects
 
 
 class LeaveOneSubjectOut(Protocol):
-    """Subject IDs sorted ascending as text; the i-th of them (from 0) is tested in fold i, alone."""
+    """Subject IDs are sorted ascending as text. Fold i (from 0) tests the i-th subject and trains on all others."""
 
-    def folds(self, frames: pd.DataFrame) -> np.ndarray:
+    def assign_folds(self, frames: pd.DataFrame) -> np.ndarray:
         order = {subject: fold for fold, subject in enumerate(need_subjects(frames, 2))}
         return frames["subject"].map(order).to_numpy(dtype=int)

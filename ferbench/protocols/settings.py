@@ -1,29 +1,17 @@
-"""Settings of the protocols, apart from their code so that listing them needs no pandas."""
+"""Settings of the protocols. They are separate from the protocols' code so that listing them does not import pandas."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass
-class ProtocolSettings:
-    """Settings that every protocol has.
-
-    Attributes:
-        frames: which frames of a sequence count: all, apex, last_1, last_3, middle_3, or auto (what the literature
-            uses for the dataset).
-        folds: the folds to run, numbered from 0; empty for all.
-    """
-
-    frames: str = "auto"
-    folds: list[int] | None = None
+from ferbench.interfaces.protocol import ProtocolSettings
 
 
 @dataclass
 class ListedSettings(ProtocolSettings):
     """Attributes:
-    file: CSV with frame_id or path, and fold or split.
-    leaky: run it although subjects are trained on and tested; to show what a leak is worth.
+    file: path of a CSV file with the columns frame_id (or path), and fold or split.
+    leaky: run although the training and the test set have subjects in common, to measure the effect of such a leak.
     """
 
     file: str = ""
@@ -32,11 +20,11 @@ class ListedSettings(ProtocolSettings):
 
 @dataclass
 class AssignedSettings(ProtocolSettings):
-    """Of protocols that could put subjects into other folds.
+    """Settings of protocols that can assign subjects to folds in different ways.
 
     Attributes:
-        assignment: which assignment of subjects to folds; another number gives another.
-        repeats: run so many assignments, from `assignment` on.
+        assignment: number of the assignment of subjects to folds, from 0. Each number gives a different assignment.
+        repeats: number of assignments to run: `assignment` and the following ones.
     """
 
     assignment: int = 0

@@ -1,11 +1,12 @@
-"""Ten folds by ordered subject ID: the protocol of the literature on CK+, Oulu-CASIA and MMI."""
+"""Ten folds of subjects, sorted by ID: the usual protocol in the literature on CK+, Oulu-CASIA and MMI."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from ferbench.protocols.base import Protocol, need_subjects
+from ferbench.interfaces.protocol import Protocol
+from ferbench.protocols.select import need_subjects
 from ferbench.protocols.settings import AssignedSettings
 
 FOLDS = 10
@@ -14,13 +15,14 @@ FOLDS = 10
 class SubjectTenFoldOrdered(Protocol):
     """Subject IDs are sorted ascending as text; the i-th of them (from 0) belongs to fold i mod 10.
 
-    The public CK+ list of Emotion-FAN (Open-Debin/Emotion-FAN, "IDascendorder_step10") has exactly these folds:
-    its fold i, from 1, holds ids[i-1::10]. With protocol.assignment=1 or more the subjects are shuffled first, by that number.
+    Source: the public CK+ list of Emotion-FAN (Open-Debin/Emotion-FAN, "IDascendorder_step10") has exactly these folds; its
+    fold i, from 1, holds ids[i-1::10]. With protocol.assignment=1 or more the sorted subjects are shuffled first, with that
+    number as the seed.
     """
 
     settings: AssignedSettings
 
-    def folds(self, frames: pd.DataFrame) -> np.ndarray:
+    def assign_folds(self, frames: pd.DataFrame) -> np.ndarray:
         subjects = need_subjects(frames, FOLDS)
         if self.settings.assignment:
             np.random.default_rng(self.settings.assignment).shuffle(subjects)

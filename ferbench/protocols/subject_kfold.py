@@ -1,4 +1,4 @@
-"""k folds by subject, the classes balanced as far as whole subjects allow."""
+"""k folds of subjects, with the classes as balanced as possible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ferbench.errors import FerbenchError
-from ferbench.protocols.base import Protocol, need_subjects
+from ferbench.interfaces.protocol import Protocol
+from ferbench.protocols.select import need_subjects
 from ferbench.protocols.settings import SubjectKFoldSettings
 
 
@@ -17,22 +18,23 @@ class SubjectKFold(Protocol):
 
     settings: SubjectKFoldSettings
 
-    def folds(self, frames: pd.DataFrame) -> np.ndarray:
+    def assign_folds(self, frames: pd.DataFrame) -> np.ndarray:
         from sklearn.model_selection import StratifiedGroupKFold
 
         need_subjects(frames, self.settings.k)
         most = int(frames["expression"].value_counts().max())
         if most < self.settings.k:
             raise FerbenchError(
-                f"No class has as many frames as protocol.k={self.settings.k} folds; the largest has {most}."
+                f"No class has as many frames as protocol.k={self.settings.k} folds; the largest has {most}. Use a smaller "
+                "protocol.k."
             )
-        # the order of rows must not count: the splitter sees the frames sorted by subject and frame_id
+        # sort by subject and frame_id, so that the folds do not depend on the order of the rows
         order = frames.reset_index(drop=True).sort_values(["subject", "frame_id"]).index.to_numpy()
         ordered = frames.iloc[order]
         splitter = StratifiedGroupKFold(self.settings.k, shuffle=True, random_state=self.settings.assignment)
         fold = np.empty(len(frames), dtype=int)
         with warnings.catch_warnings():
-            # a class with fewer frames than folds cannot be in each: balanced as far as it goes is what is promised
+            # a class with fewer frames than folds cannot be in every fold; the protocol balances as well as possible
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             parts = splitter.split(np.zeros(len(ordered)), ordered["expression"], ordered["subject"])
             for number, (_, tested) in enumerate(parts):

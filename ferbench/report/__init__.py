@@ -1,1 +1,1 @@
-"""Figures of records. Sees records only; imports no torch."""
+"""Boards and records as terminal tables, pages, files and figures. Imports no torch."""

@@ -1,1 +1,1 @@
-"""The conformance suite that plugin authors run: `ferbench check NAME`, or one pytest case a check (see checks.py)."""
+"""The conformance checks for plugins: run `ferbench check NAME`, or each check as a pytest case (see checks.py)."""

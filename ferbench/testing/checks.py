@@ -1,4 +1,4 @@
-"""What every method, backbone and dataset has to satisfy, each rule a check with a name.
+"""Conformance checks: the rules that every method, backbone and dataset has to satisfy.
 
     import pytest
     from ferbench.testing.checks import checks_of
@@ -7,7 +7,7 @@
     def test_conformance(check):
         check.run()
 
-A check that does not hold raises AssertionError with a sentence.
+A check that fails raises AssertionError with a sentence that says what is wrong.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ import torch
 from torch import Tensor
 
 from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard
-from ferbench.errors import UnknownName
+from ferbench.errors import FerbenchError, UnknownName
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.dataset import BatchImages, Dataset, check_frames
 from ferbench.interfaces.method import Batch, Clock, Identifies, Method, Stage, Synthesizes, Task
-from ferbench.plan import variant_name
-from ferbench.registry import Registry, load_registry
+from ferbench.plan.variants import variant_name
+from ferbench.registry.loader import Registry, load_registry
 from ferbench.training.checkpoint import trained_state
 from ferbench.training.loop import Device, Training, freeze_all_but, modules_of, train
 
@@ -44,7 +44,13 @@ CPU = Device(torch.device("cpu"), "fp32")
 
 @dataclass(frozen=True)
 class Check:
-    """A rule for one component; `run()` raises AssertionError where it does not hold."""
+    """A rule, applied to one component.
+
+    Attributes:
+        name: name of the rule.
+        component: name of the component, with the ablation for variants of a method.
+        run: raises AssertionError if the component breaks the rule.
+    """
 
     name: str
     component: str
@@ -55,10 +61,15 @@ class Check:
 
 
 def checks_of(kind: str, name: str, registry: Registry | None = None) -> list[Check]:
-    """The checks of one component; kind is "method", "backbone" or "dataset".
+    """The checks of one component.
+
+    Args:
+        kind: "method", "backbone" or "dataset".
+        name: name of the component.
+        registry: installed plugins by default.
 
     Raises:
-        UnknownName: there is no such component.
+        UnknownName: there is no such component, or no checks for its kind.
     """
     registry = registry or load_registry()
     makers: dict[str, tuple[type[Card], Callable[[Registry, Any], Iterator[Check]]]] = {
@@ -77,7 +88,7 @@ def checks_of(kind: str, name: str, registry: Registry | None = None) -> list[Ch
 
 
 def card_without_torch(registry: Registry, card: Card) -> None:
-    """The module with the cards can be imported where there is no torch."""
+    """The module with the cards can be imported without torch."""
     plugin = registry.owner(card)
     if plugin.distribution == "file":
         return  # a file given by --plugin may hold cards and code together
@@ -92,11 +103,12 @@ def card_without_torch(registry: Registry, card: Card) -> None:
 
 
 def make_task(seed: int = 0) -> Task:
+    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels."""
     return Task(EXPRESSIONS, SUBJECTS, SIZE, seed)
 
 
 def make_batch(task: Task, count: int = 12, seed: int = 0, device: str = "cpu") -> Batch:
-    """Noise with labels; every expression and subject occurs."""
+    """A batch of `count` random images with labels in which every expression and subject occurs (for `count` >= 6)."""
     random = torch.Generator().manual_seed(seed)
     images = torch.rand((count, 3, task.image_size, task.image_size), generator=random) * 2 - 1
     neutral = torch.rand(images.shape, generator=random) * 2 - 1
@@ -112,23 +124,37 @@ def make_batch(task: Task, count: int = 12, seed: int = 0, device: str = "cpu") 
 def make_method(
     registry: Registry, card: MethodCard, overrides: dict[str, object] | None = None, seed: int = 0
 ) -> Method:
-    """The method on the small default backbone."""
+    """A method with the small default backbone. `overrides` are settings that differ from the defaults."""
     task = make_task(seed)
-    backbone_card = registry.get(BackboneCard, "convnet")
-    settings: Any = backbone_card.settings()
-    settings.width = 8
+    backbone_card = small_backbone(registry)
     with task.init("backbone"):
-        backbone = backbone_card.load()(settings, SIZE)
+        backbone = backbone_card.load()(backbone_card.settings(**(backbone_card.small or {})), SIZE)
     method = card.load()(task, backbone, card.settings(**{**card.defaults(), **(overrides or {})}))
-    assert isinstance(method, Method), f"{card.target} is no subclass of ferbench.Method"
+    assert isinstance(method, Method), f"{card.target} is not a subclass of ferbench.Method"
     return method
 
 
+def small_backbone(registry: Registry) -> BackboneCard:
+    """The first installed backbone that is cheap enough for checks.
+
+    Raises:
+        FerbenchError: there is none.
+    """
+    found = next((card for card in registry.catalogue(BackboneCard).values() if card.small is not None), None)
+    if found is None:
+        raise FerbenchError(
+            "Methods are checked on a small backbone, and none is installed: its card says small={...}."
+        )
+    return found
+
+
 def variants_of(card: MethodCard) -> dict[str, dict[str, object]]:
+    """The overrides of each variant by its name: "full" and the card's ablations."""
     return {"full": {}, **{name: dict(overrides) for name, overrides in card.ablations.items()}}
 
 
 def training(seed: int = 0, device: Device = CPU, **more: Any) -> Training:
+    """A training on random batches. `more` are further fields of Training."""
     task = make_task(seed)
     return Training(batches=lambda step: make_batch(task, seed=step), device=device, seed=seed, **more)
 
@@ -158,17 +184,17 @@ def _method_checks(registry: Registry, card: MethodCard) -> Iterator[Check]:
 
 
 def stages_match_card(card: MethodCard, make: Callable[[], Method]) -> None:
-    """stages() lists the stages of the card in its order, with disjoint groups that have parameters."""
+    """stages() returns the stages of the card in the same order, and their groups have parameters and do not overlap."""
     method = make()
     names, stated = [s.name for s in method.stages()], [s.name for s in card.stages]
-    assert names == stated, f"stages() gives {names}, the card says {stated}"
+    assert names == stated, f"stages() returns {names}, but the card has {stated}"
     for stage in method.stages():
         freeze_all_but(method, stage)
         trained_state(method, modules_of(stage))
 
 
 def step_on_cpu(card: MethodCard, make: Callable[[], Method]) -> None:
-    """Training runs, its losses are finite, and a gradient reaches every parameter of every group."""
+    """Training runs, its losses are finite, and it changes every parameter of every group."""
     method = make()
     for stage in method.stages():
         before = {name: p.detach().clone() for name, p in method.named_parameters()}
@@ -176,11 +202,11 @@ def step_on_cpu(card: MethodCard, make: Callable[[], Method]) -> None:
         assert losses, f"stage '{stage.name}' yields no update"
         own = trained_state(method, modules_of(stage))
         still = [n for n, p in method.named_parameters() if n in own and p.numel() and torch.equal(p, before[n])]
-        assert not still, f"stage '{stage.name}' trains {still} and leaves them as they were"
+        assert not still, f"stage '{stage.name}' is to train {still}, but does not change them"
 
 
 def step_on_meta(card: MethodCard, make: Callable[[], Method]) -> None:
-    """A step and logits run on the meta device: no tensor on the wrong device, no hidden transfer to the host."""
+    """A step and logits run on the meta device: no tensor is on a wrong device, and no value is copied to the CPU."""
     method = make().to("meta")
     batch = make_batch(method.task, device="meta")
     for stage in method.stages():
@@ -199,7 +225,7 @@ def step_in_bf16(card: MethodCard, make: Callable[[], Method]) -> None:
 
 
 def frozen_parts(card: MethodCard, make: Callable[[], Method]) -> None:
-    """What a stage does not train keeps its weights and batch-norm statistics bit for bit."""
+    """Modules that a stage does not train keep their weights and batch-norm statistics unchanged."""
     method = make()
     for stage in method.stages():
         before = {name: value.clone() for name, value in method.state_dict().items()}
@@ -210,13 +236,13 @@ def frozen_parts(card: MethodCard, make: Callable[[], Method]) -> None:
 
 
 def outputs(card: MethodCard, make: Callable[[], Method]) -> None:
-    """features, logits, identity_features and synthesize give finite tensors of the documented shapes, the same twice."""
+    """features, logits, identity_features and synthesize return finite tensors of the documented shapes."""
     method = make().eval()
     batch = make_batch(method.task)
     with torch.no_grad():
         features, logits = method.features(batch.images), method.logits(batch.images)
         assert features.ndim == 2, f"features has the shape {tuple(features.shape)}, not (B, D)"
-        assert len(features) == len(batch), f"features gives {len(features)} rows for {len(batch)} images"
+        assert len(features) == len(batch), f"features returns {len(features)} rows for {len(batch)} images"
         assert logits.shape == (len(batch), len(EXPRESSIONS)), f"logits has the shape {tuple(logits.shape)}"
         assert features.isfinite().all(), "features has NaN or infinite values"
         assert logits.isfinite().all(), "logits has NaN or infinite values"
@@ -226,30 +252,30 @@ def outputs(card: MethodCard, make: Callable[[], Method]) -> None:
             assert identity.ndim == 2, f"identity_features has the shape {tuple(identity.shape)}, not (B, D)"
             assert identity.isfinite().all(), "identity_features has NaN or infinite values"
         if isinstance(method, Synthesizes):
-            made = method.synthesize(batch.images, make_batch(method.task, seed=1))
-            assert made.shape == batch.images.shape, f"synthesize gives the shape {tuple(made.shape)}"
-            assert made.abs().max() <= 1, "synthesize leaves [-1, 1]"
+            faces = method.synthesize(batch.images, make_batch(method.task, seed=1))
+            assert faces.shape == batch.images.shape, f"synthesize returns the shape {tuple(faces.shape)}"
+            assert faces.abs().max() <= 1, "synthesize returns values outside [-1, 1]"
 
 
 def own_randomness(card: MethodCard, make: Callable[[], Method]) -> None:
-    """Initial weights come from `task.init`: they are the same each time, and no other random state is touched."""
+    """Initial weights are drawn in `task.init`: they are reproducible, and the global random state is not changed."""
     state = torch.get_rng_state()
     first = make()
-    assert torch.equal(state, torch.get_rng_state()), "making the method draws from the global generator"
+    assert torch.equal(state, torch.get_rng_state()), "creating the method draws from the global random generator"
     torch.manual_seed(1)
     second = make()
     differ = [n for n, v in second.state_dict().items() if not torch.equal(v, first.state_dict()[n])]
-    assert not differ, f"{differ} have other initial weights each time; make them inside task.init(part)"
+    assert not differ, f"{differ} have different initial weights each time; create them inside task.init(part)"
 
 
 def ablation_name(card: MethodCard, variant: str, overrides: dict[str, object]) -> None:
-    """The ablation is known again by its settings."""
+    """The name of an ablation follows from its settings."""
     found = variant_name(card, {**card.defaults(), **overrides})
-    assert found == variant, f"the settings of '{variant}' are called '{found}'"
+    assert found == variant, f"the settings of '{variant}' have the name '{found}'"
 
 
 def stage_settings(registry: Registry, card: MethodCard, overrides: dict[str, object]) -> None:
-    """Stages that do not state the ablation's settings are trained to the same weights without it."""
+    """A stage whose card does not list a setting of the ablation ends with the same weights with and without the ablation."""
     full, ablated = make_method(registry, card), make_method(registry, card, overrides)
     for stated, ours, theirs in zip(card.stages, full.stages(), ablated.stages(), strict=True):
         if stated.settings & set(overrides):
@@ -267,7 +293,7 @@ def stage_settings(registry: Registry, card: MethodCard, overrides: dict[str, ob
 
 
 def shared_weights(registry: Registry, card: MethodCard) -> None:
-    """Layers that two variants share, with the same shapes, start from the same weights."""
+    """Layers of the same name and shape start from the same weights in all variants of a method."""
 
     def layers(method: Method) -> dict[str, dict[str, Tensor]]:
         return {name: dict(module.named_parameters(recurse=False)) for name, module in method.named_modules()}
@@ -278,11 +304,13 @@ def shared_weights(registry: Registry, card: MethodCard) -> None:
             ours = full.get(name, {})
             if {n: w.shape for n, w in weights.items()} == {n: w.shape for n, w in ours.items()}:
                 same = all(torch.equal(w, ours[n]) for n, w in weights.items())
-                assert same, f"'{variant}' starts '{name}' from other weights than the full method; see Task.scope"
+                assert same, (
+                    f"'{name}' has other initial weights in '{variant}' than in the full method; see Task.scope"
+                )
 
 
 def resume(card: MethodCard, make: Callable[[], Method]) -> None:
-    """A stage that is resumed from a checkpoint ends with the same weights, bit for bit."""
+    """A stage that is resumed from a checkpoint ends with bitwise the same weights."""
     whole, broken = make(), make()
     with tempfile.TemporaryDirectory() as folder:
         for index, (ours, theirs) in enumerate(zip(whole.stages(), broken.stages(), strict=True)):
@@ -301,17 +329,17 @@ class _Stopped(Exception):
 
 
 def _train_and_stop(method: Method, stage: Stage, steps: int, stop: int, path: Path) -> None:
-    """Train and break off after `stop` steps, leaving the checkpoint."""
-    made = training(checkpoint=path, checkpoint_every=stop)
+    """Train `stop` steps and stop, so that there is a checkpoint."""
+    interrupted = training(checkpoint=path, checkpoint_every=stop)
 
     def batches(step: int) -> Batch:
         if step == stop:
             raise _Stopped
         return make_batch(method.task, seed=step)
 
-    made.batches = batches
+    interrupted.batches = batches
     try:
-        train(method, stage, steps, made)
+        train(method, stage, steps, interrupted)
     except _Stopped:
         return
 
@@ -323,7 +351,7 @@ def _backbone_checks(registry: Registry, card: BackboneCard) -> Iterator[Check]:
     def make() -> Backbone:
         torch.manual_seed(0)
         backbone = card.load()(card.settings(), 64)
-        assert isinstance(backbone, Backbone), f"{card.target} is no subclass of ferbench.Backbone"
+        assert isinstance(backbone, Backbone), f"{card.target} is not a subclass of ferbench.Backbone"
         return backbone
 
     for rule in (maps_as_stated, maps_on_meta):
@@ -331,7 +359,7 @@ def _backbone_checks(registry: Registry, card: BackboneCard) -> Iterator[Check]:
 
 
 def maps_as_stated(backbone: Backbone) -> None:
-    """The maps have the stated channels and reductions, fine to coarse, and finite values."""
+    """The maps have the channels and reductions that the backbone states, are ordered from fine to coarse, and are finite."""
     _check_maps(backbone, torch.rand(2, 3, 64, 64) * 2 - 1)
 
 
@@ -348,7 +376,9 @@ def _check_maps(backbone: Backbone, images: Tensor) -> None:
     assert list(backbone.reductions) == sorted(backbone.reductions), f"reductions {backbone.reductions} do not increase"
     for found, channels, reduction in zip(maps, backbone.channels, backbone.reductions, strict=True):
         expected = (2, channels, 64 // reduction, 64 // reduction)
-        assert found.shape == expected, f"a map has the shape {tuple(found.shape)}, stated is {expected}"
+        assert found.shape == expected, (
+            f"a map has the shape {tuple(found.shape)}; channels and reductions state {expected}"
+        )
         assert found.is_meta or found.isfinite().all(), "a map has NaN or infinite values"
 
 
@@ -358,7 +388,7 @@ def _check_maps(backbone: Backbone, images: Tensor) -> None:
 def _dataset_checks(registry: Registry, card: DatasetCard) -> Iterator[Check]:
     def make() -> Dataset:
         dataset = card.load()(card.settings())
-        assert isinstance(dataset, Dataset), f"{card.target} is no subclass of ferbench.Dataset"
+        assert isinstance(dataset, Dataset), f"{card.target} is not a subclass of ferbench.Dataset"
         return dataset
 
     for rule in (dataset_frames, dataset_images, dataset_fingerprint):
@@ -366,17 +396,17 @@ def _dataset_checks(registry: Registry, card: DatasetCard) -> Iterator[Check]:
 
 
 def dataset_frames(card: DatasetCard, dataset: Dataset) -> None:
-    """The frame table is as defined, the same twice, and has what the card says it provides."""
+    """The frame table is valid and reproducible, and contains what the card says that the dataset provides."""
     frames = check_frames(dataset.frames(), card)
-    assert frames.equals(check_frames(dataset.frames(), card)), "frames() gives another table the second time"
+    assert frames.equals(check_frames(dataset.frames(), card)), "frames() returns a different table the second time"
     if "neutral" in card.provides:
-        assert (frames["phase"] == "neutral").any(), "the card provides 'neutral', and no frame has that phase"
+        assert (frames["phase"] == "neutral").any(), "the card provides 'neutral', but no frame has that phase"
     if "subject" in card.provides:
-        assert frames["subject"].nunique() > 1, "the card provides 'subject', and there is one subject"
+        assert frames["subject"].nunique() > 1, "the card provides 'subject', but there is only one subject"
 
 
 def dataset_images(card: DatasetCard, dataset: Dataset) -> None:
-    """Images are (H, W, 3), uint8, and a pure function of frame_id, one by one or many at once."""
+    """Images are (H, W, 3), uint8, and depend on the frame_id only, whether they are read singly or many at once."""
     chosen = dataset.frames()["frame_id"].iloc[[0, -1]].tolist()
     images = [dataset.image(frame) for frame in chosen]
     for image in images:
@@ -385,7 +415,7 @@ def dataset_images(card: DatasetCard, dataset: Dataset) -> None:
         assert image.shape[2] == 3, f"an image has the shape {image.shape}"
     again = [dataset.image(frame) for frame in reversed(chosen)][::-1]
     assert all(np.array_equal(a, b) for a, b in zip(images, again, strict=True)), (
-        "an image depends on what was read before"
+        "an image depends on which images were read before"
     )
     if isinstance(dataset, BatchImages):
         both = dataset.images(chosen)
@@ -394,5 +424,5 @@ def dataset_images(card: DatasetCard, dataset: Dataset) -> None:
 
 
 def dataset_fingerprint(card: DatasetCard, dataset: Dataset) -> None:
-    """The fingerprint is the same twice."""
+    """The fingerprint is reproducible."""
     assert dataset.fingerprint() == dataset.fingerprint(), "the fingerprint changes from one call to the next"

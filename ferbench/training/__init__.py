@@ -1,1 +1,1 @@
-"""One stage of training, its checkpoints, and the cache of trained stages."""
+"""Training of one stage, its checkpoints, and the cache of trained stages."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a stage in training: weights, optimiser state and losses in one safetensors file, no pickle."""
+"""Checkpoints of a stage: weights, optimiser state and losses in one safetensors file, without pickle."""
 
 from __future__ import annotations
 
@@ -13,37 +13,44 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-Losses = list[tuple[int, str, float]]
-"""(step, name, value), in the order in which they arose."""
+from ferbench.records.files import Losses
 
 
 @dataclass
 class Checkpoint:
-    """Where training stood after `step` steps."""
+    """The state of training after `step` steps.
+
+    Attributes:
+        step: number of steps that are done.
+        tensors: state of the trained modules ("model/...") and of the optimisers ("optimiser/...").
+        losses: losses of all steps so far.
+        code: `code_key` of the code that trained so far.
+    """
 
     step: int
     tensors: dict[str, Tensor]
     losses: Losses
+    code: str = ""
 
 
 def trained_state(method: nn.Module, modules: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """The state (parameters and buffers) of some modules, by its name within the method.
+    """The parameters and buffers of some modules of a method, by their names in the method.
 
     Raises:
-        ValueError: one of them is no part of the method.
+        ValueError: one of the modules is not part of the method.
     """
     names = {id(module): name for name, module in method.named_modules()}
     state: dict[str, Tensor] = {}
     for module in modules:
         if id(module) not in names:
-            raise ValueError(f"a stage trains a {type(module).__name__} that is no submodule of the method")
+            raise ValueError(f"a stage trains a {type(module).__name__} that is not a submodule of the method")
         prefix = names[id(module)] + "." if names[id(module)] else ""
         state |= {prefix + key: value for key, value in module.state_dict().items()}
     return state
 
 
 def load_state(method: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copy tensors into the parameters and buffers of their names."""
+    """Copy tensors into the parameters and buffers of the same names."""
     own = method.state_dict()
     with torch.no_grad():
         for name, value in state.items():
@@ -51,6 +58,7 @@ def load_state(method: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 
 def optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """The state tensors of optimisers by "group/index of the parameter/key", such as "network/0/exp_avg"."""
     return {
         f"{group}/{index}/{key}": value
         for group, optimiser in optimisers.items()
@@ -60,6 +68,7 @@ def optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer]) -> dict[str
 
 
 def load_optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
+    """Load what `optimiser_state` returned into optimisers of the same groups and parameters."""
     for group, optimiser in optimisers.items():
         parameters = optimiser.param_groups[0]["params"]
         state: dict[int, dict[str, Tensor]] = {}
@@ -74,35 +83,57 @@ def load_optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer], tensor
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
+def fits(method: nn.Module, path: Path) -> bool:
+    """Whether a safetensors file contains only tensors that the method has, in the same shapes."""
+    own = method.state_dict()
+    with safe_open(path, framework="pt") as file:
+        return all(
+            name in own and list(own[name].shape) == file.get_slice(name).get_shape()
+            for name in file.keys()  # noqa: SIM118
+        )
+
+
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write a safetensors file so that it is the old one or the new one, never half of it."""
+    """Write a safetensors file atomically: readers see the old file or the new one, never a part of either.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     draft = path.with_name(f".{path.name}-{os.getpid()}")
-    # clone: tensors that share storage (tied weights) are refused by safetensors
-    plain = {name: t.detach().to("cpu").clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
+    # clone, because safetensors refuses tensors that share storage (tied weights)
+    copies = {name: t.detach().to("cpu").clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
     try:
-        save_file(plain, draft, metadata=dict(metadata or {}))
-        draft.chmod(0o644)  # safetensors makes files that only their owner can read
+        save_file(copies, draft, metadata=dict(metadata or {}))
+        draft.chmod(0o644)  # safetensors creates files that only their owner can read
         draft.replace(path)
-    except SafetensorError as error:  # it hides a full disk behind an error of its own
+    except SafetensorError as error:  # also raised if the disk is full
         raise OSError(f"cannot write {path}: {error}") from error
     finally:
         draft.unlink(missing_ok=True)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """(tensors by name, metadata) of a safetensors file.
+
+    Raises:
+        OSError, SafetensorError: the file cannot be read.
+    """
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    save_tensors(path, checkpoint.tensors, {"step": str(checkpoint.step), "losses": json.dumps(checkpoint.losses)})
+    """Write a checkpoint. Raises OSError if it cannot be written."""
+    losses = json.dumps(checkpoint.losses)
+    save_tensors(path, checkpoint.tensors, {"step": str(checkpoint.step), "losses": losses, "code": checkpoint.code})
 
 
-def load(path: Path) -> Checkpoint | None:
-    """The checkpoint, or None where there is none that can be read."""
+def load(path: Path, code: str = "") -> Checkpoint | None:
+    """Read a checkpoint; None if the file does not exist, cannot be read, or was written by other code."""
     try:
         tensors, metadata = load_tensors(path)
         losses = [(int(step), str(name), float(value)) for step, name, value in json.loads(metadata["losses"])]
-        return Checkpoint(int(metadata["step"]), tensors, losses)
+        found = Checkpoint(int(metadata["step"]), tensors, losses, metadata["code"])
+        return found if found.code == code else None
     except (OSError, SafetensorError, KeyError, ValueError):
         return None

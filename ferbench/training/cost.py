@@ -1,4 +1,4 @@
-"""What a method costs: operations, parameters, memory. So that budgets can be compared, not only steps."""
+"""The cost of a method: floating point operations, parameters and memory."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from ferbench.interfaces.method import Method
 
 
 def parameters(module: nn.Module) -> int:
+    """Number of parameters of a module."""
     return sum(p.numel() for p in module.parameters())
 
 
 def forward_flops(method: Method, device: torch.device) -> int:
-    """Floating point operations to recognise one image, by torch's counter: those of convolutions and matrix products,
-    a multiplication and an addition counted as two."""
+    """Floating point operations to classify one image, as torch's FlopCounterMode counts them: those of convolutions and
+    matrix products, where a multiplication and an addition count as two."""
     image = torch.zeros((1, 3, method.task.image_size, method.task.image_size), device=device)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         method.logits(image)
@@ -26,13 +27,13 @@ def forward_flops(method: Method, device: torch.device) -> int:
 
 
 def forget_peak(device: torch.device) -> None:
-    """Start to look for the highest use of memory anew, where that is possible (on a GPU)."""
+    """Reset the peak memory of a GPU; for other devices it does nothing."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_memory(device: torch.device) -> int:
-    """In bytes: on a GPU what torch had allocated since `forget_peak`, else the process' largest resident size so far."""
+    """Peak memory in bytes: on a GPU that of torch since `forget_peak`, else the largest resident size of the process so far."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024

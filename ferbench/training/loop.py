@@ -1,8 +1,8 @@
-"""The loop: one stage of one method, from its first step (or a checkpoint) to its last.
+"""The training loop: trains one stage of a method, from its first step or from a checkpoint.
 
-A method's step is a generator of updates. The loop owns zero_grad, backward, clipping, accumulation, precision,
-schedules, seeds, checkpoints and the log. The autocast context is left at every yield, because autocast keeps the
-cast copies of weights until its outermost context ends: a forward after an update would otherwise see old weights.
+A method's step is a generator of updates. The loop does zero_grad, backward, clipping, accumulation, precision, schedules,
+seeds, checkpoints and logging. It leaves the autocast context at every yield, because autocast caches the casted weights
+until its outermost context ends: a forward pass after an update would otherwise use the old weights.
 """
 
 from __future__ import annotations
@@ -20,31 +20,33 @@ from torch import Tensor, nn
 
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import Batch, Clock, Group, Method, Stage, Update, derive_seed
+from ferbench.records.files import Losses
 from ferbench.training import checkpoint as checkpoints
-from ferbench.training.checkpoint import Checkpoint, Losses
+from ferbench.training.checkpoint import Checkpoint
 
 LOG_EVERY = 25
-"""Steps between two looks at the losses; until then they stay on the device."""
+"""Number of steps after which the losses are copied from the device to the CPU and logged."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where and in which precision networks run. `precision` is "fp32" or "bf16"."""
+    """The device of the networks, and the precision of forward and backward passes: "fp32" or "bf16"."""
 
     device: torch.device
     precision: str
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """The autocast context of the precision; for fp32 it does nothing."""
         if self.precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
     @classmethod
     def choose(cls, device: str, precision: str) -> Device:
-        """Resolve "auto".
+        """The device and precision of the settings `trainer.device` and `trainer.precision`, with "auto" resolved.
 
         Raises:
-            TrainingError: there is no such device.
+            TrainingError: the device does not exist or cannot be used.
         """
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -59,8 +61,10 @@ class Device:
 
 
 def _has_bf16(device: torch.device) -> bool:
+    """Whether the hardware computes in bf16 without emulation."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        result: bool = torch.cuda.is_bf16_supported(including_emulation=False)
+        return result
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii")
     except OSError:
@@ -70,61 +74,76 @@ def _has_bf16(device: torch.device) -> bool:
 
 @dataclass
 class Training:
-    """What the loop needs besides the method.
+    """The settings of the loop, and what it needs besides the method.
 
     Attributes:
-        batches: the batch of a step.
-        accumulate: micro-batches a step.
-        clip_norm: largest norm of a group's gradient; 0 does not clip.
-        seed: random draws of a step come from (seed, stage, step).
-        checkpoint: file, or None to keep none.
-        checkpoint_every: steps between checkpoints.
-        report: told (step, mean losses since the last report, images a second).
-        look: measures the method as it is, in eval mode; what it finds is written down among the losses, and nothing else.
-        looks: after which numbers of steps.
+        batches: returns the batch of a step.
+        device: device and precision.
+        accumulate: number of micro-batches into which a batch is divided.
+        clip_norm: largest L2 norm of an optimiser group's gradient; 0 turns clipping off.
+        code: `code_key` of the code that runs. A checkpoint of other code is not continued.
+        seed: the trial's seed. The random state of each step is a function of (seed, stage, step).
+        checkpoint: file of the checkpoint; None for none.
+        checkpoint_every: steps between two checkpoints.
+        on_losses: called with (number of steps done, mean losses by name since the last call, images per second).
+        measure_test: measures the method on the test set, in eval mode. Its results are logged among the losses and not used.
+        test_curve_steps: numbers of steps after which `measure_test` is called.
     """
 
     batches: Callable[[int], Batch]
     device: Device
     accumulate: int = 1
     clip_norm: float = 0.0
+    code: str = ""
     seed: int = 0
     checkpoint: Path | None = None
     checkpoint_every: int = 500
-    report: Callable[[int, Mapping[str, float], float], None] = lambda step, losses, rate: None
-    look: Callable[[], Mapping[str, float]] = dict
-    looks: frozenset[int] = frozenset()
+    on_losses: Callable[[int, Mapping[str, float], float], None] = lambda step, losses, rate: None
+    measure_test: Callable[[], Mapping[str, float]] = dict
+    test_curve_steps: frozenset[int] = frozenset()
 
 
-def moments(steps: int, looks: int, epoch: int) -> frozenset[int]:
-    """After which steps to look: `looks` times at equal distances, at most once an epoch of so many steps, and in the end."""
-    count = min(looks, -(-steps // max(epoch, 1)))
+def steps_of_test_curve(steps: int, points: int, epoch: int) -> frozenset[int]:
+    """The numbers of steps after which the test accuracy is measured: equally spaced, the last one being `steps`.
+
+    Args:
+        steps: number of steps of the stage.
+        points: how often to measure, at most once an epoch.
+        epoch: number of steps in an epoch.
+    """
+    count = min(points, -(-steps // max(epoch, 1)))
     return frozenset(round(steps * (i + 1) / count) for i in range(count))
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a stage: its losses and how many steps were run now (fewer than all where it was resumed)."""
+    """The result of training a stage.
+
+    Attributes:
+        losses: losses of all steps.
+        steps_run: number of steps that were run now, without those before a checkpoint.
+    """
 
     losses: Losses
     steps_run: int
 
 
 def modules_of(stage: Stage) -> list[nn.Module]:
+    """All modules that a stage trains."""
     return [module for group in stage.trains.values() for module in group.modules]
 
 
 def train(method: Method, stage: Stage, steps: int, training: Training) -> Trained:
-    """Train one stage in place.
+    """Train one stage of a method in place, and return the losses.
 
     Raises:
-        TrainingError: a loss is NaN or infinite, or the stage is not what a stage has to be.
+        TrainingError: a loss is NaN or infinite, or the stage's groups or its step are not as `Stage` defines them.
     """
     parameters = freeze_all_but(method, stage)
     optimisers = {name: _optimiser(stage.trains[name], parameters[name]) for name in stage.trains}
     losses: Losses = []
     first = 0
-    if training.checkpoint is not None and (saved := checkpoints.load(training.checkpoint)) is not None:
+    if training.checkpoint is not None and (saved := checkpoints.load(training.checkpoint, training.code)) is not None:
         _restore(method, optimisers, saved)
         first, losses = saved.step, saved.losses
     log = _Log(stage.name, losses, first, training)
@@ -138,35 +157,36 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
         save = training.checkpoint is not None and (step + 1) % training.checkpoint_every == 0 and not last
         if last or save or (step + 1) % LOG_EVERY == 0:
             log.flush(step + 1, len(batch))
-        if step + 1 in training.looks:
-            losses += _look(method, stage, training, step)
+        if step + 1 in training.test_curve_steps:
+            losses += _test_accuracy(method, stage, training, step)
         if save and training.checkpoint is not None:
             tensors = {f"model/{k}": v for k, v in checkpoints.trained_state(method, modules_of(stage)).items()}
             tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
-            checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses))
+            checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
     method.eval().requires_grad_(False)
     return Trained(losses, steps - first)
 
 
-def _look(method: Method, stage: Stage, training: Training, step: int) -> Losses:
+def _test_accuracy(method: Method, stage: Stage, training: Training, step: int) -> Losses:
     method.eval()
-    found = [(step, name, value) for name, value in training.look().items()]
+    measured = [(step, name, value) for name, value in training.measure_test().items()]
     for module in modules_of(stage):
         module.train()
-    return found
+    return measured
 
 
 def freeze_all_but(method: Method, stage: Stage) -> dict[str, list[nn.Parameter]]:
-    """Put the modules of a stage into training and all others into eval mode, without gradient.
+    """Put the modules that a stage trains into train mode, and all others into eval mode without gradients.
 
-    Returns the parameters of each group.
+    Returns:
+        The parameters of each optimiser group, by its name.
 
     Raises:
-        TrainingError: a group has no parameter, or shares one with another group.
+        TrainingError: a group has no parameters, or two groups have a parameter in common.
     """
     method.eval().requires_grad_(False)
     owner: dict[int, str] = {}
-    found: dict[str, list[nn.Parameter]] = {}
+    parameters: dict[str, list[nn.Parameter]] = {}
     for name, group in stage.trains.items():
         unique: dict[int, nn.Parameter] = {}
         for module in group.modules:
@@ -180,8 +200,8 @@ def freeze_all_but(method: Method, stage: Stage) -> dict[str, list[nn.Parameter]
                     f"The groups '{owner[key]}' and '{name}' of stage '{stage.name}' train the same weights.",
                     stage.name,
                 )
-        found[name] = list(unique.values())
-    return found
+        parameters[name] = list(unique.values())
+    return parameters
 
 
 def _step(
@@ -192,7 +212,10 @@ def _step(
     parameters: Mapping[str, Sequence[nn.Parameter]],
     training: Training,
 ) -> Iterator[tuple[str, Tensor]]:
-    """One step. Micro-batches run in lockstep to the same yield, so that each update sees the whole batch."""
+    """Run one step and yield (name, value) of each loss.
+
+    The generators of all micro-batches advance to the same yield before the optimiser steps, so that each update uses the
+    gradient of the whole batch."""
     count = training.accumulate
     micro = [stage.step(part, clock) for part in batch.split(count)]
     for generator in micro:
@@ -206,7 +229,7 @@ def _step(
         if group not in optimisers:
             raise _misuse(stage, clock, f"yields {updates[0]!r}; its groups are {', '.join(optimisers)}")
         if len(updates) != len(micro) or any(update.group != group for update in updates):
-            raise _misuse(stage, clock, "yields other updates for one micro-batch than for another")
+            raise _misuse(stage, clock, "yields different groups of updates for different micro-batches")
         optimiser = optimisers[group]
         optimiser.zero_grad(set_to_none=True)
         for update in updates:
@@ -221,7 +244,7 @@ def _step(
 
 
 def advance(generator: Iterator[Update], device: Device) -> Update | None:
-    """Run a step to its next update, in the precision of the device; None at its end."""
+    """Continue a step to its next update, in the precision of `device`; None if the step has ended."""
     with device.autocast():
         return next(generator, None)
 
@@ -265,7 +288,7 @@ def _restore(method: Method, optimisers: Mapping[str, torch.optim.Optimizer], sa
 
 
 class _Log:
-    """Losses stay on the device and are looked at every so often: one transfer for all of them."""
+    """The log of losses. They are kept on the device and copied to the CPU together, in `flush`."""
 
     def __init__(self, stage: str, losses: Losses, step: int, training: Training) -> None:
         self.stage = stage
@@ -278,7 +301,7 @@ class _Log:
         self.waiting.append((step, name, loss))
 
     def flush(self, step: int, batch_size: int) -> None:
-        """Raises TrainingError where a loss is not finite."""
+        """Log and report the losses since the last call. Raises TrainingError if one is not finite."""
         values = torch.stack([loss.float() for _, _, loss in self.waiting]).tolist() if self.waiting else []
         means: dict[str, list[float]] = {}
         for (at, name, _), value in zip(self.waiting, values, strict=True):
@@ -295,4 +318,4 @@ class _Log:
         now = time.perf_counter()
         rate = (step - self.since[1]) * batch_size / max(now - self.since[0], 1e-9)
         self.since = (now, step)
-        self.training.report(step, {name: sum(v) / len(v) for name, v in means.items()}, rate)
+        self.training.on_losses(step, {name: sum(v) / len(v) for name, v in means.items()}, rate)

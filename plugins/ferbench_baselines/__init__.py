@@ -1,1 +1,1 @@
-"""Baselines that every comparison needs: one file a method."""
+"""Baseline methods. One file for each method."""

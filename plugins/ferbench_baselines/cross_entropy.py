@@ -12,7 +12,7 @@ from ferbench_baselines.plugin import CrossEntropySettings
 
 
 class CrossEntropy(Method):
-    """Features: the mean over the backbone's coarsest map."""
+    """Features: the backbone's coarsest feature map, averaged over its positions."""
 
     settings: CrossEntropySettings
 
@@ -33,7 +33,9 @@ class CrossEntropy(Method):
         yield Update("network", loss)
 
     def features(self, images: Tensor) -> Tensor:
-        return self.backbone(images)[-1].mean(dim=(2, 3))
+        result: Tensor = self.backbone(images)[-1].mean(dim=(2, 3))
+        return result
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images))
+        result: Tensor = self.classifier(self.features(images))
+        return result

@@ -1,7 +1,7 @@
 """FDRL: Ruan, Yan, Lai, Chai, Shen, Wang, Feature Decomposition and Reconstruction Learning for Effective Facial Expression
-Recognition, CVPR 2021 (arXiv 2104.05160). *Stated* (abstract): a feature is decomposed into latent features shared by the
-expressions, and reconstructed from them by the relations within and between them; no identity labels. The formulas are *our
-reading*, from knowledge of the paper and not from its text:
+Recognition, CVPR 2021 (arXiv 2104.05160). *Stated* in the abstract: a feature is decomposed into latent features that all
+expressions share, and reconstructed from the relations within and between them, without identity labels. The formulas are *our
+interpretation*, from knowledge of the paper, not from its text:
 
     l_i = ReLU(W_i x),  i = 1..M                            x the pooled feature of the backbone
     L_C = mean over samples of sum_i |l_i - c_i|^2           (compact around a centre of each latent feature)
@@ -10,9 +10,9 @@ reading*, from knowledge of the paper and not from its text:
     g_i = ReLU(W_e f_i),  o_ij = tanh(cos(g_i, g_j)),  h_i = sum_(j != i) o_ij g_j,  y_i = d g_i + (1 - d) h_i
     L = CE(fc(sum_i y_i), y) + b_C L_C + b_B L_B + b_D L_D,   b_C = 1e-4, b_B = 1, b_D = 1e-4, M = 9, 128 wide, d = 1/2
 
-The division by D is ours: without it features and logits begin about 60 times too large (a first loss of 91, where chance is
-1.95), and the network spends its first hundreds of steps on that. The centres are parameters, trained by the losses in which
-they stand.
+The division by D is ours. Without it, features and logits are about 60 times too large at first (an initial loss of 91; chance
+is 1.95), and the network needs hundreds of steps to correct that. The centres are parameters, trained with the losses that
+contain them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ from ferbench_baselines.plugin import FdrlSettings
 
 @dataclass
 class Parts:
-    """latent: (B, M, D), l; weights: (B, M), w as a distribution; feature: (B, D), the sum of the y_i."""
+    """Attributes:
+    latent: (B, M, D), the latent features l.
+    weights: (B, M), the weights w; each row adds up to 1.
+    feature: (B, D), the sum of the y_i.
+    """
 
     latent: Tensor
     weights: Tensor
@@ -83,7 +87,7 @@ class Fdrl(Method):
         yield Update.total("network", terms)
 
     def parts(self, images: Tensor) -> Parts:
-        """images (B, 3, S, S)."""
+        """images: (B, 3, S, S), float, in [-1, 1]."""
         s = self.settings
         pooled = self.backbone(images)[-1].mean(dim=(2, 3))
         latent = self.decompose(pooled).view(-1, s.latent, s.feature_dim).relu()
@@ -101,14 +105,15 @@ class Fdrl(Method):
         return self.parts(images).feature
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images))
+        result: Tensor = self.classifier(self.features(images))
+        return result
 
 
 def compactness(latent: Tensor, centres: Tensor) -> Tensor:
-    """L_C; latent (B, M, D), centres (M, D)."""
+    """L_C, a scalar. latent: (B, M, D); centres: (M, D)."""
     return (latent - centres).square().sum(dim=(1, 2)).mean()
 
 
 def balance(weights: Tensor) -> Tensor:
-    """L_B; weights (B, M), each row a distribution."""
+    """L_B, a scalar. weights: (B, M), of which each row adds up to 1."""
     return (weights.mean(0) - 1 / weights.shape[1]).abs().sum()

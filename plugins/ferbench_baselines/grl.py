@@ -1,14 +1,14 @@
-"""An identity classifier behind a reversed gradient: Ganin and Lempitsky, Unsupervised Domain Adaptation by
-Backpropagation, ICML 2015, with the subject in the place of the domain (for faces: Wang, Wang and Liang, ACM MM 2019).
+"""Gradient reversal: an adversarial identity classifier. Ganin and Lempitsky, Unsupervised Domain Adaptation by
+Backpropagation, ICML 2015, with subjects instead of domains (for faces: Wang, Wang and Liang, ACM MM 2019).
 
     L_D = CE(D(F(x)), s),    L = CE(C(F(x)), y) + CE(D(R_lambda(F(x))), s)
     R_lambda(f) = f, dR_lambda/df = -lambda                                                        (eqs. 5, 6)
     lambda(p) = lambda_max (2 / (1 + exp(-10 p)) - 1),   p in [0, 1] the progress of training          (section 3.1)
 
-Our reading: D has a batch norm and one hidden layer, as wide as the feature; it moves before the network in each step, at three
-times its rate, and lambda_max is 0.1. In the paper all move at once, with lambda_max 1. So done here, D was misled instead of
-starved: its loss rose above chance, and a probe fitted afterwards read the subjects off the same features better than without
-any reversal (docs/reference/methods.md has the figures).
+Our reading: D has batch normalisation and one hidden layer as wide as the feature. In each step D is updated before the
+network, with three times its learning rate, and lambda_max is 0.1. In the paper all are updated together and lambda_max is 1.
+Here that only misled D: its loss rose above chance, but a probe trained afterwards predicted the subjects from the features
+better than without gradient reversal (figures: docs/reference/methods.md).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ferbench_baselines.plugin import GrlSettings
 
 
 class Grl(Method):
-    """Features: the mean over the backbone's coarsest map."""
+    """Features: the backbone's coarsest feature map, averaged over its positions."""
 
     settings: GrlSettings
 
@@ -50,7 +50,7 @@ class Grl(Method):
         return [Stage("training", self.training_step, {"identity": identity, "network": network})]
 
     def reversal(self, clock: Clock) -> float:
-        """lambda."""
+        """lambda(p), the weight of the reversed gradient at this point of training."""
         s = self.settings
         return s.reversal * (2 / (1 + math.exp(-10 * clock.progress)) - 1 if s.schedule else 1.0)
 
@@ -67,7 +67,9 @@ class Grl(Method):
         )
 
     def features(self, images: Tensor) -> Tensor:
-        return self.backbone(images)[-1].mean(dim=(2, 3))
+        result: Tensor = self.backbone(images)[-1].mean(dim=(2, 3))
+        return result
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images))
+        result: Tensor = self.classifier(self.features(images))
+        return result

@@ -1,12 +1,12 @@
 """IACNN: Meng, Liu, Cai, Han, Tong, Identity-Aware Convolutional Neural Network for Facial Expression Recognition,
-FG 2017. *Stated* (abstract): two identical streams, an expression-sensitive and an identity-sensitive contrastive loss,
-and features of both are used for recognition. *Our reading*, the paper itself not being at hand:
+FG 2017. *Stated* in the abstract: two identical streams, an expression-sensitive and an identity-sensitive contrastive loss, and
+recognition from the features of both. *Our reading* (the full text was not available):
 
     L   = CE(exp f_e) + a_e Lc(f_e; same expression) + a_i Lc(f_i; same identity) + CE(all [f_e, f_i])
     Lc(u, v) = |u - v|^2 / 2 for a pair that is the same, max(0, delta - |u - v|^2) / 2 for one that is not
 
-The two streams share their weights, so that a batch through one network serves: the pairs are all pairs in it. f_e and f_i
-have unit length in Lc, which makes delta the same for every backbone.
+As the two streams share their weights, one network processes the batch, and the pairs are all pairs of images in the batch. f_e
+and f_i are normalised to unit length in Lc, so that delta has the same meaning for every backbone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ferbench_baselines.plugin import IacnnSettings
 
 
 class Iacnn(Method):
-    """Features: f_e. The classifier sees f_e and f_i, as in the paper."""
+    """Features: f_e. The input of the classifier is f_e and f_i, as in the paper."""
 
     settings: IacnnSettings
 
@@ -72,17 +72,21 @@ class Iacnn(Method):
         return self._both(images)[0]
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.classifier(torch.cat(self._both(images), 1))
+        result: Tensor = self.classifier(torch.cat(self._both(images), 1))
+        return result
 
 
 def contrastive(features: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """Lc over all pairs of a batch, with features of unit length: the mean over the pairs that are the same and the mean over
-    those that are not, added, so that the many pairs of unlike subjects do not drown the few of one.
+    """Lc for all pairs in a batch: the mean over pairs with equal labels plus the mean over pairs with different labels. There are
+    many more of the latter, which would dominate a common mean.
 
     Args:
-        features: (B, D).
-        labels: (B,), int64: pairs are the same where these are.
-        margin: delta, of the squared distance, which runs from 0 to 4.
+        features: (B, D); they are normalised to unit length.
+        labels: (B,), int64.
+        margin: delta, for the squared distance, 0 to 4.
+
+    Returns:
+        A scalar.
     """
     unit = F.normalize(features.float())
     distance = 2 - 2 * unit @ unit.T

@@ -1,6 +1,6 @@
 """IF-GAN: Cai, Meng, Khan, Li, O'Reilly, Tong, Identity-Free Facial Expression Recognition using Conditional Generative
-Adversarial Network, arXiv 1903.08051 (ICIP 2021). *Stated* (abstract of its second version): the input is mapped to a face
-of an 'average' identity with the same expression, which is classified; end to end. *Our reading*, losses included:
+Adversarial Network, arXiv 1903.08051 (ICIP 2021). *Stated* in the abstract of version 2: the input is mapped to a face of an
+'average' identity with the same expression, which is classified, trained end to end. *Our reading*, including the losses:
 
     G(x) = Dec(Enc(x)),   m_y the mean of the training faces of expression y
     L_D = -log D(x) - log(1 - D(G(x)))
@@ -27,7 +27,7 @@ from ferbench_baselines.plugin import IfGanSettings
 
 
 class MeanFaces(nn.Module):
-    """The mean image of each class over all batches seen."""
+    """The mean image of each class over all batches so far."""
 
     sums: Tensor
     counts: Tensor
@@ -38,16 +38,17 @@ class MeanFaces(nn.Module):
         self.register_buffer("counts", torch.zeros(classes))
 
     def add(self, images: Tensor, labels: Tensor) -> None:
+        """Add a batch to the means. images: (B, 3, S, S); labels: (B,), int64, class indices."""
         self.sums.index_add_(0, labels, images.to(self.sums.dtype))
         self.counts.index_add_(0, labels, torch.ones_like(labels, dtype=self.counts.dtype))
 
     def forward(self, labels: Tensor) -> Tensor:
-        """(B,) -> (B, 3, S, S)."""
+        """labels (B,), int64 -> (B, 3, S, S): the mean images of these classes; 0 for classes without images."""
         return self.sums[labels] / self.counts[labels].clamp(min=1).view(-1, 1, 1, 1)
 
 
 class Generator(nn.Module):
-    """Enc and Dec, and the mean faces, which are kept in its checkpoints."""
+    """The generator Dec(Enc(x)), and the mean faces as buffers, so that checkpoints contain them."""
 
     def __init__(self, task: Task, backbone: Backbone, settings: IfGanSettings) -> None:
         super().__init__()
@@ -57,11 +58,12 @@ class Generator(nn.Module):
         self.means = MeanFaces(len(task.expressions), task.image_size)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.decoder(self.encoder(images)[1])
+        result: Tensor = self.decoder(self.encoder(images)[1])
+        return result
 
 
 class IfGan(Method):
-    """Features: the mean over C's coarsest map, of the made face."""
+    """Features: C's coarsest feature map of the generated face, averaged over its positions."""
 
     settings: IfGanSettings
 
@@ -105,13 +107,16 @@ class IfGan(Method):
         yield Update.total("network", terms)
 
     def _recognise(self, made: Tensor) -> Tensor:
-        return self.recogniser(made)[-1].mean(dim=(2, 3))
+        result: Tensor = self.recogniser(made)[-1].mean(dim=(2, 3))
+        return result
 
     def _classify(self, made: Tensor) -> Tensor:
-        return self.classifier(self._recognise(made))
+        result: Tensor = self.classifier(self._recognise(made))
+        return result
 
     def features(self, images: Tensor) -> Tensor:
         return self._recognise(self.generator(images))
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images))
+        result: Tensor = self.classifier(self.features(images))
+        return result

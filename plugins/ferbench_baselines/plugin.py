@@ -1,8 +1,8 @@
-"""Cards of the baselines: settings, stages, ablations. Each method's file has its equations and says what is our reading.
+"""Cards of the baselines: settings, stages, ablations. The file of each method has its equations and marks our reading.
 
-The rates and weights of the adversarial ones are ours unless marked: they follow DE-GAN's in this repository (generator
-5e-4, the discriminator at half of it, dropout 0.3), so that no method of the comparison is tuned more than another. Version 2 of a
-card mends a fault that its losses showed (docs/reference/methods.md).
+Learning rates and loss weights of the adversarial methods are our choice unless marked. They follow those of DE-GAN in this
+repository (5e-4 for the generator, half of that for the discriminator, dropout 0.3), so that no method is tuned more than the
+others. Version 2 of a card corrects an error that was found in its losses (docs/reference/methods.md).
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ferbench.cards import MethodCard, StageCard
+from ferbench.cards import MethodCard, StageCard, settings_of
 from ferbench.hookspecs import hookimpl
 
 
 @dataclass
 class CrossEntropySettings:
     """Attributes:
-    lr, weight_decay: AdamW's, with a cosine schedule.
-    label_smoothing: of the cross-entropy.
+    lr: AdamW's initial learning rate; the schedule is cosine.
+    weight_decay: AdamW's weight decay.
+    label_smoothing: label smoothing of the cross-entropy, 0 to 1.
     """
 
     lr: float = 1e-3
@@ -29,11 +30,12 @@ class CrossEntropySettings:
 @dataclass
 class GrlSettings:
     """Attributes:
-    lr, weight_decay: AdamW's, with a cosine schedule.
-    identity_lr_scale: the identity classifier's rate as a multiple of that, constant.
-    reversal: the highest weight of the reversed gradient; 0 trains the identity classifier on features that do not
-        heed it.
-    schedule: the weight rises from 0 as in the paper; else it is constant.
+    lr: AdamW's initial learning rate; the schedule is cosine.
+    weight_decay: AdamW's weight decay.
+    identity_lr_scale: learning rate of the identity classifier, as a multiple of lr; it is constant.
+    reversal: highest weight of the reversed gradient, lambda_max; with 0 the identity classifier has no effect on the
+        features.
+    schedule: whether the weight rises from 0 as in the paper, or is constant.
     """
 
     lr: float = 1e-3
@@ -47,9 +49,11 @@ class GrlSettings:
 class IacnnSettings:
     """Attributes:
     feature_dim: width of f_e and of f_i.
-    weight_expression, weight_identity: of the contrastive losses.
-    margin: delta, of the squared distance of unit vectors (0 to 4).
-    lr, weight_decay: AdamW's, with a cosine schedule.
+    weight_expression: weight of the contrastive loss for expression.
+    weight_identity: weight of the contrastive loss for identity.
+    margin: delta, for the squared distance of unit vectors, 0 to 4.
+    lr: AdamW's initial learning rate; the schedule is cosine.
+    weight_decay: AdamW's weight decay.
     """
 
     feature_dim: int = 128
@@ -62,15 +66,17 @@ class IacnnSettings:
 
 @dataclass
 class GeneratorSettings:
-    """Of the methods that make faces and train everything but a discriminator in one group.
+    """Settings of methods with a generator that train everything except the discriminator in one group.
 
     Attributes:
-        feature_dim, cells: width of each code, and the cells over which an encoder's coarsest map is averaged.
+        feature_dim: width of each code.
+        cells: an encoder's coarsest map is averaged in cells x cells regions.
         width: channels of the finest level of decoder and discriminator.
-        lr, weight_decay: AdamW's, with a cosine schedule.
-        beta1: of the discriminator's optimiser, whose rate is constant.
-        discriminator_lr_scale: its learning rate as a fraction of the others'.
-        discriminator_dropout: of its trunk.
+        lr: AdamW's initial learning rate; the schedule is cosine.
+        weight_decay: AdamW's weight decay.
+        beta1: first decay rate of the discriminator's optimiser.
+        discriminator_lr_scale: learning rate of the discriminator, as a fraction of lr; it is constant.
+        discriminator_dropout: dropout in the discriminator's trunk.
     """
 
     feature_dim: int = 256
@@ -86,7 +92,8 @@ class GeneratorSettings:
 @dataclass
 class IfGanSettings(GeneratorSettings):
     """Attributes:
-    weight_adversarial, weight_average: of the generator's losses.
+    weight_adversarial: weight of the generator's adversarial loss, a.
+    weight_average: weight of the distance to the mean face, b.
     """
 
     weight_adversarial: float = 0.1
@@ -97,7 +104,10 @@ class IfGanSettings(GeneratorSettings):
 @dataclass
 class TerGanSettings(GeneratorSettings):
     """Attributes:
-    weight_expression_consistency, weight_identity_consistency, weight_adversarial, weight_reconstruction: of the losses.
+    weight_expression_consistency: weight of the expression consistency loss, c_e.
+    weight_identity_consistency: weight of the identity consistency loss, c_i.
+    weight_adversarial: weight of the adversarial loss, a.
+    weight_reconstruction: weight of the reconstruction loss, b.
     """
 
     weight_expression_consistency: float = 1.0
@@ -108,18 +118,25 @@ class TerGanSettings(GeneratorSettings):
 
 @dataclass
 class TdGanSettings:
-    """Weights and intervals are the released code's, unless marked.
+    """Weights and intervals are those of the released code, unless marked as ours.
 
     Attributes:
-        feature_dim, cells: width of each code, and the cells over which an encoder's coarsest map is averaged (ours).
-        noise_dim: width of the noise (ours; there the noise is a map of 256 channels).
+        feature_dim: width of each code.
+        cells: an encoder's coarsest map is averaged in cells x cells regions (ours).
+        noise_dim: width of the noise vector (ours; in the released code the noise is a map with 256 channels).
         width: channels of the finest level of decoder and discriminators (ours).
-        face_discriminator, expression_discriminator: whether it has them.
-        face_every, expression_every: steps between two updates of a discriminator.
-        classifier_trains_encoder: the classifier's loss reaches the expression encoder; in the released code it does not.
-        weight_face, weight_expression, weight_similarity, weight_cycle: of the generator's losses.
-        lr: Adam's, of all groups; 1e-4 in the released code, for a hundred epochs (ours is for fewer steps).
-        discriminator_dropout: of the discriminators' trunks.
+        face_discriminator: whether there is a face discriminator.
+        expression_discriminator: whether there is an expression discriminator.
+        face_every: steps between two updates of the face discriminator.
+        expression_every: steps between two updates of the expression discriminator.
+        classifier_trains_encoder: whether the classifier's loss also trains the expression encoder; not so in the released
+            code.
+        weight_face: weight of the generator's loss from the face discriminator.
+        weight_expression: weight of the generator's loss from the expression discriminator.
+        weight_similarity: weight of the distance between features of the synthesised and the real face.
+        weight_cycle: weight of the two dual image consistency losses.
+        lr: learning rate of all groups; 1e-4 in the released code, for a hundred epochs (ours is for fewer steps).
+        discriminator_dropout: dropout in the trunks of the discriminators.
     """
 
     feature_dim: int = 256
@@ -142,12 +159,15 @@ class TdGanSettings:
 @dataclass
 class FdrlSettings:
     """Attributes:
-    latent: M, how many latent features.
-    feature_dim: width of each.
-    weight_compactness, weight_balance, weight_distribution: of the losses.
-    relations: latent features exchange messages; else each stands for itself.
-    own_share: d, the share of a latent feature's own message.
-    lr, weight_decay: AdamW's, with a cosine schedule.
+    latent: number of latent features, M.
+    feature_dim: width of each latent feature, D.
+    weight_compactness: weight of L_C.
+    weight_balance: weight of L_B.
+    weight_distribution: weight of L_D.
+    relations: whether latent features exchange messages; if not, y_i = g_i.
+    own_share: weight of a latent feature's own message, d, 0 to 1.
+    lr: AdamW's initial learning rate; the schedule is cosine.
+    weight_decay: AdamW's weight decay.
     """
 
     latent: int = 9
@@ -170,9 +190,9 @@ def _card(
     ablations: Mapping[str, Mapping[str, object]] | None = None,
     target: str = "",
     version: int = 1,
+    baseline: bool = False,
 ) -> MethodCard:
-    """A method of one stage, "training", whose weights depend on all settings."""
-    names = frozenset(settings.__dataclass_fields__)  # type: ignore[attr-defined]
+    """The card of a method with one stage, "training", whose weights depend on all settings."""
     return MethodCard(
         name=name,
         target=f"ferbench_baselines.{name}:{target}",
@@ -180,9 +200,10 @@ def _card(
         paper=paper,
         settings=settings,
         needs=needs,
-        stages=[StageCard(name="training", settings=names)],
+        stages=[StageCard(name="training", settings=settings_of(settings))],
         ablations=ablations or {},
         version=version,
+        baseline=baseline,
     )
 
 
@@ -194,13 +215,14 @@ def ferbench_methods() -> list[MethodCard]:
     return [
         _card(
             "cross_entropy",
-            "the backbone and a linear classifier: the number each claim is measured against",
+            "the backbone and a linear classifier: the baseline for all methods",
             CrossEntropySettings,
             target="CrossEntropy",
+            baseline=True,
         ),
         _card(
             "grl",
-            "an identity classifier behind a reversed gradient",
+            "gradient reversal: an adversarial identity classifier",
             GrlSettings,
             "Ganin and Lempitsky, Unsupervised Domain Adaptation by Backpropagation, ICML 2015",
             SUBJECT,

@@ -1,17 +1,17 @@
 """TDGAN: Xie, Hu, Chen, Facial Expression Recognition with Two-branch Disentangled Generative Adversarial Network,
-TCSVT 31(6), 2021. Losses and weights are those of the authors' released code (XsLangley/TDGAN), re-written from its
-mathematics; it has no licence.
+TCSVT 31(6), 2021. Losses and weights are those of the authors' released code (XsLangley/TDGAN), which has no licence;
+this file re-implements its equations.
 
-x_e an image of expression y, x_f another of subject s, G(x_f, x_e) = Dec([E_f(x_f), E_e(x_e), z]), z ~ U(0, 1).
+x_e is an image of expression y, x_f another image, of subject s, G(x_f, x_e) = Dec([E_f(x_f), E_e(x_e), z]), z ~ U(0, 1).
 
     D_face:        CE(D_f(x_f), s) + CE(D_f(G), fake)                     every 5 steps
-    D_expression:  CE(D_e(x_e), y), of real images only                  every 10 steps
-    M:             CE(fc(E_e(x_e)), y), of fc alone: the encoder learns from the generator's losses only
+    D_expression:  CE(D_e(x_e), y), for real images only                 every 10 steps
+    M:             CE(fc(E_e(x_e)), y), training fc only; the encoder is trained by the generator's losses only
     G:  0.2 CE(D_f(G), s) + 0.8 CE(D_e(G), y) + |D_f features of G - of x_f|^2
         + 5 |Dec([E_f(G), E_e(x_f), z]) - x_f|_1 + 5 |Dec([E_f(x_e), E_e(G), z]) - x_e|_1
 
-Otherwise than there: the faces x_f come from the training frames (there from a second set, CASIA-WebFace); E_f and E_e are
-two copies of the benchmark's backbone, and the decoder sees vectors, not maps; learning rates stand in plugin.py.
+Differences from the released code: the faces x_f are training frames (there from another dataset, CASIA-WebFace); E_f and E_e
+are two copies of the benchmark's backbone; the decoder's input is a vector and not a map; for learning rates see plugin.py.
 """
 
 from __future__ import annotations
@@ -117,20 +117,25 @@ class TdGan(Method):
 
     def _decode(self, face: Tensor, expression: Tensor) -> Tensor:
         noise = torch.rand(len(face), self.settings.noise_dim, device=face.device, dtype=face.dtype)
-        return self.decoder(torch.cat([face, expression, noise], 1))
+        result: Tensor = self.decoder(torch.cat([face, expression, noise], 1))
+        return result
 
     def features(self, images: Tensor) -> Tensor:
-        return self.expression_encoder(images)[1]
+        result: Tensor = self.expression_encoder(images)[1]
+        return result
 
     def identity_features(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) -> E_f(x), (B, D)."""
-        return self.face_encoder(images)[1]
+        """images (B, 3, S, S), float, in [-1, 1] -> E_f(x), (B, D)."""
+        result: Tensor = self.face_encoder(images)[1]
+        return result
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images))
+        result: Tensor = self.classifier(self.features(images))
+        return result
 
     def synthesize(self, images: Tensor, identity: Batch) -> Tensor:
-        """Noise is at its mean, 1/2."""
+        """See `ferbench.Synthesizes`. The noise z is set to its mean, 1/2."""
         face = self.identity_features(identity.images)
         noise = face.new_full((len(face), self.settings.noise_dim), 0.5)
-        return self.decoder(torch.cat([face, self.features(images), noise], 1))
+        result: Tensor = self.decoder(torch.cat([face, self.features(images), noise], 1))
+        return result

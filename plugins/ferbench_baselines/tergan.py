@@ -1,15 +1,15 @@
 """TER-GAN: Ali and Hughes, Facial Expression Recognition By Using a Disentangled Identity-Invariant Expression
-Representation, ICPR 2020. *Stated* (abstract): two encoders; the expression of one image is transferred to the identity of
-another; an expression and an identity consistency loss over real and made images. *Our reading*, the rest of the paper not
-being at hand:
+Representation, ICPR 2020. *Stated* in the abstract: two encoders; the expression of one image is transferred to the identity of
+another; an expression and an identity consistency loss between real and synthesised images. *Our reading* (the full text
+was not available):
 
     x' = Dec([E_e(x1), E_i(x2)]),   x1 of expression y, x2 of subject t;    x1'' = Dec([E_e(x1), E_i(x1)])
     L_D = -log D(x1) - log(1 - D(x'))
     L   = CE(C_e(E_e(x1)), y) + CE(C_i(E_i(x1)), s) + c_e |E_e(x') - E_e(x1)|_1 + c_i |E_i(x') - E_i(x2)|_1
           - a log D(x') + b |x1'' - x1|_1
 
-E_e and E_i are two copies of the benchmark's backbone; x2 is the next image of the batch, whose order is random. The codes
-have zero mean and unit variance (LayerNorm): without it the consistency losses are least where the codes are nought.
+E_e and E_i are two copies of the benchmark's backbone; x2 is the next image of the batch, whose order is random. LayerNorm gives
+the codes zero mean and unit variance. Without it, codes of 0 would minimise the consistency losses.
 """
 
 from __future__ import annotations
@@ -84,14 +84,18 @@ class TerGan(Method):
         yield Update.total("network", terms)
 
     def features(self, images: Tensor) -> Tensor:
-        return self.norm(self.expression_encoder(images)[1])
+        result: Tensor = self.norm(self.expression_encoder(images)[1])
+        return result
 
     def identity_features(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) -> E_i(x), (B, D)."""
-        return self.norm(self.identity_encoder(images)[1])
+        """images (B, 3, S, S), float, in [-1, 1] -> E_i(x), (B, D)."""
+        result: Tensor = self.norm(self.identity_encoder(images)[1])
+        return result
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.expression(self.features(images))
+        result: Tensor = self.expression(self.features(images))
+        return result
 
     def synthesize(self, images: Tensor, identity: Batch) -> Tensor:
-        return self.decoder(torch.cat([self.features(images), self.identity_features(identity.images)], 1))
+        result: Tensor = self.decoder(torch.cat([self.features(images), self.identity_features(identity.images)], 1))
+        return result

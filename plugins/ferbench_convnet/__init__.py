@@ -1,1 +1,1 @@
-"""A small convolutional backbone, the default on a CPU."""
+"""A small convolutional backbone. It is the default and is fast enough for a CPU."""

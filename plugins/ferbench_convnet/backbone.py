@@ -1,4 +1,4 @@
-"""A small encoder: at each level a strided and a plain 3x3 convolution."""
+"""A small encoder. Each level has two 3x3 convolutions, of which the first has stride 2."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ def _unit(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
 
 
 class ConvNet(Backbone):
-    """Level l (from 0) gives min(2^l, 8) * width channels at 1 / 2^(l+1) of the image's size."""
+    """Level l (from 0) has min(2^l, 8) * width channels and 1 / 2^(l+1) of the image's width and height.
+
+    Raises:
+        FerbenchError: the image size is not a multiple of 2^levels.
+    """
 
     def __init__(self, settings: ConvNetSettings, image_size: int) -> None:
         super().__init__()
         if image_size % 2**settings.levels:
             raise FerbenchError(
                 f"backbone.levels={settings.levels} halves the image {settings.levels} times; "
-                f"preparation.image_size={image_size} is no multiple of {2**settings.levels}."
+                f"preparation.image_size={image_size} is not a multiple of {2**settings.levels}."
             )
         self.channels = tuple(settings.width * min(2**level, 8) for level in range(settings.levels))
         self.reductions = tuple(2 ** (level + 1) for level in range(settings.levels))

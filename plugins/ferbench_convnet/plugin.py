@@ -11,8 +11,8 @@ from ferbench.hookspecs import hookimpl
 @dataclass
 class ConvNetSettings:
     """Attributes:
-    width: channels of the finest map; each further map has twice as many, up to 8 times.
-    levels: number of maps; each is half the size of the one before, the first half the image's.
+    width: channels of the finest map. Each further map has twice as many, up to 8 * width.
+    levels: number of maps. The first has half the width and height of the image, each further one half of the map before.
     """
 
     width: int = 32
@@ -27,5 +27,6 @@ def ferbench_backbones() -> list[BackboneCard]:
             target="ferbench_convnet.backbone:ConvNet",
             title="small encoder of 3x3 convolutions with batch normalisation, not pretrained",
             settings=ConvNetSettings,
+            small={"width": 8},
         )
     ]

@@ -1,1 +1,1 @@
-"""DE-GAN, the reference method."""
+"""DE-GAN, the reference method of the benchmark."""

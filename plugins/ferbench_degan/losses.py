@@ -1,7 +1,8 @@
-"""The losses of DE-GAN, as functions of the discriminator's heads.
+"""The losses of DE-GAN, as functions of the outputs of the discriminator's heads.
 
-Heads: "expression" (B, C), "identity" (B, N), "real" (B, 1). The head that `fake` names has one more class, its last,
-for made images; "separate" names the real/fake logit. Each function gives its terms by name; the loss is their sum.
+The heads are "expression", (B, C); "identity", (B, N); and "real", (B, 1), a real/fake logit. Where fake images are a class, the
+head `where` ("expression" or "identity") has one more class, the last; `where` "separate" means the head "real". Each function
+returns scalar terms by name; the loss is their sum.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ def discriminator_terms(
     """L_disc = CE(expr(x), y) + CE(id(x), s) + CE(head(x'), fake).
 
     Args:
-        real, fake: heads on real and on made images; no fake ones where there is no adversary.
-        expression, subject: (B,), labels of the real images.
-        where: "identity", "expression" or "separate".
+        real: heads for real images.
+        fake: heads for synthesised images; None if the discriminator is not adversarial.
+        expression, subject: (B,), int64, labels of the real images.
+        where: the head for fake images: "identity", "expression" or "separate".
     """
     terms = {}
     if "expression" in real:
@@ -56,12 +58,15 @@ def generator_terms(
     """L_gen = a_e CE(expr(x'), y) + a_i CE(id(x'), t) + a_a BCE(real(x'), 1) + a_r |x' - x|_1 where t = s.
 
     Args:
-        fake: heads on the made images.
-        made, images: (B, 3, S, S), x' and x.
-        expression, target: (B,), y and t.
-        own: (B,), bool: whether t = s.
-        weights: a_e, a_i, a_a, a_r by the names "expression", "identity", "adversarial", "reconstruction"; a term of
-            weight 0 is left out.
+        fake: heads for the synthesised images.
+        made: (B, 3, S, S), x', the synthesised images.
+        images: (B, 3, S, S), x, the input images.
+        expression: (B,), int64, y.
+        target: (B,), int64, t.
+        own: (B,), bool, whether t = s.
+        where: as in `discriminator_terms`.
+        weights: a_e, a_i, a_a and a_r under "expression", "identity", "adversarial" and "reconstruction". Terms with weight 0
+            are left out.
     """
     terms = {}
     if "expression" in fake and weights["expression"]:
@@ -76,13 +81,13 @@ def generator_terms(
 
 
 def reconstruction(made: Tensor, images: Tensor, own: Tensor) -> Tensor:
-    """Mean absolute difference over the images whose target is their own subject; 0 where there are none."""
+    """Mean absolute difference of the images for which `own` is true, a scalar; 0 if there are none. See `generator_terms`."""
     by_image = (made - images).abs().mean(dim=(1, 2, 3))
     chosen = own.to(by_image.dtype)
     return (by_image * chosen).sum() / chosen.sum().clamp(min=1)
 
 
 def r1_penalty(logits: Tensor, images: Tensor) -> Tensor:
-    """R1 = E |grad_x sum(logits)|^2 / 2 on real images (Mescheder et al., ICML 2018, eq. 9)."""
+    """R1 = E |grad_x sum(logits)|^2 / 2 for real images, a scalar. Source: Mescheder et al., ICML 2018, eq. 9."""
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()

@@ -1,11 +1,11 @@
-"""DE-GAN: Ali and Hughes, arXiv 1912.01456; what is stated there and what is our reading stands in plugin.py.
+"""DE-GAN: Ali and Hughes, arXiv 1912.01456. plugin.py says what the paper states and what is our reading.
 
-x image, y its expression, s its subject among the N that are trained on, t the subject of the made image.
+Notation: x image, y its expression, s its subject among the N training subjects, x' synthesised image, t its subject.
 
-Stage "synthesis": f = E(x), x' = D([f, onehot(t), z]); a discriminator with an expression and an identity head. Half of
-each batch reconstructs (t = s), half transfers (t another training subject).
-Stage "recognition": E frozen. A small CNN on each of its maps, with a loss of its own; their features and f are
-concatenated and classified.  L = b sum_l CE_l + b_all CE_all.
+Stage "synthesis": f = E(x), x' = D([f, onehot(t), z]), and a discriminator with an expression and an identity head. Half of each
+batch is reconstructed (t = s), half is transferred to another training subject.
+Stage "recognition": E is frozen. Each of its maps is the input of a small CNN with its own loss. Their features and f are
+concatenated and classified: L = b sum_l CE_l + b_all CE_all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ferbench_degan.plugin import DeGanSettings
 
 
 class DeGan(Method):
-    """Features: f and the residue features, concatenated, as the classifier sees them."""
+    """Features: the input of the classifier, which is f and the residue features, concatenated."""
 
     settings: DeGanSettings
 
@@ -35,10 +35,12 @@ class DeGan(Method):
         self.where = fake_head(settings)
         if not settings.residue and not settings.disentangled:
             raise FerbenchError(
-                "method.residue=false and method.disentangled=false leave the classifier nothing to see."
+                "method.residue=false and method.disentangled=false leave the classifier without input."
             )
         if len(task.subjects) < 2:
-            raise FerbenchError("degan transfers expressions between subjects and needs at least two to train on.")
+            raise FerbenchError(
+                "degan transfers expressions between subjects and needs at least two training subjects."
+            )
         classes, subjects = len(task.expressions), len(task.subjects)
         with task.init("degan.encoder"):
             self.encoder = Encoder(backbone, settings.feature_dim, settings.cells)
@@ -95,6 +97,7 @@ class DeGan(Method):
         ]
 
     def synthesis(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """The step of stage "synthesis"."""
         s = self.settings
         target, own = self.targets(batch.subject)
         _, f = self.encoder(batch.images)
@@ -105,7 +108,7 @@ class DeGan(Method):
         fake = self.discriminator(made.detach()) if s.adversarial else None
         terms = discriminator_terms(real, fake, batch.expression, batch.subject, self.where)
         if s.r1:
-            with torch.autocast(images.device.type, enabled=False):  # a gradient of a gradient needs fp32
+            with torch.autocast(images.device.type, enabled=False):  # second derivatives need fp32
                 heads = self.discriminator(images).values()
                 terms["r1"] = s.r1 * r1_penalty(torch.cat(list(heads), 1), images)
         yield Update.total("discriminator", terms)
@@ -121,6 +124,7 @@ class DeGan(Method):
         yield Update.total("generator", terms)
 
     def recognition(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """The step of stage "recognition"."""
         s = self.settings
         features, by_branch = self._features(batch.images)
         logits = self.classifier(features)
@@ -129,7 +133,7 @@ class DeGan(Method):
         )
 
     def targets(self, subject: Tensor) -> tuple[Tensor, Tensor]:
-        """(t, whether t = s), each (B,): the first half of the batch, whose order is random, keeps its identity."""
+        """(t, whether t = s), each (B,). t = s in the first half of the batch; its order is random."""
         own = torch.arange(len(subject), device=subject.device) < (len(subject) + 1) // 2
         if not self.settings.identity_code:
             return subject, torch.ones_like(own)
@@ -138,7 +142,7 @@ class DeGan(Method):
         return torch.where(own, subject, other), own
 
     def code(self, f: Tensor, target: Tensor) -> Tensor:
-        """[f, onehot(t), z], (B, feature_dim + N + noise_dim)."""
+        """The decoder's input [f, onehot(t), z], (B, feature_dim + N + noise_dim)."""
         parts = [f]
         if self.settings.identity_code:
             parts.append(F.one_hot(target, len(self.task.subjects)).to(f.dtype))
@@ -147,20 +151,21 @@ class DeGan(Method):
         return torch.cat(parts, 1)
 
     def _features(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What the classifier sees, and the logits of each branch."""
+        """The input of the classifier, (B, D), and the logits of each branch, (B, C)."""
         maps, f = self.encoder(images)
         residues = [branch(feature_map) for branch, feature_map in zip(self.branches, maps, strict=bool(self.branches))]
-        seen = ([f] if self.settings.disentangled else []) + [feature for feature, _ in residues]
-        return torch.cat(seen, 1), [logits for _, logits in residues]
+        inputs = ([f] if self.settings.disentangled else []) + [feature for feature, _ in residues]
+        return torch.cat(inputs, 1), [logits for _, logits in residues]
 
     def features(self, images: Tensor) -> Tensor:
         return self._features(images)[0]
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images))
+        result: Tensor = self.classifier(self.features(images))
+        return result
 
     def synthesize(self, images: Tensor, identity: Batch) -> Tensor:
-        """images (B, 3, S, S), whose expression; identity.subject (B,), whose face. Noise is at its mean, 0."""
+        """See `ferbench.Synthesizes`. Only `identity.subject` is used. The noise z is set to its mean, 0."""
         _, f = self.encoder(images)
         code = self.code(f, identity.subject)
         if self.settings.noise_dim:
@@ -168,14 +173,15 @@ class DeGan(Method):
                 [code[:, : -self.settings.noise_dim], torch.zeros_like(code[:, -self.settings.noise_dim :])],
                 1,
             )
-        return self.decoder(code)
+        result: Tensor = self.decoder(code)
+        return result
 
 
 def fake_head(settings: DeGanSettings) -> str:
-    """Where 'fake' is said: as the setting has it, or by a real/fake logit where that head is taken away.
+    """The head for fake images: that of the setting, or "separate" if the setting's head is turned off.
 
     Raises:
-        FerbenchError: the setting is unknown, or nothing would train the generator.
+        FerbenchError: the setting is unknown, or the generator would have no loss.
     """
     options = ("identity", "expression", "separate")
     if settings.fake_class not in options:
@@ -183,6 +189,8 @@ def fake_head(settings: DeGanSettings) -> str:
     if not (
         settings.adversarial or settings.expression_head or settings.identity_head or settings.weight_reconstruction
     ):
-        raise FerbenchError("These settings of degan leave its generator no loss at all.")
+        raise FerbenchError(
+            "These settings of degan leave its generator without a loss: turn on a head or reconstruction."
+        )
     present = {"identity": settings.identity_head, "expression": settings.expression_head, "separate": True}
     return settings.fake_class if present[settings.fake_class] else "separate"

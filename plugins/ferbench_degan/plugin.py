@@ -1,49 +1,48 @@
 """Card of DE-GAN: settings, stages, ablations.
 
-Only the abstracts of the two papers could be read. *Stated* there: an encoder-decoder generator that learns the
-expression representation by reconstructing an expression image; an identity code given to the decoder; a multi-task
-discriminator of expression and identity; recognition from the representation together with the residue in the
-encoder. Everything else below is *our reading*, after DR-GAN (Tran et al., CVPR 2017), whose multi-task discriminator
-this family shares, and DeRL (Yang et al., CVPR 2018). docs/reference/degan.md says which is which.
+Only the abstracts of the two papers were available. They *state*: an encoder-decoder generator that learns the expression
+representation by reconstructing an image of the expression; an identity code as input of the decoder; a multi-task discriminator
+for expression and identity; recognition from the representation and the residue in the encoder. All else is *our reading*,
+after DR-GAN (Tran et al., CVPR 2017), which has the same multi-task discriminator, and DeRL (Yang et al., CVPR 2018).
+docs/reference/degan.md has the details.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ferbench.cards import MethodCard, StageCard
+from ferbench.cards import MethodCard, StageCard, settings_of
 from ferbench.hookspecs import hookimpl
 
 
 @dataclass
-class DeGanSettings:
-    """Our reading, unless marked (stated).
+class SynthesisSettings:
+    """Stage 1, the generator. Our reading, unless marked (stated).
 
     Attributes:
         feature_dim: width of the representation f.
-        cells: f is a linear function of the encoder's coarsest map, averaged in cells x cells cells. DR-GAN has 1, which
-            loses where things are in a face that is not aligned, and its reconstruction is a blur.
-        noise_dim: width of the decoder's noise z ~ U(-1, 1); DR-GAN's.
+        cells: f is a linear function of the encoder's coarsest map, averaged in cells x cells regions. DR-GAN has 1, which loses
+            the positions of parts of unaligned faces and leads to blurred reconstructions.
+        noise_dim: width of the decoder's noise z ~ U(-1, 1), as in DR-GAN.
         width: channels of the finest level of decoder and discriminator.
-        fake_class: where the discriminator says 'fake': one more class of its "identity" head, of its "expression"
-            head, or a "separate" real/fake logit. Public designs differ.
-        identity_code: the decoder is given the target's identity (stated).
-        identity_head: the discriminator classifies identity (stated).
-        expression_head: the discriminator classifies expression (stated).
-        adversarial: the discriminator learns to tell made images; without it, it is a classifier only.
-        weight_expression, weight_identity, weight_adversarial, weight_reconstruction: terms of the generator's loss. With
-            100 for the pixels (pix2pix's) and a slow discriminator, the decoder ignores the identity code; with 10 and a
-            fast one, it makes textures that satisfy the discriminator and are no faces (docs/reference/degan.md).
-        lr, beta1: Adam's, of the generator; beta1 is DR-GAN's.
-        discriminator_lr_scale: the discriminator's learning rate as a fraction of the generator's. DR-GAN's own values are
-            lr=2e-4, discriminator_lr_scale=1, discriminator_dropout=0.
-        discriminator_dropout: of its trunk.
+        fake_class: how the discriminator marks fake images: by one more class of its "identity" head or of its "expression"
+            head, or by a "separate" real/fake logit. Published designs differ.
+        identity_code: whether the decoder's input contains the target identity (stated).
+        identity_head: whether the discriminator classifies identity (stated).
+        expression_head: whether the discriminator classifies expression (stated).
+        adversarial: whether the discriminator learns to detect synthesised images; if not, it is only a classifier.
+        weight_expression: weight of the generator's expression loss, a_e.
+        weight_identity: weight of the generator's identity loss, a_i.
+        weight_adversarial: weight of the generator's adversarial loss, a_a; it exists only with a real/fake logit.
+        weight_reconstruction: weight of the generator's reconstruction loss, a_r. With 100 (as in pix2pix) and a slow
+            discriminator, the decoder ignores the identity code; with 10 and a fast one, it produces textures that satisfy the
+            discriminator but are not faces (docs/reference/degan.md).
+        lr: learning rate of the generator.
+        beta1: first decay rate of both optimisers of stage 1, as in DR-GAN.
+        discriminator_lr_scale: learning rate of the discriminator, as a fraction of lr. DR-GAN has lr=2e-4,
+            discriminator_lr_scale=1 and discriminator_dropout=0.
+        discriminator_dropout: dropout in the discriminator's trunk.
         r1: weight of the gradient penalty on real images (Mescheder et al., ICML 2018).
-        residue: stage 2 learns the residue in the encoder's maps (stated).
-        disentangled: the classifier of stage 2 sees f (stated).
-        branch_dim: width of each branch's feature.
-        weight_branch, weight_all: of the branches' losses and of the last classifier's.
-        classifier_lr, classifier_weight_decay: AdamW's, of stage 2.
     """
 
     feature_dim: int = 256
@@ -64,6 +63,22 @@ class DeGanSettings:
     discriminator_lr_scale: float = 0.5
     discriminator_dropout: float = 0.3
     r1: float = 0.0
+
+
+@dataclass
+class DeGanSettings(SynthesisSettings):
+    """And stage 2, recognition. Our reading, unless marked (stated).
+
+    Attributes:
+        residue: whether stage 2 learns the residue in the encoder's maps (stated).
+        disentangled: whether f is in the input of the classifier of stage 2 (stated).
+        branch_dim: width of each branch's feature.
+        weight_branch: weight of the branches' losses, b.
+        weight_all: weight of the final classifier's loss, b_all.
+        classifier_lr: initial learning rate of stage 2; the schedule is cosine.
+        classifier_weight_decay: AdamW's weight decay in stage 2.
+    """
+
     residue: bool = True
     disentangled: bool = True
     branch_dim: int = 64
@@ -73,18 +88,8 @@ class DeGanSettings:
     classifier_weight_decay: float = 1e-4
 
 
-SYNTHESIS = frozenset(
-    {
-        "feature_dim", "cells", "noise_dim", "width", "fake_class", "identity_code", "identity_head", "expression_head",
-        "adversarial", "weight_expression", "weight_identity", "weight_adversarial", "weight_reconstruction", "lr",
-        "beta1", "discriminator_lr_scale", "discriminator_dropout", "r1",
-    }
-)  # fmt: skip
-RECOGNITION = frozenset(
-    {
-        "residue", "disentangled", "branch_dim", "weight_branch", "weight_all", "classifier_lr", "classifier_weight_decay",
-    }
-)  # fmt: skip
+SYNTHESIS = settings_of(SynthesisSettings)
+RECOGNITION = settings_of(DeGanSettings, SynthesisSettings)
 
 
 @hookimpl

@@ -1,1 +1,1 @@
-"""DeRL and what it is compared with: residues in the layers, the residues of DE-GAN alone, the residue in the pixels."""
+"""DeRL and methods for comparison with it: only the residues of DE-GAN, and the residue in the pixels."""

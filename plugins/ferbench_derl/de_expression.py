@@ -1,11 +1,11 @@
-"""Stage 1 of DeRL: the neutral face of the same person, by a conditional GAN.
+"""Stage 1 of DeRL: a conditional GAN generates the neutral face of the same person.
 
-x an image, n a neutral face of its subject, G(x) = Dec(f), f = Enc(x), no skip connections.
+Notation: x image, n neutral face of its subject, f = Enc(x), G(x) = Dec(f), without skip connections.
 
     L_D = -log D(x, n) - log(1 - D(x, G(x)))
     L_G = -a log D(x, G(x)) + b |n - G(x)|_1
 
-(the published notes print the second term with a minus, which cannot be minimised; the sum is meant.)
+The published notes have a minus before the second term of L_G, which must be a misprint: the loss would have no minimum.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ferbench_derl.plugin import DeExpressionSettings
 
 
 class DeExpression(nn.Module):
-    """Generator and discriminator, and the stage that trains them. Its initial weights depend on the task alone, so that
-    every method of this family starts from the same."""
+    """Generator and discriminator, and the stage that trains them. Their initial weights depend on the task only, so that all
+    methods that use them start from the same weights."""
 
     def __init__(self, task: Task, backbone: Backbone, settings: DeExpressionSettings) -> None:
         super().__init__()
@@ -44,10 +44,12 @@ class DeExpression(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) -> the neutral faces, (B, 3, S, S) in [-1, 1]."""
-        return self.decoder(self.encoder(images)[1])
+        """images (B, 3, S, S), float, in [-1, 1] -> the generated neutral faces, (B, 3, S, S), in [-1, 1]."""
+        result: Tensor = self.decoder(self.encoder(images)[1])
+        return result
 
     def stage(self) -> Stage:
+        """The stage "de_expression"."""
         s = self.settings
         betas = (s.beta1, 0.999)
         groups = {"generator": Group([self.encoder, self.decoder], s.lr, betas)}
@@ -56,8 +58,9 @@ class DeExpression(nn.Module):
         return Stage("de_expression", self.step, groups)
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """The step of stage "de_expression"."""
         s = self.settings
-        assert batch.neutral is not None  # the card says that it is needed
+        assert batch.neutral is not None  # the cards need "neutral"
         made = self(batch.images)
         terms = {"reconstruction": s.weight_reconstruction * F.l1_loss(made, batch.neutral)}
         if s.adversarial:
@@ -68,4 +71,5 @@ class DeExpression(nn.Module):
 
     def _judge(self, images: Tensor, neutral: Tensor) -> Tensor:
         """(B, 1), the logit that `neutral` is a real neutral face of the subject of `images`."""
-        return self.discriminator(torch.cat([images, neutral], 1))["real"]
+        result: Tensor = self.discriminator(torch.cat([images, neutral], 1))["real"]
+        return result

@@ -1,11 +1,11 @@
-"""DeRL: Yang, Ciftci, Yin, CVPR 2018; what is stated and what is our reading stands in plugin.py.
+"""DeRL: Yang, Ciftci, Yin, CVPR 2018. plugin.py says what is stated and what is our reading.
 
-Stage "de_expression": the generator of de_expression.py. Stage "residue": the generator frozen; at each of the decoder's
-four sizes the encoder's and the decoder's map are concatenated and fed to a local CNN with a loss L_l of its own; the CNNs'
-last layers and the bottleneck f are concatenated and classified, L_5:   L = b sum_l L_l + b_all L_5.
+Stage "de_expression": see de_expression.py. Stage "residue": the generator is frozen. At each of the decoder's four sizes, the
+maps of encoder and decoder are concatenated and are the input of a local CNN with its own loss L_l. The last layers of the CNNs
+and the bottleneck f are concatenated and classified, with the loss L_5:   L = b sum_l L_l + b_all L_5.
 
-The encoder is the benchmark's backbone, whose maps need not have the decoder's sizes: to each size belongs the backbone's
-map of the nearest reduction, resized to it.
+The encoder is the benchmark's backbone, whose maps may have other sizes than the decoder's. For each size, the backbone's map
+with the nearest reduction is used and resized.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ferbench_derl.plugin import DeRLSettings
 
 
 class DeRL(Method):
-    """Features: the local CNNs' last layers and the bottleneck, as the last classifier sees them."""
+    """Features: the input of the final classifier, which is the last layers of the local CNNs and the bottleneck."""
 
     settings: DeRLSettings
 
@@ -51,7 +51,7 @@ class DeRL(Method):
         )
         width = settings.branch_dim * len(self.branches) + settings.feature_dim * settings.bottleneck
         if not width:
-            raise FerbenchError("These settings of derl leave the classifier nothing to see.")
+            raise FerbenchError("These settings of derl leave the classifier without input.")
         with task.init("derl.classifier"):
             self.classifier = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, classes))
 
@@ -66,6 +66,7 @@ class DeRL(Method):
         return [self.generator.stage(), Stage("residue", self.residue, {"classifier": classifier})]
 
     def residue(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """The step of stage "residue"."""
         s = self.settings
         features, by_branch = self._features(batch.images)
         logits = self.classifier(features)
@@ -74,20 +75,21 @@ class DeRL(Method):
         )
 
     def _features(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What the last classifier sees, and the logits of each local CNN."""
+        """The input of the final classifier, (B, D), and the logits of each local CNN, (B, C)."""
         s = self.settings
         encoded, f = self.generator.encoder(images)
         _, decoded = self.generator.decoder.maps(f)
-        seen, logits = [f] if s.bottleneck else [], []
+        inputs, logits = [f] if s.bottleneck else [], []
         for branch, level, made in zip(self.branches, self.nearest, decoded, strict=bool(self.branches)):
             both = [F.adaptive_avg_pool2d(encoded[level], (made.shape[2], made.shape[3]))] if s.encoder_maps else []
             feature, by_branch = branch(torch.cat([*both, made] if s.decoder_maps else both, 1))
-            seen.append(feature)
+            inputs.append(feature)
             logits.append(by_branch)
-        return torch.cat(seen, 1), logits
+        return torch.cat(inputs, 1), logits
 
     def features(self, images: Tensor) -> Tensor:
         return self._features(images)[0]
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images))
+        result: Tensor = self.classifier(self.features(images))
+        return result

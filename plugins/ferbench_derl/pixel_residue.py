@@ -1,7 +1,7 @@
-"""The residue in the pixels: (x - G(x)) / 2, with G(x) the generated neutral face, classified by a backbone.
+"""The residue in the pixels: a backbone classifies (x - G(x)) / 2, with the generated neutral face G(x).
 
-The plain idea that DeRL refines (Yang, Ciftci, Yin, CVPR 2018, argue for the layers instead). Our reading.
-Stage "de_expression": as DeRL's. Stage "residue": G frozen; a second backbone and a linear classifier see the difference.
+DeRL refines this idea (Yang, Ciftci, Yin, CVPR 2018, use residues in the layers instead). Our reading.
+Stage "de_expression": as in DeRL. Stage "residue": G is frozen; a second backbone and a linear classifier are trained.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ferbench_derl.plugin import PixelResidueSettings
 
 
 class PixelResidue(Method):
-    """Features: the mean over the second backbone's coarsest map."""
+    """Features: the second backbone's coarsest feature map, averaged over its positions."""
 
     settings: PixelResidueSettings
 
@@ -40,10 +40,13 @@ class PixelResidue(Method):
         return [self.generator.stage(), Stage("residue", self.residue, {"classifier": classifier})]
 
     def residue(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """The step of stage "residue"."""
         yield Update("classifier", F.cross_entropy(self.logits(batch.images), batch.expression))
 
     def features(self, images: Tensor) -> Tensor:
-        return self.recogniser((images - self.generator(images)) / 2)[-1].mean(dim=(2, 3))
+        result: Tensor = self.recogniser((images - self.generator(images)) / 2)[-1].mean(dim=(2, 3))
+        return result
 
     def logits(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images))
+        result: Tensor = self.classifier(self.features(images))
+        return result

@@ -1,18 +1,18 @@
 """Cards of DeRL, residue_only and pixel_residue.
 
-DeRL: Yang, Ciftci, Yin, Facial Expression Recognition by De-expression Residue Learning, CVPR 2018. *Stated* in its
-abstract: a cGAN generates the neutral face of the same person; the expression that it filters out is still recorded in
-its intermediate layers; a classifier learns that residue. Published notes on the paper state the losses: the sum of four
-local CNNs', one for each size of layer, in which encoder and decoder maps are concatenated, and of a fifth, of their last
-layers together with the bottleneck; the generator is fixed meanwhile. Weights, widths and rates are *our reading*.
-docs/reference/methods.md says which is which.
+DeRL: Yang, Ciftci, Yin, Facial Expression Recognition by De-expression Residue Learning, CVPR 2018. *Stated* in the abstract: a
+conditional GAN generates the neutral face of the same person; the expression that it removes remains in its intermediate
+layers; a classifier learns this residue. Published notes on the paper state the losses: those of four local CNNs, one for each
+size of the layers, whose input is the concatenated maps of encoder and decoder, and a fifth for their last layers together with
+the bottleneck, with the generator frozen. Weights, widths and learning rates are *our reading*.
+docs/reference/methods.md has the details.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ferbench.cards import MethodCard, StageCard
+from ferbench.cards import MethodCard, StageCard, settings_of
 from ferbench.hookspecs import hookimpl
 from ferbench_degan.plugin import RECOGNITION, SYNTHESIS, DeGanSettings
 
@@ -21,17 +21,21 @@ PAPER = "Yang, Ciftci, Yin, Facial Expression Recognition by De-expression Resid
 
 @dataclass
 class DeExpressionSettings:
-    """Stage 1, the neutral face of the same person. Our reading, unless marked (stated).
+    """Settings of stage 1, which generates the neutral face. Our reading, unless marked (stated).
 
     Attributes:
-        feature_dim, cells: width of the bottleneck, and the cells over which the encoder's coarsest map is averaged.
+        feature_dim: width of the bottleneck.
+        cells: the encoder's coarsest map is averaged in cells x cells regions.
         width: channels of the finest level of decoder and discriminator.
-        adversarial: a conditional discriminator tells (image, neutral face) from (image, made face) (stated).
-        weight_adversarial, weight_reconstruction: of the generator's losses; 100 for the pixels is pix2pix's.
-        lr, beta1: Adam's, of the generator; pix2pix has 2e-4 and 0.5.
-        discriminator_lr_scale: the discriminator's learning rate as a fraction of the generator's. At 0.5, DE-GAN's, it has won
-            after a hundred steps (a loss of 0.01): a pair is easier to judge than a face.
-        discriminator_dropout: of its trunk.
+        adversarial: whether a conditional discriminator distinguishes (image, neutral face) from (image, generated face)
+            (stated).
+        weight_adversarial: weight of the generator's adversarial loss, a.
+        weight_reconstruction: weight of the generator's reconstruction loss, b; 100 as in pix2pix.
+        lr: learning rate of the generator; 2e-4 in pix2pix.
+        beta1: first decay rate of both optimisers; 0.5 as in pix2pix.
+        discriminator_lr_scale: learning rate of the discriminator, as a fraction of lr. With 0.5, as in DE-GAN, it wins after a
+            hundred steps (a loss of 0.01), because a pair of images is easier to judge than one image.
+        discriminator_dropout: dropout in the discriminator's trunk.
     """
 
     feature_dim: int = 256
@@ -48,14 +52,17 @@ class DeExpressionSettings:
 
 @dataclass
 class DeRLSettings(DeExpressionSettings):
-    """And stage 2, the residue.
+    """Settings of DeRL: those of stage 1, and those of stage 2, which classifies the residue.
 
     Attributes:
-        encoder_maps, decoder_maps: what the local CNNs see at each size (stated: both).
-        bottleneck: the last classifier also sees the bottleneck (stated).
+        encoder_maps: whether the encoder's maps are in the input of the local CNNs (stated).
+        decoder_maps: whether the decoder's maps are in the input of the local CNNs (stated).
+        bottleneck: whether the bottleneck is in the input of the final classifier (stated).
         branch_dim: width of each local CNN's feature.
-        weight_branch, weight_all: of the local CNNs' losses and of the last classifier's.
-        classifier_lr, classifier_weight_decay: AdamW's.
+        weight_branch: weight of the local CNNs' losses, b.
+        weight_all: weight of the final classifier's loss, b_all.
+        classifier_lr: initial learning rate of stage 2; the schedule is cosine.
+        classifier_weight_decay: AdamW's weight decay in stage 2.
     """
 
     encoder_maps: bool = True
@@ -70,10 +77,10 @@ class DeRLSettings(DeExpressionSettings):
 
 @dataclass
 class ResidueOnlySettings(DeGanSettings):
-    """DE-GAN's, with the representation f kept from the classifier.
+    """Settings of DE-GAN, with a classifier whose input does not contain the representation f.
 
     Attributes:
-        disentangled: whether the classifier sees f.
+        disentangled: whether f is in the input of the classifier.
     """
 
     disentangled: bool = False
@@ -81,19 +88,20 @@ class ResidueOnlySettings(DeGanSettings):
 
 @dataclass
 class PixelResidueSettings(DeExpressionSettings):
-    """And stage 2, the difference of image and neutral face.
+    """Settings of pixel_residue: those of stage 1, and those of stage 2, which classifies the difference image.
 
     Attributes:
-        classifier_lr, classifier_weight_decay: AdamW's.
+        classifier_lr: initial learning rate of stage 2; the schedule is cosine.
+        classifier_weight_decay: AdamW's weight decay in stage 2.
     """
 
     classifier_lr: float = 1e-3
     classifier_weight_decay: float = 1e-4
 
 
-DE_EXPRESSION = frozenset(DeExpressionSettings.__dataclass_fields__)
-RESIDUE = frozenset(DeRLSettings.__dataclass_fields__) - DE_EXPRESSION
-PIXELS = frozenset(PixelResidueSettings.__dataclass_fields__) - DE_EXPRESSION
+DE_EXPRESSION = settings_of(DeExpressionSettings)
+RESIDUE = settings_of(DeRLSettings, DeExpressionSettings)
+PIXELS = settings_of(PixelResidueSettings, DeExpressionSettings)
 
 
 @hookimpl
@@ -126,6 +134,7 @@ def ferbench_methods() -> list[MethodCard]:
             paper="the second stage of DeRL on the first of DE-GAN (arXiv 1912.01456)",
             settings=ResidueOnlySettings,
             needs=frozenset({"subject"}),
+            trains_as="degan",
             stages=[
                 StageCard(name="synthesis", share=0.7, settings=SYNTHESIS),
                 StageCard(name="recognition", share=0.3, settings=RECOGNITION),
@@ -135,7 +144,7 @@ def ferbench_methods() -> list[MethodCard]:
             name="pixel_residue",
             target="ferbench_derl.pixel_residue:PixelResidue",
             title="the difference between a face and its generated neutral face, classified: the idea that DeRL refines",
-            paper=PAPER + " (the comparison that it argues against; our reading)",
+            paper=PAPER + " (the alternative that it argues against; our reading)",
             settings=PixelResidueSettings,
             needs=frozenset({"neutral"}),
             version=2,

@@ -1,1 +1,1 @@
-"""Datasets of the field, read from the layouts in which their owners distribute them: one file a dataset."""
+"""Datasets of the field, read from the files as their owners distribute them. One file for each dataset."""

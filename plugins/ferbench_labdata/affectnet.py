@@ -1,9 +1,10 @@
-"""AffectNet, the manually annotated part with eight expressions.
+"""AffectNet: the manually annotated part with eight expressions.
 
 Two layouts: `Manually_Annotated_file_lists/training.csv` and `validation.csv` (columns subDirectory_filePath and expression)
 with `Manually_Annotated_Images/`; and the smaller one, `train_set/images/0.jpg` with `train_set/annotations/0_exp.npy`, and
 `val_set`. 0 neutral, 1 happiness, 2 sadness, 3 surprise, 4 fear, 5 disgust, 6 anger, 7 contempt; 8 to 10 (none, uncertain,
-no face) are left out. No identities; the literature tests on the validation set. Written from the distribution's description.
+no face) are left out. There are no identities. The literature tests on the validation set. Written from the description of the
+distribution.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SETS = {"train_set": "train", "val_set": "test"}
 
 
 class AffectNet(LabDataset):
-    """frame_id: 'train:119/0123.jpg/0' with the path's '/' as ':'; the image stands for its unknown subject."""
+    """frame_id: 'train:119:0123.jpg/8/0', with ':' for '/' in the path. Each image is its own subject, as they are unknown."""
 
     name = "affectnet"
     rises = False
@@ -38,7 +39,7 @@ class AffectNet(LabDataset):
             if code in OTHERS:
                 continue
             if not 0 <= code < len(CODES):
-                raise FerbenchError(f"{path} has the expression {code} in AffectNet's lists; 0 to 10 are known.")
+                raise FerbenchError(f"{path} has the expression {code} in AffectNet's lists; valid are 0 to 10.")
             if not path.is_file():
                 missing.append(name)
                 continue
@@ -61,7 +62,9 @@ class AffectNet(LabDataset):
                 ) from error
             for name, code in zip(table["subDirectory_filePath"], table["expression"], strict=True):
                 if not str(code).strip().isdigit():
-                    raise FerbenchError(f"{lists / file} gives '{name}' the expression '{code}', which is no number.")
+                    raise FerbenchError(
+                        f"{lists / file} gives '{name}' the expression '{code}', which is not a number."
+                    )
                 yield side, str(name), int(code), images / str(name)
 
     def _from_arrays(self) -> Iterator[tuple[str, str, int, Path]]:

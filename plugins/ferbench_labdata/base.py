@@ -1,4 +1,4 @@
-"""What adapters have in common: a table of frames with their files, and how each is read."""
+"""Base classes of datasets that consist of image files."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ferbench import Dataset, DatasetCard, FerbenchError, UnknownName
+from ferbench import Dataset, DatasetCard, FerbenchError, NoSuch
 from ferbench.errors import enumerate_first
 from ferbench_labdata.cards import CARDS
 from ferbench_labdata.files import IMAGES, content_fingerprint, find_root, open_image, walk
 from ferbench_labdata.settings import LabSettings
 
 APEX = 3
-"""Frames at the end of a sequence from neutral to apex that the literature takes as its apex."""
+"""Number of frames at the end of a sequence from neutral to apex that count as apex, as in the literature."""
 
 TWO_LETTERS = {
     "AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "NE": "neutral", "SA": "sadness", "SU": "surprise"
 }  # fmt: skip
-"""The codes of several distributions."""
+"""Two-letter codes of expressions that several datasets use."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class Sequence_:
     """A sequence of frames with one label.
 
     Attributes:
-        name: 'subject/sequence'; a frame of it is 'subject/sequence/number'.
-        frames: (number, file) in their order.
-        expression: None where it has no label.
-        factors: further columns.
+        name: 'subject/sequence'. The frame_id of a frame is 'subject/sequence/number'.
+        subject: the subject's ID.
+        expression: the label; None if there is none.
+        frames: (number, file) of each frame, in order.
+        factors: values of further columns of the frame table.
     """
 
     name: str
@@ -47,9 +48,13 @@ class Sequence_:
 
 
 class LabDataset(Dataset):
-    """A dataset of image files below one root. A subclass gives its sequences.
+    """A dataset of image files in one folder. A subclass implements `sequences`.
 
-    `rises`: its sequences run from neutral to apex; else a frame is neutral or apex as its label says.
+    Attributes:
+        name: name of the card.
+        rises: whether sequences start at neutral and end at the apex. If not, all frames of a sequence have the phase neutral
+            or apex, according to its label.
+        mark: key in `files.MARKS`, if it is not the name.
     """
 
     name: ClassVar[str]
@@ -65,23 +70,24 @@ class LabDataset(Dataset):
         self._files = {f"{s.name}/{number}": path for s in self._sequences for number, path in s.frames}
         if not self._files:
             raise FerbenchError(
-                f"There is no frame of {self.own_card.name} in {self.root}; a half-unpacked archive leaves such folders."
+                f"There is no frame of {self.own_card.name} in {self.root}. The archive may be only half-unpacked."
             )
 
     @property
     def own_card(self) -> DatasetCard:
+        """The card of this dataset."""
         return CARDS[self.name]
 
     @abstractmethod
     def sequences(self) -> Iterable[Sequence_]:
-        """In a fixed order.
+        """All sequences, always in the same order.
 
         Raises:
-            FerbenchError: the copy is not as its owners distribute it.
+            FerbenchError: the files are not as the owners distribute them.
         """
 
     def phases(self, count: int, sequence: Sequence_) -> list[str]:
-        """Of the frames of a sequence."""
+        """The phase of each of the `count` frames of a sequence."""
         if not self.rises:
             return ["neutral" if sequence.expression == "neutral" else "apex"] * count
         return ["neutral" if i == 0 else "apex" if i >= count - APEX else "onset" for i in range(count)]
@@ -105,7 +111,7 @@ class LabDataset(Dataset):
 
     def picture(self, frame_id: str, least: int) -> Image.Image:
         if frame_id not in self._files:
-            raise UnknownName(f"frame of {self.name}", frame_id, ())
+            raise NoSuch("frame", frame_id, self.name)
         return open_image(self._files[frame_id], frame_id, least)
 
     def fingerprint(self) -> str:
@@ -113,22 +119,31 @@ class LabDataset(Dataset):
         return content_fingerprint(self._files.items(), extra=f"{self.name}\n{labels}")
 
     def refuse(self, items: Sequence[object], what: str) -> None:
-        """Raises FerbenchError for files that are not as they should be, unless dataset.allow_incomplete."""
+        """Raise FerbenchError if there are irregular or missing files, unless dataset.allow_incomplete is true.
+
+        Args:
+            items: the files or sequences; nothing happens if there are none.
+            what: a sentence with the placeholders {count} and {items}.
+        """
         if not items:
             return
         sentence = what.format(count=len(items), items=enumerate_first(items))
         if not self.settings.allow_incomplete:
-            raise FerbenchError(f"{sentence} Mend the copy, or go on without them with dataset.allow_incomplete=true.")
+            raise FerbenchError(
+                f"{sentence} Repair the copy, or continue without them with dataset.allow_incomplete=true."
+            )
         self._tolerated.append(sentence)
 
-    def tolerated(self) -> Sequence[str]:
+    def irregularities(self) -> Sequence[str]:
         return self._tolerated
 
 
 class StillImages(LabDataset):
-    """A dataset of single images whose file names say everything: each is a sequence of one frame.
+    """A dataset of still images whose labels are in their file names. Each image is a sequence of one frame.
 
-    A subclass gives the pattern that all names follow, an example of one, and the sequence of a name.
+    Attributes:
+        pattern: regular expression that matches all file names.
+        example: an example of a file name, for error messages.
     """
 
     rises = False
@@ -151,4 +166,4 @@ class StillImages(LabDataset):
 
     @abstractmethod
     def sequence(self, match: re.Match[str], path: Path) -> Sequence_ | None:
-        """None where the settings leave this image out."""
+        """The sequence of an image whose file name matches `pattern`; None if the settings exclude it."""

@@ -1,8 +1,8 @@
-"""BU-3DFE, its 2D texture images.
+"""BU-3DFE: the 2D texture images.
 
 Layout: `F0001/F0001_AN01WH_F2D.bmp`: subject, expression, intensity 01 to 04, group, kind of image. 100 subjects, six
-expressions at four intensities and a neutral face (NE00). The 2D protocol of the literature takes the intensities 3 and 4;
-neutral faces serve methods that need one. Written from the distribution's description.
+expressions at four intensities and a neutral face (NE00). The 2D protocol of the literature uses the intensities 3 and 4; the
+neutral faces are for methods that need one. Written from the description of the distribution.
 """
 
 from __future__ import annotations

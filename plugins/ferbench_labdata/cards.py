@@ -1,6 +1,6 @@
-"""The cards: what each dataset is, under which terms it can be had, and how large it is in the literature.
+"""The cards of the datasets: classes, terms of use, where to get them, and their size in the literature.
 
-Counts marked 'from knowledge of the distribution' were not read in a source when this was written.
+Counts marked 'from knowledge of the distribution' were not checked against a publication.
 """
 
 from __future__ import annotations
@@ -55,12 +55,16 @@ def _ckplus(name: str, target: str, title: str, expressions: tuple[str, ...], pu
         licence=SIGNED,
         obtain="the University of Pittsburgh (Jeffrey Cohn), on request",
         published=published,
+        known_as="CK+",
+        classes=name.removeprefix("ckplus"),
     )
 
 
 _ALL = [
     DatasetCard(
         name="oulu",
+        known_as="Oulu-CASIA",
+        classes="6",
         target="ferbench_labdata.oulu:Oulu",
         title="Oulu-CASIA NIR&VIS: 80 subjects x 6 expressions, neutral to apex",
         settings=OuluSettings,
@@ -107,6 +111,8 @@ _ALL = [
     ),
     DatasetCard(
         name="mmi",
+        known_as="MMI",
+        classes="6",
         target="ferbench_labdata.mmi:Mmi",
         title="MMI: six expressions in videos, neutral, apex, neutral",
         settings=MmiSettings,
@@ -209,6 +215,8 @@ _ALL = [
     ),
     DatasetCard(
         name="rafd",
+        known_as="RaFD",
+        classes="8",
         target="ferbench_labdata.rafd:Rafd",
         title="RaFD: 67 models, eight expressions, three gazes, five angles",
         settings=RafdSettings,
@@ -244,6 +252,8 @@ _ALL = [
     ),
     DatasetCard(
         name="rafdb",
+        known_as="RAF-DB",
+        classes="7",
         target="ferbench_labdata.rafdb:RafDb",
         title="RAF-DB, basic emotions: 15,339 faces from the web, no identities",
         settings=LabSettings,
@@ -267,6 +277,8 @@ _ALL = [
     ),
     DatasetCard(
         name="affectnet",
+        known_as="AffectNet",
+        classes="8",
         target="ferbench_labdata.affectnet:AffectNet",
         title="AffectNet, eight expressions, manually annotated: faces from the web, no identities",
         settings=LabSettings,
@@ -326,6 +338,7 @@ _ALL = [
         target="ferbench_labdata.table:Table",
         title="any frames: a CSV or Parquet file with paths, expressions and subjects",
         settings=TableSettings,
+        reads_tables=True,
         expressions=(),
         protocol="subject_kfold",
     ),

@@ -2,14 +2,14 @@
 
 Layout: `cohn-kanade-images/S005/001/S005_001_00000001.png`, `Emotion/S005/001/S005_001_00000011_emotion.txt` and
 `Landmarks/S005/001/S005_001_00000001_landmarks.txt`. 593 sequences of 123 subjects, from neutral to apex; 327 of them, of
-118 subjects, have a label: a float in text such as "   3.0000000e+00". Many folders of `Emotion` are empty; system files
-lie about; numbers need not start at 1. The literature takes the last three frames, and the first as the subject's neutral
-face. A file of landmarks has 68 lines of x and y; where they are there, `preparation=align` uses them.
+118 subjects, have a label: a text file with a float such as "   3.0000000e+00". Many folders in `Emotion` are empty, there may be
+system files, and frame numbers need not start at 1. The literature uses the last three frames, and the first one as the
+subject's neutral face. A file of landmarks has 68 lines of x and y; if it exists, `preparation=align` uses it.
 
-'CK+, 7 classes' means two things, so each class set is a dataset of its own: ckplus7c (six and contempt), ckplus7n (six
-and neutral), ckplus6, ckplus8. Where neutral is a class, the first frame of each labelled sequence is one.
-Counts after Li and Deng, Deep Facial Expression Recognition: A Survey, arXiv 1804.08348. No copy was at hand when this was
-written: the layout is that of the distribution's description and of public loaders.
+'CK+ with 7 classes' is ambiguous in the literature, so each set of classes is a separate dataset: ckplus7c (six and contempt),
+ckplus7n (six and neutral), ckplus6 and ckplus8. If neutral is a class, the first frame of each labelled sequence is an example
+of it. Source of the counts: Li and Deng, Deep Facial Expression Recognition: A Survey, arXiv 1804.08348. No copy was available
+when this was written; the layout follows the description of the distribution and public loaders.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from ferbench_labdata.cards import BASIC, CONTEMPT
 from ferbench_labdata.files import IMAGES, child, read_text, wrong_root
 
 CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
-"""Emotion code -> expression."""
+"""Expression by emotion code."""
 
 FIVE = (slice(36, 42), slice(42, 48), slice(30, 31), slice(48, 49), slice(54, 55))
-"""Of the 68 landmarks: the eyes' outlines, the tip of the nose, the corners of the mouth."""
+"""Indices into the 68 landmarks: outlines of the image-left and image-right eye, nose tip, image-left and image-right mouth
+corner."""
 
 
 class _CkPlus(LabDataset):
-    """frame_id: 'S005/001/011', with the number in the file's name."""
+    """frame_id: 'S005/001/011', of which the last part is the number in the file name."""
 
     mark = "ckplus7c"
     classes: ClassVar[tuple[str, ...]]
@@ -47,7 +48,7 @@ class _CkPlus(LabDataset):
             raise wrong_root(self.root, "folder 'cohn-kanade-images'")
         if labels is None:
             raise FerbenchError(
-                f"{self.root} holds no folder 'Emotion'; CK+ is distributed with it beside the images (Emotion_labels.zip)."
+                f"{self.root} holds no folder 'Emotion'; CK+ is distributed with it next to the images (Emotion_labels.zip)."
             )
         self._landmarks = child(self.root, "Landmarks")
         found, lacking = [], []
@@ -73,7 +74,7 @@ class _CkPlus(LabDataset):
         return table
 
     def landmarks(self, frame_id: str) -> np.ndarray | None:
-        """(5, 2), or None where the copy has none for this frame."""
+        """(5, 2), as of `ferbench.Face.landmarks`; None if the copy has none for this frame. Eyes are means of their outlines."""
         if self._landmarks is None:
             return None
         image = self._files[frame_id]
@@ -102,19 +103,17 @@ def _labels(folder: Path) -> dict[str, str]:
             code = float(text)
         except ValueError:
             raise FerbenchError(
-                f"{path} holds '{text[:40]}', which is no number; CK+ labels read like 3.0000000e+00."
+                f"{path} holds '{text[:40]}', which is not a number; CK+ labels are like 3.0000000e+00."
             ) from None
         if code not in range(len(CODES)):
             raise FerbenchError(f"{path} holds the emotion code {code:g}; CK+ has 0 to {len(CODES) - 1}.")
         subject = path.parent.parent.name
         if not re.fullmatch(r"S\d{3}", subject):
-            raise FerbenchError(
-                f"{path} is of the subject '{subject}'; subjects of CK+ are called S005, S010 and so on."
-            )
+            raise FerbenchError(f"{path} is of the subject '{subject}'; subjects of CK+ have names like S005 and S010.")
         found[f"{subject}/{path.parent.name}"] = CODES[int(code)]
     if not found:
         raise FerbenchError(
-            f"There is no label in {folder}. Looked for S005/001/S005_001_00000011_emotion.txt and the like."
+            f"There is no label in {folder}; expected were files like S005/001/S005_001_00000011_emotion.txt."
         )
     return found
 
@@ -133,7 +132,7 @@ def _images(folder: Path) -> list[tuple[str, Path]]:
                 found.append((int(match.group(1)), path))
     if strange:
         raise FerbenchError(
-            f"{enumerate_first(strange)} is no frame of CK+: frames are called S005_001_00000001.png and so on."
+            f"{enumerate_first(strange)} is not a frame of CK+: frames have names like S005_001_00000001.png."
         )
     return [(f"{number:03d}", path) for number, path in sorted(found)]
 

@@ -1,8 +1,8 @@
 """CREMA-D: the Crowd-sourced Emotional Multimodal Actors Dataset.
 
 Layout: `VideoFlash/1001_DFA_ANG_XX.flv`: actor, sentence, emotion, level (LO, MD, HI, XX unspecified). 91 actors, 7,442
-clips. The literature has no usual frames; we take the three in the middle, and a frame of a neutral clip as the actor's
-neutral face. The layout is that of the dataset's repository.
+clips. The literature does not agree on frames; our choice is the three in the middle, and a frame of a neutral clip as the
+actor's neutral face. The layout is that of the dataset's repository.
 """
 
 from __future__ import annotations

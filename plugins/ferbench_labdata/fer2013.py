@@ -1,10 +1,10 @@
 """FER2013 and FERPlus: gray faces of 48 x 48 pixels, as text in a CSV file.
 
-Layout: `icml_face_data.csv` or `fer2013.csv` with the columns emotion, Usage and pixels (in the first file with a blank before
-the name); for FERPlus `fer2013new.csv` beside it, with ten people's votes a row. 0 anger, 1 disgust, 2 fear, 3 happiness, 4
-sadness, 5 surprise, 6 neutral. Usage says Training, PublicTest (a validation set) and PrivateTest (the test set).
-FERPlus' label here is what more than half of the votes say; rows where that is 'unknown' or 'no face', or where nothing has
-more than half, are left out (our reading of the paper's majority voting).
+Layout: `icml_face_data.csv` or `fer2013.csv` with the columns emotion, Usage and pixels (in the first file, names start with a
+space); for FERPlus also `fer2013new.csv`, with the votes of ten people in each row. Emotions are 0 anger, 1 disgust, 2 fear,
+3 happiness, 4 sadness, 5 surprise, 6 neutral. Usage is Training, PublicTest (a validation set) or PrivateTest (the test set).
+The FERPlus label is the class with more than half of the votes. Rows without such a class, or where it is 'unknown' or 'no
+face', are left out (our reading of the paper's majority voting).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ferbench import Dataset, FerbenchError, FrameError, UnknownName
+from ferbench import Dataset, FerbenchError, FrameError, NoSuch
 from ferbench_labdata.cards import CARDS
 from ferbench_labdata.files import find_root, remembered
 from ferbench_labdata.settings import LabSettings
@@ -28,7 +28,7 @@ SIDE = 48
 
 
 class Fer2013(Dataset):
-    """frame_id: 'row 00012'; the image stands for its unknown subject."""
+    """frame_id: 'row 00012'. Each image is its own subject, as subjects are unknown."""
 
     name = "fer2013"
     settings: LabSettings
@@ -52,7 +52,7 @@ class Fer2013(Dataset):
         wrong = table.index[~codes.isin(range(len(CODES)))]
         if len(wrong):
             raise FerbenchError(
-                f"{self._path}, row {wrong[0] + 2}, has the emotion '{table['emotion'].iloc[wrong[0]]}'; 0 to 6 are known."
+                f"{self._path}, row {wrong[0] + 2}, has the emotion '{table['emotion'].iloc[wrong[0]]}'; valid are 0 to 6."
             )
         return codes.astype(int).map(dict(enumerate(CODES)))
 
@@ -75,7 +75,7 @@ class Fer2013(Dataset):
     def image(self, frame_id: str) -> np.ndarray:
         number = frame_id.removeprefix("row ")
         if not number.isdigit() or int(number) >= len(self._pixels):
-            raise UnknownName(f"frame of {self.name}", frame_id, ())
+            raise NoSuch("frame", frame_id, self.name)
         try:
             gray = np.array(self._pixels.iloc[int(number)].split(), dtype=np.uint8)
             return np.repeat(gray.reshape(SIDE, SIDE, 1), 3, axis=2)
@@ -102,28 +102,29 @@ class FerPlus(Fer2013):
         path = self.root / "fer2013new.csv"
         if not path.is_file():
             raise FerbenchError(
-                f"FERPlus' labels are missing: {path}. They can be had from {CARDS['ferplus'].obtain.partition(' for ')[0]}."
+                f"FERPlus' labels are missing: {path}. Get them from {CARDS['ferplus'].obtain.partition(' for ')[0]}."
             )
         names = [name.lower() for name in pd.read_csv(path, nrows=0).columns]
         votes = _read(path, (*VOTES, *(n for n in ("unknown", "nf") if n in names)))
         if len(votes) != len(table):
             raise FerbenchError(
-                f"{path} has {len(votes)} rows and {self._path.name} {len(table)}; they belong row by row."
+                f"{path} has {len(votes)} rows, but {self._path.name} has {len(table)}; their rows have to correspond."
             )
         numbers = votes.apply(pd.to_numeric, errors="coerce")
         if numbers.isna().any(axis=None):
             row = int(numbers.isna().any(axis=1).idxmax())
-            raise FerbenchError(f"{path}, row {row + 2}, has votes that are no numbers.")
+            raise FerbenchError(f"{path}, row {row + 2}, has votes that are not numbers.")
         best = numbers.idxmax(axis=1)
         clear = numbers.max(axis=1) * 2 > numbers.sum(axis=1)
-        return best.where(clear & best.isin(VOTES))
+        result: pd.Series = best.where(clear & best.isin(VOTES))
+        return result
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The named columns, as text; names in lower case without blanks.
+    """Read columns of a CSV file as text. Names of columns are compared in lower case and without spaces.
 
     Raises:
-        FerbenchError: the file cannot be read, or lacks one.
+        FerbenchError: the file cannot be read, or lacks a column.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)

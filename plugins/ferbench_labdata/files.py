@@ -1,4 +1,4 @@
-"""What the adapters share: finding roots, walking trees, reading images, fingerprints of files."""
+"""Functions for all datasets: checking the root folder, listing files, reading images, fingerprints of files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from pathlib import Path
 from PIL import Image
 
 from ferbench import DatasetCard, FerbenchError, FrameError
-from ferbench.data.cache import cache_folder
 from ferbench.errors import enumerate_first
-from ferbench.store import replace_text
+from ferbench.files import cache_folder, replace_text
 
 IMAGES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
 VIDEOS = frozenset({".avi", ".mp4", ".flv", ".mov", ".mkv", ".mpg"})
 
 MAX_PIXELS = 64_000_000
-"""A larger image is no frame of these datasets, and decoding it could take all memory."""
+"""Largest number of pixels of an image. Larger ones are not frames of these datasets, and decoding one could take all memory."""
 
 MARKS: Mapping[str, str] = {
     "oulu": r"OriginalImg|PreProcess Img",
@@ -38,11 +37,11 @@ MARKS: Mapping[str, str] = {
     "affectnet": r"Manually_Annotated_file_lists|train_set",
     "fer2013": r"(icml_face_data|fer2013)\.csv",
 }
-"""What at least one entry of a dataset's root is called (a regular expression, in any case)."""
+"""Regular expression, ignoring case, for the name of at least one file or folder in the root folder of a dataset."""
 
 
 def marked(folder: Path, name: str) -> bool:
-    """Whether a folder looks like the root of that dataset."""
+    """Whether a folder looks like the root folder of the dataset `name`."""
     pattern = re.compile(MARKS[name], re.IGNORECASE)
     try:
         with os.scandir(folder) as entries:
@@ -52,13 +51,16 @@ def marked(folder: Path, name: str) -> bool:
 
 
 def find_root(root: str, card: DatasetCard, mark: str = "") -> Path:
-    """The folder `dataset.root`, if it looks like that dataset's.
+    """The folder `dataset.root`, after a check that it looks like the root folder of the dataset.
 
     Args:
-        mark: the key in MARKS, where it is not the card's name.
+        root: value of `dataset.root`.
+        card: card of the dataset.
+        mark: key in MARKS, if it is not the card's name.
 
     Raises:
-        FerbenchError: it was not given, is no folder, is one level too high or too low, or is another dataset's.
+        FerbenchError: no folder is given, it is not a folder, it is one level too high or too low, or it looks like another
+            dataset. The text says which.
     """
     mark = mark or card.name
     title = re.split("[:,]", card.title)[0]
@@ -68,7 +70,7 @@ def find_root(root: str, card: DatasetCard, mark: str = "") -> Path:
     folder = Path(root).expanduser()
     try:
         if not folder.is_dir():
-            what = "is no folder" if folder.exists() else "does not exist"
+            what = "is not a folder" if folder.exists() else "does not exist"
             raise FerbenchError(f"dataset.root={folder} {what}. {get}")
         if marked(folder, mark):
             return folder
@@ -84,7 +86,7 @@ def find_root(root: str, card: DatasetCard, mark: str = "") -> Path:
 
 
 def wrong_root(folder: Path, looked_for: str, hint: str = "") -> FerbenchError:
-    """The error for a root that is not the dataset's: what was looked for, what is there, whose it looks like."""
+    """The error for a wrong root folder. It says what is missing, what the folder contains, and which dataset it looks like."""
     from ferbench_labdata.cards import CARDS
 
     entries = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
@@ -96,19 +98,19 @@ def wrong_root(folder: Path, looked_for: str, hint: str = "") -> FerbenchError:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Sorted by name, without hidden ones; links to folders count."""
+    """The subfolders of a folder, including links to folders, sorted by name, without hidden ones."""
     with os.scandir(folder) as entries:
         return sorted(Path(e.path) for e in entries if not e.name.startswith(".") and e.is_dir())
 
 
 def child(folder: Path, name: str) -> Path | None:
-    """The subfolder of that name, upper or lower case not counting."""
+    """The subfolder called `name`, ignoring case; None if there is none."""
     return next((p for p in subfolders(folder) if p.name.lower() == name.lower()), None)
 
 
 def walk(folder: Path, suffixes: Iterable[str]) -> Iterator[tuple[str, Path]]:
-    """(path below `folder` with '/', file) of every file with one of the suffixes, sorted; hidden and system files and
-    folders are passed over, links to folders are followed.
+    """(path relative to `folder` with '/', file) of all files with one of the suffixes, sorted. Hidden files and folders and those
+    of macOS archives are ignored; links to folders are followed.
 
     Raises:
         FerbenchError: a folder cannot be read, or a link leads to a folder above it.
@@ -137,11 +139,14 @@ def walk(folder: Path, suffixes: Iterable[str]) -> Iterator[tuple[str, Path]]:
 
 
 def open_image(path: Path, frame_id: str, least: int = 0) -> Image.Image:
-    """The decoded image, in RGB; where `least` is given, a JPEG of at least twice that size is decoded at half, a quarter
-    or an eighth of its size, as long as both sides keep so many pixels.
+    """Read an image in RGB.
+
+    Args:
+        least: if it is not 0, a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as width and height
+            are at least this many pixels.
 
     Raises:
-        FrameError: the file is missing, empty, truncated, no image or far too large; names it.
+        FrameError: the file is missing, empty, truncated, not an image, or larger than MAX_PIXELS.
     """
     try:
         with Image.open(path) as image:
@@ -149,7 +154,7 @@ def open_image(path: Path, frame_id: str, least: int = 0) -> Image.Image:
             if least:
                 image.draft(None, (least, least))
             return image.convert("RGB")
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # Pillow's own limits
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # Pillow's own limit
         raise FrameError(f"{path} is far too large for a face ({error})", [frame_id]) from error
     except (OSError, SyntaxError, ValueError) as error:
         size = path.stat().st_size if path.exists() else None
@@ -158,16 +163,16 @@ def open_image(path: Path, frame_id: str, least: int = 0) -> Image.Image:
 
 
 def check_size(path: Path, size: tuple[int, int], frame_id: str) -> None:
-    """Raises FrameError before an image is decoded that is no face."""
+    """Raise FrameError if an image of `size` (width, height) has more than MAX_PIXELS, before it is decoded."""
     if size[0] * size[1] > MAX_PIXELS:
         raise FrameError(
-            f"{path} is {size[0]} x {size[1]} pixels, more than the {MAX_PIXELS // 10**6} million that are decoded",
+            f"{path} is {size[0]} x {size[1]} pixels, more than the limit of {MAX_PIXELS // 10**6} million",
             [frame_id],
         )
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """Raises FerbenchError naming the file where it cannot be read."""
+    """Read a text file. Raises FerbenchError if it cannot be read."""
     try:
         return path.read_text(encoding=encoding, errors="replace")
     except OSError as error:
@@ -175,7 +180,7 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
 
 
 def content_fingerprint(files: Iterable[tuple[str, Path]], extra: str = "") -> str:
-    """A hash of the files' names and bytes, in the given order, and of `extra`: labels, classes. See `remembered`.
+    """A hash of the names and contents of files, in the given order, and of `extra`, such as labels. Kept by `remembered`.
 
     Raises:
         FrameError: a file cannot be read.
@@ -191,8 +196,13 @@ def content_fingerprint(files: Iterable[tuple[str, Path]], extra: str = "") -> s
 
 
 def remembered(what: str, files: Sequence[tuple[str, Path]], work: Callable[[], str]) -> str:
-    """A fact about files, worked out once: it is kept in the cache folder by what it is and each file's path, inode, size
-    and time of change. Where the folder cannot be written it is worked out each time.
+    """The result of `work`, a computation about files, which is kept in the cache folder. The key is `what` and the path, inode,
+    size and modification time of each file. If the folder cannot be written, the computation is repeated each time.
+
+    Args:
+        what: name of the computation.
+        files: (name, file) of each file.
+        work: does the computation.
 
     Raises:
         FrameError: a file is missing.
@@ -225,10 +235,13 @@ def _bytes_digest(item: tuple[str, Path]) -> bytes:
 
 
 def one_of(name: str, value: str, options: Sequence[str]) -> list[str]:
-    """The options that a setting such as "3+4" or "all" names.
+    """The options that a setting names: one, several joined by '+' as in "3+4", or all options for "all".
+
+    Args:
+        name: name of the setting, for the error message.
 
     Raises:
-        FerbenchError: one is unknown.
+        FerbenchError: an option is unknown.
     """
     if value == "all":
         return list(options)

@@ -1,7 +1,7 @@
 """JAFFE: Japanese Female Facial Expressions.
 
-Layout: `KA.AN1.39.tiff`: subject, expression with a number, a serial number; 10 subjects, 213 images. Written from the
-distribution's description.
+Layout: `KA.AN1.39.tiff`: subject, expression with a number, serial number. 10 subjects, 213 images. Written from the description
+of the distribution.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """KDEF: the Karolinska Directed Emotional Faces.
 
 Layout: `AF01/AF01ANS.JPG`: session (A, B), sex, subject, expression, angle. 70 subjects, seven expressions, two sessions,
-five angles: FL, HL, S, HR, FR. A few files of the distribution have names that follow no rule; they are named in an error,
-and passed over with dataset.allow_incomplete=true. Written from the distribution's description.
+five angles: FL, HL, S, HR, FR. A few files of the distribution have irregular names. They are an error, or are ignored with
+dataset.allow_incomplete=true. Written from the description of the distribution.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ANGLES = ("FL", "HL", "S", "HR", "FR")
 
 
 class Kdef(StillImages):
-    """frame_id: 'F01/A-AN-S/S'. A subject is a sex and a number, in both sessions."""
+    """frame_id: 'F01/A-AN-S/S'. A subject's ID is sex and number, and is the same in both sessions."""
 
     name = "kdef"
     settings: KdefSettings

@@ -1,11 +1,11 @@
 """MMI facial expression database.
 
-Layout, as in the archives that its site packs: `Sessions/<n>/S001-001.avi` (or images), beside it `session.xml`, whose
-<track> says from where the camera looked (view 0 front, 1 side, 2 both in one picture), and `S001-001.xml` with
-<Metatag Name="Emotion" Value="4"/>: 1 anger, 2 disgust, 3 fear, 4 happiness, 5 sadness, 6 surprise; sessions with other
-values or none show action units or other emotions and are left out. `*-oao_aucs.xml` (action units) is not read. A sequence
-runs neutral, apex, neutral; where the apex is, nobody says: the literature takes the three frames in the middle. Checked
-against three public loaders; no copy was at hand.
+Layout of the archives from the dataset's site: `Sessions/<n>/S001-001.avi` (or images), `session.xml`, whose <track> states the
+view of the camera (0 front, 1 side, 2 both in one picture), and `S001-001.xml` with <Metatag Name="Emotion" Value="4"/>:
+1 anger, 2 disgust, 3 fear, 4 happiness, 5 sadness, 6 surprise. Sessions with other values or none show action units or other
+emotions and are left out. `*-oao_aucs.xml` (action units) is not read. A sequence goes from neutral to the apex and back. The
+position of the apex is not annotated; the literature uses the three frames in the middle. The layout was checked against
+three public loaders; no copy was available.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ferbench_labdata.video import Videos
 CODES = dict(enumerate(BASIC, 1))
 NAME = re.compile(r"(S\d{3})-(\d{3})")
 APEX = 3
+"""Number of frames in the middle of a sequence that count as apex."""
 
 
 class Mmi(Videos):
@@ -65,8 +66,8 @@ class Mmi(Videos):
                 images.append(Sequence_(name, subject, CODES[emotion], frames, factors))
         if not labels:
             raise FerbenchError(
-                f'No session in {folder} has an emotion. Looked for S001-001.xml with <Metatag Name="Emotion" .../> in each; '
-                "MMI is distributed with these files beside the videos."
+                f'No session in {folder} has an emotion. Expected were files like S001-001.xml with <Metatag Name="Emotion" .../>; '
+                "MMI is distributed with them next to the videos."
             )
         self.refuse(nameless, "{count} labelled sessions of MMI hold no video or image called S001-001: {items}.")
         return sorted([*(self.counted(videos) if videos else []), *images], key=lambda s: s.name)
@@ -89,15 +90,15 @@ class Mmi(Videos):
 
 
 def _tag(element: ElementTree.Element) -> str:
-    """Its name in lower case, without a namespace."""
+    """The name of an element in lower case, without its namespace."""
     return element.tag.rpartition("}")[2].lower()
 
 
 def _elements(session: Path) -> Iterator[ElementTree.Element]:
-    """Every element of the metadata of a session, session.xml first.
+    """All elements of the metadata of a session, those of session.xml first.
 
     Raises:
-        FerbenchError: a file is no XML.
+        FerbenchError: a file cannot be read as XML.
     """
     paths = sorted(session.glob("*.xml"), key=lambda p: (p.name.lower() != "session.xml", p.name))
     for path in paths:
@@ -110,19 +111,20 @@ def _elements(session: Path) -> Iterator[ElementTree.Element]:
 
 
 def _emotion(elements: Iterable[ElementTree.Element]) -> int | None:
+    """The emotion code in the metadata of a session; None if there is none."""
     for element in elements:
         if _tag(element) == "metatag" and (element.get("Name") or "").lower() == "emotion":
             text = element.get("Value") or ""
             if not text.strip().lstrip("-").isdigit():
                 raise FerbenchError(
-                    f"A session of MMI has the emotion '{text}', which is no number (1 to 6 are known)."
+                    f"A session of MMI has the emotion '{text}', which is not a number (valid are 1 to 6)."
                 )
             return int(text)
     return None
 
 
 def _by_number(files: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
-    """In the order of the last number in each name."""
+    """Sort files by the last number in their names. Raises FerbenchError for a name without a number."""
     numbers = [re.findall(r"\d+", path.stem) for _, path in files]
     if strange := [str(path) for (_, path), found in zip(files, numbers, strict=True) if not found]:
         raise FerbenchError(f"{enumerate_first(strange)} has no number: frames of MMI are numbered.")

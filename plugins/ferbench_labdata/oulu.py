@@ -1,9 +1,9 @@
 """Oulu-CASIA NIR&VIS.
 
 Layout: `OriginalImg/` or `PreProcess Img/`, then VL or NI, then Strong, Weak or Dark, then P001 .. P080, then Anger,
-Disgust, Fear, Happiness, Sadness, Surprise, then 000.jpeg ... Each sequence runs from a near neutral face to the apex;
-its first frame serves as the subject's neutral face. The literature takes VL, Strong, the last three frames of each of
-the 480 sequences. Names are taken in any case, and .jpg as well as .jpeg; system files are passed over.
+Disgust, Fear, Happiness, Sadness, Surprise, then 000.jpeg ... Each sequence goes from a nearly neutral face to the apex, and
+its first frame is used as the subject's neutral face. The literature uses VL, Strong, and the last three frames of each of
+the 480 sequences. Upper and lower case of names does not matter, .jpg is accepted for .jpeg, and system files are ignored.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ ILLUMINATIONS = ("Strong", "Weak", "Dark")
 
 
 class Oulu(LabDataset):
-    """frame_id: 'P001/Anger/007', the same for both image folders; where more than one condition is read, with the
-    condition in the sequence: 'P001/VL-Strong-Anger/007'."""
+    """frame_id: 'P001/Anger/007', the same for both image folders. If several conditions (camera, illumination) are read, the
+    sequence contains the condition: 'P001/VL-Strong-Anger/007'."""
 
     name = "oulu"
     settings: OuluSettings
@@ -48,7 +48,9 @@ class Oulu(LabDataset):
             for subject in _subjects(folder):
                 there = {p.name.lower(): p for p in subfolders(subject)}
                 if unknown := sorted(set(there) - set(BASIC)):
-                    raise FerbenchError(f"{subject} holds folders that are no expression: {enumerate_first(unknown)}.")
+                    raise FerbenchError(
+                        f"{subject} holds folders that are not expressions: {enumerate_first(unknown)}."
+                    )
                 for expression in BASIC:
                     frames = _numbered(there[expression]) if expression in there else []
                     person = subject.name.upper()
@@ -66,7 +68,7 @@ class Oulu(LabDataset):
         return found
 
     def _images(self) -> Path:
-        """The folder of images that is asked for."""
+        """The folder of images that `dataset.images` names."""
         wanted = self.settings.images
         if wanted not in ("auto", *FOLDERS):
             raise UnknownName("value of dataset.images", wanted, ("auto", *FOLDERS))
@@ -87,15 +89,17 @@ def _below(folder: Path, name: str) -> Path:
 def _subjects(folder: Path) -> list[Path]:
     found = subfolders(folder)
     if strange := [p.name for p in found if not re.fullmatch(r"[Pp]\d{3}", p.name)]:
-        raise FerbenchError(f"{folder} holds folders that are no subject (P001 ... P080): {enumerate_first(strange)}.")
+        raise FerbenchError(
+            f"{folder} holds folders that are not subjects (P001 ... P080): {enumerate_first(strange)}."
+        )
     return found
 
 
 def _numbered(folder: Path) -> list[tuple[str, Path]]:
-    """(number as written, image) in the order of the numbers.
+    """(number as written in the file name, file) of all images in a folder, sorted by the number.
 
     Raises:
-        FerbenchError: one is not called by a number, or a number is there twice.
+        FerbenchError: the name of an image is not a number, or two images have the same number.
     """
     found: dict[int, tuple[str, Path]] = {}
     with os.scandir(folder) as entries:
@@ -105,9 +109,11 @@ def _numbered(folder: Path) -> list[tuple[str, Path]]:
                 continue
             if not stem.isdigit():
                 raise FerbenchError(
-                    f"{entry.path} is no frame of Oulu-CASIA: frames are called 000.jpeg, 001.jpeg and so on."
+                    f"{entry.path} is not a frame of Oulu-CASIA: frames have names like 000.jpeg and 001.jpeg."
                 )
             if int(stem) in found:
-                raise FerbenchError(f"{folder} holds a frame number twice (as .jpeg and as .jpg, perhaps).")
+                raise FerbenchError(
+                    f"{folder} holds a frame number twice, perhaps as .jpeg and as .jpg. Remove one of the files."
+                )
             found[int(stem)] = (stem, Path(entry.path))
     return [found[number] for number in sorted(found)]

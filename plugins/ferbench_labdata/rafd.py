@@ -1,7 +1,7 @@
 """RaFD: the Radboud Faces Database.
 
 Layout: `Rafd090_01_Caucasian_female_angry_frontal.jpg`: camera angle, model, group, sex, expression, gaze. 67 models, eight
-expressions, three gazes, five angles. Written from the distribution's description.
+expressions, three gazes, five angles. Written from the description of the distribution.
 """
 
 from __future__ import annotations

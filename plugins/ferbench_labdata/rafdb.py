@@ -1,8 +1,9 @@
-"""RAF-DB, basic emotions.
+"""RAF-DB: the part with basic emotions.
 
 Layout: `EmoLabel/list_patition_label.txt` (spelt so), lines "train_00001.jpg 5"; `Image/aligned/train_00001_aligned.jpg` or
-`Image/original/train_00001.jpg`. 1 surprise, 2 fear, 3 disgust, 4 happiness, 5 sadness, 6 anger, 7 neutral. No identities:
-12,271 images to train on and 3,068 to test, the dataset's own split. Written from the distribution's description.
+`Image/original/train_00001.jpg`. Labels are 1 surprise, 2 fear, 3 disgust, 4 happiness, 5 sadness, 6 anger, 7 neutral. There are
+no identities. The split comes with the dataset: 12,271 training and 3,068 test images. Written from the description of the
+distribution.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LIST = "list_patition_label.txt"
 
 
 class RafDb(LabDataset):
-    """frame_id: 'train_00001/basic/0'; the image stands for its unknown subject."""
+    """frame_id: 'train_00001/basic/0'. Each image is its own subject, as subjects are unknown."""
 
     name = "rafdb"
     rises = False
@@ -30,7 +31,7 @@ class RafDb(LabDataset):
         labels = child(self.root, "EmoLabel")
         images = child(self.root, "Image")
         if labels is None or not (labels / LIST).is_file():
-            raise FerbenchError(f"{self.root} holds no EmoLabel/{LIST}, in which RAF-DB's labels and split are.")
+            raise FerbenchError(f"{self.root} holds no EmoLabel/{LIST}, the file with RAF-DB's labels and split.")
         if images is None:
             raise wrong_root(self.root, "folder 'Image'")
         aligned = child(images, "aligned")
@@ -46,7 +47,7 @@ class RafDb(LabDataset):
             side = name.partition("_")[0]
             if code not in CODES or side not in ("train", "test"):
                 raise FerbenchError(
-                    f"{labels / LIST}, line {number}, reads '{line.strip()[:60]}'; lines read like 'train_00001.jpg 5', with a "
+                    f"{labels / LIST}, line {number}, is '{line.strip()[:60]}'; lines are like 'train_00001.jpg 5', with a "
                     "label from 1 to 7."
                 )
             stem = name.rpartition(".")[0]

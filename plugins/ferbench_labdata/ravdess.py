@@ -1,10 +1,10 @@
 """RAVDESS: the Ryerson Audio-Visual Database of Emotional Speech and Song.
 
-Layout: `Actor_01/01-01-03-02-01-01-12.mp4` (in folders `Actor_01`, or `Video_Speech_Actor_01/Actor_01` as unpacked one by
-one): modality (01 picture and sound, 02 picture, 03 sound), channel (01 speech, 02 song), emotion, intensity (01 normal, 02
-strong), statement, repetition, actor. 24 actors, odd ones male. Where a clip is there with and without sound, it counts once.
-The literature has no usual frames; we take the three in the middle, and a frame of a neutral clip as the actor's neutral face.
-The layout is that of the dataset's page on Zenodo.
+Layout: `Actor_01/01-01-03-02-01-01-12.mp4`, or `Video_Speech_Actor_01/Actor_01/...` if each archive was unpacked into its own
+folder. The parts of a name are modality (01 picture and sound, 02 picture, 03 sound), channel (01 speech, 02 song), emotion,
+intensity (01 normal, 02 strong), statement, repetition and actor. There are 24 actors; odd numbers are male. A clip that exists
+with and without sound counts once. The literature does not agree on frames; our choice is the three in the middle, and a frame
+of a neutral clip as the actor's neutral face. The layout is that of the dataset's page on Zenodo.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SOUND_ONLY = "03"
 
 
 class Ravdess(Videos):
-    """frame_id: '12/01-03-02-01-01/017', the clip's parts without modality and actor."""
+    """frame_id: '12/01-03-02-01-01/017': actor, the clip's name without modality and actor, and number of the frame."""
 
     name = "ravdess"
     rises = False

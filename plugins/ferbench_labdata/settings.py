@@ -1,4 +1,4 @@
-"""Settings of the adapters."""
+"""Settings of the datasets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 @dataclass
 class LabSettings:
     """Attributes:
-    root: folder of the copy, as it was unpacked.
-    allow_incomplete: go on where sequences are missing or files have names that the dataset does not know.
+    root: folder with the files of the dataset, as they were unpacked.
+    allow_incomplete: continue although sequences are missing or files have unexpected names; the record says how many.
     """
 
     root: str = ""
@@ -20,7 +20,7 @@ class LabSettings:
 class OuluSettings(LabSettings):
     """Attributes:
     images: "preprocessed" (cropped faces, 'PreProcess Img'), "original" ('OriginalImg'), or "auto": the first of
-        these that is there.
+        these that exists.
     camera: "VL" (visible light), "NI" (near infrared) or "all".
     illumination: "Strong", "Weak", "Dark" or "all".
     """
@@ -33,7 +33,7 @@ class OuluSettings(LabSettings):
 @dataclass
 class MmiSettings(LabSettings):
     """Attributes:
-    views: "front" (what the literature uses), or "all": also sessions filmed from the side or from two sides.
+    views: "front" (as in the literature) or "all" (also sessions filmed from the side or from both views).
     """
 
     views: str = "front"
@@ -69,7 +69,7 @@ class RafdSettings(LabSettings):
 @dataclass
 class Bu3dfeSettings(LabSettings):
     """Attributes:
-    levels: intensities: "3+4" (what the literature uses), or others of 1, 2, 3, 4 joined by '+', or "all".
+    levels: intensities: "3+4" (as in the literature), or others of 1, 2, 3, 4 joined by '+', or "all".
     """
 
     levels: str = "3+4"
@@ -78,8 +78,8 @@ class Bu3dfeSettings(LabSettings):
 @dataclass
 class TableSettings:
     """Attributes:
-    file: CSV or Parquet, a row a frame.
-    root: folder that the paths in it start from; the file's own where it is empty.
+    file: CSV or Parquet file with one row for each frame.
+    root: folder to which the paths in the file are relative; empty for the folder of the file.
     """
 
     file: str = ""

@@ -1,8 +1,8 @@
-"""Any frames: a CSV or Parquet file, a row a frame.
+"""Your own images: a CSV or Parquet file with one row for each frame.
 
-Columns: `path` and `expression`; `subject`, where identities are known; `sequence` and `position`, where frames belong
-together; `phase` (neutral, onset, apex, offset); `frame_id` (else the path); `split` (train, val, test). Every further column
-is a factor. What the dataset provides follows from the columns, and its classes from the labels, in alphabetical order.
+Required columns are `path` and `expression`. Optional ones are `subject` (if identities are known), `sequence` and `position` (if
+frames form sequences), `phase` (neutral, onset, apex, offset), `frame_id` (default: the path) and `split` (train, val, test). All
+other columns are factors. The columns determine what the dataset provides, and the labels, in alphabetical order, its classes.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ferbench import Dataset, DatasetCard, FerbenchError, UnknownName
+from ferbench import Dataset, DatasetCard, FerbenchError, NoSuch
 from ferbench.errors import enumerate_first
 from ferbench_labdata.files import content_fingerprint, open_image
 from ferbench_labdata.settings import TableSettings
 
 
 class Table(Dataset):
-    """frame_id: as in the file, or the path."""
+    """frame_id: the column of that name in the file, or the path."""
 
     settings: TableSettings
 
@@ -55,14 +55,14 @@ class Table(Dataset):
         self._index = {frame: row for row, frame in enumerate(table["frame_id"])}
 
     def describe(self, card: DatasetCard) -> DatasetCard:
-        """The card with the classes and abilities of this file."""
+        """The card with the classes, and with what the columns of the file provide."""
         has = {"subject", "sequence", "intensity", "split"} & self._given
         if (self._table["phase"] == "neutral").any() and "subject" in has:
             has.add("neutral")
         labels = set(self._table["expression"].dropna())
         neutral_only = self._table.loc[self._table["expression"] == "neutral", "phase"]
         if len(neutral_only) and "phase" in self._given and (neutral_only == "neutral").all():
-            labels.discard("neutral")  # marked as neutral faces, not as a class
+            labels.discard("neutral")  # these frames are marked as neutral faces, not as a class
         return dataclasses.replace(
             card,
             expressions=tuple(sorted(labels)),
@@ -79,7 +79,7 @@ class Table(Dataset):
 
     def picture(self, frame_id: str, least: int) -> Image.Image:
         if frame_id not in self._index:
-            raise UnknownName("frame of the table", frame_id, ())
+            raise NoSuch("frame", frame_id, "the table")
         return open_image(self._files[self._index[frame_id]], frame_id, least)
 
     def fingerprint(self) -> str:
@@ -104,6 +104,6 @@ def _positions(path: Path, table: pd.DataFrame, given: bool) -> pd.Series:
     if numbers.isna().any():
         row = int(numbers.isna().to_numpy().argmax())
         raise FerbenchError(
-            f"{path}, row {row + 2}, has the position '{table['position'].iloc[row]}', which is no number."
+            f"{path}, row {row + 2}, has the position '{table['position'].iloc[row]}', which is not a number."
         )
     return numbers.astype(int)

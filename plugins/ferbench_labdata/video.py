@@ -1,4 +1,4 @@
-"""Datasets of video files, through PyAV (extra `video`)."""
+"""Base class of datasets of video files, which are read with PyAV (extra `video`)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ferbench import FerbenchError, FrameError, UnknownName
+from ferbench import FerbenchError, FrameError, NoSuch
 from ferbench_labdata.base import LabDataset, Sequence_
 from ferbench_labdata.files import check_size, content_fingerprint, remembered
 
 
 def need_av() -> Any:
-    """The module av.
+    """Import and return the module av.
 
     Raises:
         FerbenchError: it is not installed.
@@ -27,22 +27,22 @@ def need_av() -> Any:
         import av
     except ImportError as error:
         raise FerbenchError(
-            "Videos are read through PyAV, which is missing here: pip install 'ferbench[video]'."
+            "Videos are read with PyAV, which is missing here: pip install 'ferbench[video]'."
         ) from error
     return av
 
 
 class Videos(LabDataset):
-    """Each sequence is a video; a frame is 'sequence/index', the index from 000 in the order of display."""
+    """A dataset in which each sequence is a video. frame_id: 'sequence/index', with the index in display order from 000."""
 
     def video(
         self, name: str, subject: str, expression: str | None, path: Path, factors: Mapping[str, Any]
     ) -> Sequence_:
-        """The sequence of a video, its frames still uncounted."""
+        """The sequence of a video, without its frames, which `counted` adds."""
         return Sequence_(name, subject, expression, [("", path)], factors)
 
     def counted(self, sequences: Sequence[Sequence_]) -> list[Sequence_]:
-        """The sequences with a frame for each of the video's. Videos without any are an error, or left out."""
+        """The sequences with all frames of their videos. Videos without frames are an error, or left out (see `refuse`)."""
         counts = frame_counts([s.frames[0][1] for s in sequences])
         empty = [str(s.frames[0][1]) for s, count in zip(sequences, counts, strict=True) if not count]
         self.refuse(empty, f"{{count}} videos of {self.name} cannot be read or are empty: {{items}}.")
@@ -62,11 +62,11 @@ class Videos(LabDataset):
         return Image.fromarray(self.image(frame_id))
 
     def images(self, frame_ids: list[str]) -> list[np.ndarray | FrameError]:
-        """Each video is opened once, however many of its frames are asked for."""
+        """As `BatchImages.images`; each video is opened only once."""
         wanted: dict[Path, list[str]] = {}
         for frame_id in frame_ids:
             if frame_id not in self._files:
-                raise UnknownName(f"frame of {self.name}", frame_id, ())
+                raise NoSuch("frame", frame_id, self.name)
             wanted.setdefault(self._files[frame_id], []).append(frame_id)
         found: dict[str, np.ndarray | FrameError] = {}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -81,7 +81,7 @@ class Videos(LabDataset):
 
 
 def frame_counts(paths: Iterable[Path]) -> list[int]:
-    """Frames of each video, 0 where it cannot be read; kept in the cache folder by path, size and time of change."""
+    """Number of frames of each video; 0 if it cannot be read. The result is kept by `remembered`."""
     listed = list(paths)
     need_av()
 
@@ -93,7 +93,7 @@ def frame_counts(paths: Iterable[Path]) -> list[int]:
 
 
 def _count(path: Path) -> int:
-    """By the packets, without decoding: what a header says is often missing (FLV) or wrong."""
+    """Count the packets of a video without decoding. The count in a header is often missing (FLV) or wrong."""
     av = need_av()
     try:
         with av.open(str(path)) as container:
@@ -103,7 +103,7 @@ def _count(path: Path) -> int:
 
 
 def _decode(path: Path, frame_ids: Sequence[str]) -> dict[str, np.ndarray | FrameError]:
-    """Frames of one video by frame_id, whose last part is the index."""
+    """Decode frames of one video; the last part of a frame_id is the index. Returns images or errors by frame_id."""
     av = need_av()
     indices = {int(frame_id.rpartition("/")[2]): frame_id for frame_id in frame_ids}
     found: dict[str, np.ndarray | FrameError] = {}

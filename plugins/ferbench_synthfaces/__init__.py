@@ -1,1 +1,1 @@
-"""synthfaces: procedural faces with known factors, the embedded dataset."""
+"""synthfaces: procedurally generated faces with known factors of variation. It needs no download."""

@@ -1,4 +1,4 @@
-"""The embedded dataset: frames are drawn when they are asked for."""
+"""The dataset synthfaces. Frames are rendered when they are read."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 import pandas as pd
 
 from ferbench import Dataset, FerbenchError, FrameError
-from ferbench.fingerprint import digest
+from ferbench.hashing import digest
 from ferbench_synthfaces.factors import difficulty, frame_table
 from ferbench_synthfaces.plugin import SynthFacesSettings
 
 CHUNK = 32
-"""Frames drawn at once: their arrays then stay in the processor's cache."""
+"""Number of frames rendered at once, so small that their arrays fit into the processor's cache."""
 
 PIXELS = "b6da873176371a20"
-"""Hash of images that a test draws. Where the renderer changes what it draws, this changes, and with it every fingerprint."""
+"""Hash of test images. A test requires a new value when the renderer draws other pixels; all fingerprints then change."""
 
 TABLES = "81fa36397907d6be"
-"""Likewise of the frame tables of all presets."""
+"""Hash of the frame tables of all presets, used in the same way."""
 
 
 class SynthFaces(Dataset):
-    """An image is a function of (settings, frame_id), whatever is drawn before it or with it."""
+    """The dataset. An image depends only on the settings and the frame_id, not on which images are rendered before or with it."""
 
     settings: SynthFacesSettings
 
@@ -43,10 +43,11 @@ class SynthFaces(Dataset):
         return self._table.reset_index(drop=True)
 
     def image(self, frame_id: str) -> np.ndarray:
-        return self.images([frame_id])[0]
+        result: np.ndarray = self.images([frame_id])[0]
+        return result
 
     def images(self, frame_ids: list[str]) -> np.ndarray:
-        from ferbench_synthfaces.render import render  # torch: only when frames are drawn
+        from ferbench_synthfaces.render import render  # import torch only when frames are rendered
 
         unknown = [f for f in frame_ids if f not in self._table.index]
         if unknown:
@@ -60,7 +61,7 @@ class SynthFaces(Dataset):
         return np.concatenate(parts)
 
     def fingerprint(self) -> str:
-        """Of the settings and of what the generator makes of them, not of its code: that can be read anew, and the frames stay the
-        same."""
+        """A hash of the settings and of what the generator produces from them. It does not depend on the code, which can change
+        without a change of the frames."""
         drawn = {k: v for k, v in dataclasses.asdict(self.settings).items() if k not in ("device", "preset")}
         return digest([drawn | dataclasses.asdict(self.difficulty), PIXELS, TABLES])

@@ -1,7 +1,7 @@
-"""The factors behind a face: who it is, which action units it shows, how strongly, and how it is seen.
+"""The factors of variation of a face: identity, action units with intensities, and imaging conditions.
 
-Every number is drawn from a generator seeded by (seed, what it describes), so that a subject or a frame is the same
-whatever else is drawn.
+Every value is drawn from a random generator that is seeded with the dataset's seed and the name of what it describes. A subject
+or frame is therefore the same whatever else is drawn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ferbench import FerbenchError, UnknownName
 from ferbench_synthfaces.plugin import EXPRESSIONS, SynthFacesSettings
 
 ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26)
-"""FACS action units that the renderer knows."""
+"""Numbers of the FACS action units that the renderer can show."""
 
 EMFACS: Mapping[str, Mapping[int, float]] = {
     "anger": {4: 1.0, 5: 0.5, 7: 0.6, 23: 1.0, 17: 0.3, 9: 0.25},
@@ -30,8 +30,8 @@ EMFACS: Mapping[str, Mapping[int, float]] = {
     "sadness": {1: 0.9, 4: 0.6, 15: 1.0, 17: 0.45, 7: 0.45},
     "surprise": {1: 1.0, 2: 1.0, 5: 0.8, 25: 1.0, 26: 1.0},
 }
-"""Prototypes after EMFACS (Friesen and Ekman, 1983): action unit -> intensity at the apex. The units are the prototype's
-with companions that usually come along (17 with 23, 4, 7 and 10 with 9, 25 with 12); the intensities are ours."""
+"""Action units of each expression and their intensities at the apex, 0 to 1. Source: the prototypes of EMFACS (Friesen and Ekman,
+1983), with action units that usually accompany them (17 with 23; 4, 7 and 10 with 9; 25 with 12). The intensities are ours."""
 
 IDENTITY = (
     "width", "height", "jaw", "cheek", "eye_size", "eye_distance", "eye_height", "eye_slant", "iris", "brow_height",
@@ -39,14 +39,14 @@ IDENTITY = (
     "skin_hue", "age", "beard", "mole", "mole_x", "mole_y", "hair", "hair_light", "hair_hue", "hair_length",
     "hair_volume", "hairline", "parting",
 )  # fmt: skip
-"""Coefficients of a subject, each in [-1, 1]."""
+"""Names of the identity coefficients of a subject, each in [-1, 1]."""
 
 OCCLUSIONS = ("glasses", "fringe", "hand", "mask")
 
 
 @dataclass(frozen=True)
 class Difficulty:
-    """What a preset fixes; see SynthFacesSettings."""
+    """The values that a preset determines; see SynthFacesSettings for their meaning."""
 
     subjects: int
     correlation: float
@@ -67,7 +67,7 @@ PRESETS: Mapping[str, Difficulty] = {
 
 
 def difficulty(settings: SynthFacesSettings) -> Difficulty:
-    """The preset with the settings that are given.
+    """The values of the preset, replaced by those settings that are not None.
 
     Raises:
         FerbenchError: the preset is unknown, or a value is out of range.
@@ -80,10 +80,10 @@ def difficulty(settings: SynthFacesSettings) -> Difficulty:
         pair = tuple(given["intensity"])
         if len(pair) != 2 or not 0 < pair[0] <= pair[1] <= 1:
             raise FerbenchError(
-                f"dataset.intensity is {list(pair)}; it is [lowest, highest] with 0 < lowest <= highest <= 1."
+                f"dataset.intensity is {list(pair)}; write [lowest, highest] with 0 < lowest <= highest <= 1."
             )
         given["intensity"] = pair
-    made = dataclasses.replace(PRESETS[settings.preset], **given)
+    values = dataclasses.replace(PRESETS[settings.preset], **given)
     for name, low, high in (
         ("correlation", 0, 1),
         ("style", 0, 1),
@@ -92,21 +92,22 @@ def difficulty(settings: SynthFacesSettings) -> Difficulty:
         ("noise", 0, 0.5),
         ("pose", 0, 40),
     ):
-        if not low <= getattr(made, name) <= high:
-            raise FerbenchError(f"dataset.{name} is {getattr(made, name)}; it has to be from {low} to {high}.")
-    if made.subjects < 1:
-        raise FerbenchError(f"dataset.subjects is {made.subjects}; it has to be at least 1.")
-    return made
+        if not low <= getattr(values, name) <= high:
+            raise FerbenchError(f"dataset.{name} is {getattr(values, name)}; it has to be from {low} to {high}.")
+    if values.subjects < 1:
+        raise FerbenchError(f"dataset.subjects is {values.subjects}; it has to be at least 1.")
+    return values
 
 
 def generator(*parts: object) -> np.random.Generator:
+    """A random generator whose seed is a function of `parts` (as text) alone."""
     digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 
 
 def frame_table(settings: SynthFacesSettings) -> pd.DataFrame:
-    """The frame table with all factors: identity as `id_NAME`, action units as `auN` in 0..1, yaw, pitch and roll in
-    radians, light, background, occlusions, noise and blur."""
+    """The frame table with all factors: identity coefficients `id_NAME` in [-1, 1], action units `auN` in [0, 1], yaw, pitch and
+    roll in radians, light, background, occlusions, noise and blur."""
     made = difficulty(settings)
     rows: list[dict[str, object]] = []
     for number in range(made.subjects):
@@ -122,8 +123,8 @@ def frame_table(settings: SynthFacesSettings) -> pd.DataFrame:
 
 
 def _sequences(settings: SynthFacesSettings, made: Difficulty, number: int) -> list[tuple[str, int]]:
-    """(expression, take) of a subject. With a correlation, most sequences show one of the subject's own two expressions;
-    their number is the same."""
+    """(expression, take) of each sequence of a subject. With a correlation, most sequences show one of the subject's own two
+    expressions; the number of sequences stays the same."""
     complete = [(expression, take) for expression in EXPRESSIONS for take in range(settings.takes)]
     if not made.correlation:
         return complete

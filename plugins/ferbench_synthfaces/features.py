@@ -1,4 +1,4 @@
-"""What is painted on the face: marks, beard, lips and mouth, eyes, brows."""
+"""Painting of features on the face: marks, beard, lips and mouth, eyes, brows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ferbench_synthfaces.geometry import Shape
 
 
 def paint_marks(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor) -> Tensor:
-    """A mole, at a place of the subject's own."""
+    """A mole, at a position that depends on the subject."""
     who = f.who
     mole = lump(u, v, 0.42 * who("mole_x"), 0.2 + 0.28 * who("mole_y"), 0.026, 0.026) * step(who("mole"), 0.3)
     return image * (1 - 0.7 * mole[..., None])
 
 
 def paint_beard(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor) -> Tensor:
-    """Stubble to beard, for those who have it."""
+    """Stubble or a beard, for subjects that have one."""
     grown = (f.who("beard") - 0.25).clamp(min=0) * 0.75
     if float(grown.max()) <= 0:
         return image
@@ -29,13 +29,14 @@ def paint_beard(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor) -> Tenso
 
 
 def hair_colour(f: Face) -> Tensor:
+    """Colour of hair, brows and beard, (B, 1, 1, 3)."""
     dark = 0.09 + 0.17 * (1 + f.who("hair")) * (0.5 + 0.5 * f.who("hair_light").clamp(0, 1))
     hue = f.who("hair_hue")
     return rgb(dark * (1.15 + 0.15 * hue), dark * 0.92, dark * (0.72 - 0.12 * hue))
 
 
 class Mouth:
-    """Curves of the mouth over u: upper and lower edge of the opening, outer edges of the lips."""
+    """Curves of the mouth as functions of u: upper and lower edge of the opening, and outer edges of the lips."""
 
     def __init__(self, s: Shape, u: Tensor) -> None:
         t = (u / s.mouth_half).clamp(-1.3, 1.3)
@@ -53,6 +54,7 @@ class Mouth:
 
 
 def paint_lips(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, edge: float) -> Tensor:
+    """Both lips."""
     m = Mouth(s, u)
     tone = 0.60 + 0.23 * f.who("skin")
     colour = rgb(tone * 0.92 + 0.03, tone * 0.50 + 0.01, tone * 0.46 + 0.02)
@@ -63,7 +65,7 @@ def paint_lips(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, edge: flo
 
 
 def paint_mouth(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, shade: Tensor, edge: float) -> Tensor:
-    """What the parted lips show: teeth above, teeth below when the jaw is up, tongue, dark; the line of a closed mouth."""
+    """The inside of an open mouth (upper teeth, lower teeth if the jaw is up, tongue, cavity), or the line of a closed one."""
     au = f.au
     m = Mouth(s, u)
     gap = m.bottom - m.top
@@ -96,7 +98,7 @@ def paint_mouth(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, shade: T
 
 
 def paint_eye(f: Face, s: Shape, sign: int, u: Tensor, v: Tensor, image: Tensor, shade: Tensor, edge: float) -> Tensor:
-    """One eye: white, iris, pupil, a spark, lashes, the rim of the lower lid and the crease of the upper."""
+    """One eye: white, iris, pupil, a highlight, lashes, the rim of the lower lid and the crease of the upper lid."""
     who = f.who
     iris_tone = 0.5 + 0.5 * who("iris")
     iris_colour = rgb(0.16 + 0.20 * (1 - iris_tone), 0.14 + 0.22 * iris_tone, 0.08 + 0.36 * iris_tone)
@@ -138,6 +140,7 @@ def paint_eye(f: Face, s: Shape, sign: int, u: Tensor, v: Tensor, image: Tensor,
 
 
 def paint_brows(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, shade: Tensor, edge: float) -> Tensor:
+    """Both brows."""
     colour = hair_colour(f) * (0.55 + 0.45 * shade)[..., None]
     width = 0.31
     a = u.abs()

@@ -1,6 +1,7 @@
-"""The factors of a batch as tensors, and the smooth functions that everything is drawn with.
+"""The factors of a batch as tensors, and the smooth functions with which everything is drawn.
 
-Only + - * /, square root, minimum, maximum and comparisons: IEEE arithmetic gives the same bits on every machine.
+They use only + - * /, square root, minimum, maximum and comparisons, for which IEEE arithmetic gives bitwise equal results on
+every machine.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor
 
 
 class Face:
-    """The factors of a batch, each (B, 1, 1), by attribute-like access; missing ones are 0."""
+    """The factors of a batch of B faces. `face("yaw")` is the factor of that name, (B, 1, 1); missing ones are 0."""
 
     def __init__(self, factors: Mapping[str, np.ndarray], size: int, device: torch.device) -> None:
         self.device = device
@@ -30,16 +31,16 @@ class Face:
         self.margin = 0.06 + 1.1 * turned
 
     def window(self, top: float, bottom: float) -> slice:
-        """Rows of pixels in which a feature between two heights of the head can be, however the heads are turned. What is
-        drawn in it is nothing outside, so a larger window gives the same pixels."""
+        """Rows of pixels that can contain a feature between two heights of the head, however the heads are turned. Drawing is
+        restricted to them to save time. Features are 0 outside, so that a larger window gives the same pixels."""
         return self._pixels(top - self.margin, bottom + self.margin)
 
     def middle(self, reach: float) -> slice:
-        """Columns within `reach` of the middle of the head."""
+        """Columns of pixels within the distance `reach` from the middle of the head."""
         return self._pixels(-reach - self.margin, reach + self.margin)
 
     def half(self, sign: int) -> slice:
-        """Columns of the left (-1) or right (1) half of the head."""
+        """Columns of pixels of the image-left (-1) or image-right (1) half of the head."""
         return self._pixels(-1, self.margin) if sign < 0 else self._pixels(-self.margin, 1)
 
     def _pixels(self, low: float, high: float) -> slice:
@@ -52,46 +53,49 @@ class Face:
         return self.values.get(name, self.zero)
 
     def au(self, number: int) -> Tensor:
+        """Intensity of an action unit, (B, 1, 1), 0 to 1."""
         return self(f"au{number}")
 
     def who(self, name: str) -> Tensor:
+        """An identity coefficient, (B, 1, 1), -1 to 1."""
         return self(f"id_{name}")
 
 
 def step(distance: Tensor, width: float | Tensor) -> Tensor:
-    """0 where distance < -width, 1 where distance > width, smooth between."""
+    """0 for distance < -width, 1 for distance > width, smooth in between."""
     t = (distance / (2 * width) + 0.5).clamp(0, 1)
     return t * t * (3 - 2 * t)
 
 
 def lump(u: Tensor, v: Tensor, x: Tensor | float, y: Tensor | float, a: Tensor | float, b: Tensor | float) -> Tensor:
-    """A smooth hill of height 1 at (x, y) that ends on the ellipse of half axes a, b."""
+    """A smooth hill: 1 at (x, y), and 0 outside the ellipse with half axes a and b."""
     t = (1 - ((u - x) / a) ** 2 - ((v - y) / b) ** 2).clamp(min=0)
     return t * t
 
 
 def ridge(distance: Tensor, width: Tensor | float) -> Tensor:
-    """A smooth ridge of height 1 along distance = 0."""
+    """A smooth ridge: 1 at distance 0, and 0 for distances beyond `width`."""
     t = (1 - (distance / width) ** 2).clamp(min=0)
     return t * t
 
 
 def over(image: Tensor, colour: Tensor, mask: Tensor) -> Tensor:
-    """Paint `colour` (.., 3) where the mask is 1."""
+    """Blend `colour` (..., 3) over `image` (..., 3) with the opacity `mask` (...), 0 to 1."""
     return image + (colour - image) * mask[..., None]
 
 
 def rgb(red: Tensor, green: Tensor, blue: Tensor) -> Tensor:
-    """(B, 1, 1) each -> (B, 1, 1, 3)."""
+    """A colour from its components: (B, 1, 1) each -> (B, 1, 1, 3)."""
     return torch.stack([red, green, blue], -1)
 
 
 def sine(angle: Tensor) -> Tensor:
-    """For angles within a right angle, by its series: the same bits everywhere."""
+    """Sine by its power series, which is bitwise equal on all machines. angle: radians, between -pi/2 and pi/2."""
     square = angle * angle
     return angle * (1 - square / 6 * (1 - square / 20 * (1 - square / 42)))
 
 
 def cosine(angle: Tensor) -> Tensor:
+    """Cosine by its power series, see `sine`."""
     square = angle * angle
     return 1 - square / 2 * (1 - square / 12 * (1 - square / 30))

@@ -1,4 +1,4 @@
-"""Where things are on a head, and its height field with the folds that action units press into it."""
+"""The geometry of a head: positions of its parts, and its height field with the folds that action units cause."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ferbench_synthfaces.fields import Face, lump, ridge, step
 
 
 class Shape:
-    """Where things are, from identity and action units. y grows downwards: up is minus."""
+    """Positions and sizes of the parts of a face, from identity and action units. y points downwards."""
 
     def __init__(self, f: Face) -> None:
         au, who = f.au, f.who
@@ -58,7 +58,7 @@ class Shape:
 
 
 def head(f: Face, s: Shape, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """(signed distance inside the outline, roughly in units of x; depth of the skull, 0..1)."""
+    """(signed distance to the outline, positive inside, approximately in units of x; depth of the skull, 0 to 1)."""
     down = (y - 0.1).clamp(0, 1)
     narrow = 1 - s.jaw * down * down * 2.2 - 0.10 * down
     half = s.half_width * narrow
@@ -68,7 +68,7 @@ def head(f: Face, s: Shape, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def height(f: Face, s: Shape, u: Tensor, v: Tensor, depth: Tensor) -> Tensor:
-    """The height field of the face, in units of x, without the lips and lids that are painted."""
+    """The height field of the face, in units of x, without lips and lids, which are painted."""
     au, who = f.au, f.who
     a = u.abs()
     z = 0.62 * depth
@@ -95,7 +95,7 @@ def height(f: Face, s: Shape, u: Tensor, v: Tensor, depth: Tensor) -> Tensor:
 
 
 def _lower_folds(f: Face, s: Shape, u: Tensor, v: Tensor) -> Tensor:
-    """Folds around nose, mouth and chin: grooves that action units (and age) press into the height field."""
+    """Folds around nose, mouth and chin that action units and age cause, as an addition to the height field."""
     au, who = f.au, f.who
     a = u.abs()
     age = 0.5 + 0.5 * who("age")
@@ -130,7 +130,7 @@ def _lower_folds(f: Face, s: Shape, u: Tensor, v: Tensor) -> Tensor:
 
 
 def _upper_folds(f: Face, s: Shape, u: Tensor, v: Tensor) -> Tensor:
-    """Wrinkles of the forehead, between the brows, over the nose and around the eyes."""
+    """Wrinkles of the forehead, between the brows, on the nose and around the eyes, as an addition to the height field."""
     au, who = f.au, f.who
     a = u.abs()
     age = 0.5 + 0.5 * who("age")
@@ -163,7 +163,7 @@ def _upper_folds(f: Face, s: Shape, u: Tensor, v: Tensor) -> Tensor:
 
 
 def slope(z: Tensor, axis: int, spacing: float) -> Tensor:
-    """Central differences, (B, H, W) -> the same."""
+    """Slope of a height field along an axis, by central differences: (B, H, W) -> (B, H, W)."""
     ahead = torch.cat([z.narrow(axis, 1, z.shape[axis] - 1), z.narrow(axis, z.shape[axis] - 1, 1)], axis)
     behind = torch.cat([z.narrow(axis, 0, 1), z.narrow(axis, 0, z.shape[axis] - 1)], axis)
     return (ahead - behind) / (2 * spacing)

@@ -12,24 +12,24 @@ EXPRESSIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "
 
 @dataclass
 class SynthFacesSettings:
-    """A setting that is None has the preset's value (docs/reference/synthfaces.md has the table).
+    """Settings that are None have the value of the preset (table in docs/reference/synthfaces.md).
 
     Attributes:
         preset: easy, default, confounded or wild.
-        seed: the same seed gives the same pixels, on any machine.
-        subjects: number of identities.
-        takes: sequences a subject and expression.
-        frames: frames a sequence, from neutral to apex.
-        image_size: of the drawn frames, in pixels.
-        device: where frames are drawn: cpu, cuda ...; the pixels are the same.
-        correlation: of identity and expression, 0..1: the share of a subject's sequences whose expression is one of
-            the subject's own two; 0 is a complete design.
-        intensity: strength of the apex, as (lowest, highest) of 0..1.
-        style: how much subjects differ in how strongly and how symmetrically they show an expression, 0..1.
-        pose: largest yaw, in degrees; pitch and roll are half of it.
-        light: how far the lamp moves and its strength changes, 0..1.
-        occlusion: share of sequences with glasses, a fringe, a hand or a mask.
-        noise: of the sensor, as a fraction of white; blur and exposure grow with it.
+        seed: random seed. Equal seeds give equal pixels on all machines.
+        subjects: number of subjects.
+        takes: number of sequences of each subject and expression.
+        frames: number of frames in a sequence, from neutral to apex.
+        image_size: width and height of the frames, in pixels.
+        device: device that renders the frames: cpu, cuda ...; the pixels are the same on all.
+        correlation: correlation of identity and expression: the probability that the expression of a sequence is chosen from the
+            subject's own two, 0 to 1. 0 gives a complete design.
+        intensity: intensity of the apex, [lowest, highest], each above 0 and up to 1.
+        style: how much subjects differ in intensity and symmetry of their expressions, 0 to 1.
+        pose: largest yaw in degrees, 0 to 40; the largest pitch and roll are half of it.
+        light: variation of the light's direction, strength and exposure, 0 to 1.
+        occlusion: fraction of sequences with glasses, a fringe, a hand or a mask, 0 to 1.
+        noise: sensor noise as a fraction of white, 0 to 0.5; blur grows with it.
     """
 
     preset: str = "default"
@@ -56,11 +56,12 @@ def ferbench_datasets() -> list[DatasetCard]:
             target="ferbench_synthfaces.dataset:SynthFaces",
             title="procedural faces with known identity and action units; no download",
             settings=SynthFacesSettings,
+            shown=("preset",),
             expressions=EXPRESSIONS,
             provides=frozenset({"subject", "neutral", "sequence"}),
             frames="last_3",
             paper="action units after EMFACS (Friesen and Ekman, 1983)",
-            licence="none needed: the faces are made up",
+            licence="none needed: the faces are generated",
             obtain="comes with ferbench",
             shareable=True,
         )

@@ -1,13 +1,14 @@
-"""Faces from factors: a shaded height field with painted features, in batches, on CPU or GPU.
+"""Rendering of faces from factors: a shaded height field with painted features, in batches, on CPU or GPU.
 
-A head is a smooth height field (skull, brow ridge, sockets, nose, cheeks, lips, chin, and the folds that action units
-make), lit by one lamp and the sky. On it are painted skin, brows, eyes with lids and iris, lips, teeth and mouth cavity,
-hair, beard and marks. Edges are smooth masks one pixel wide, so nothing is drawn larger and reduced.
+A head is a smooth height field (skull, brow ridge, sockets, nose, cheeks, lips, chin, and the folds of action units), lit by one
+lamp and the sky. Skin, brows, eyes with lids and iris, lips, teeth and mouth cavity, hair, beard and marks are painted on it. Edges
+are smooth masks one pixel wide, which avoids rendering at a higher resolution.
 
-Only + - * /, square root, minimum, maximum and comparisons touch pixels: IEEE arithmetic gives the same bits on every
-machine, and the same seed so gives the same image.
+Pixels are computed only with + - * /, square root, minimum, maximum and comparisons, for which IEEE arithmetic gives bitwise equal
+results on every machine. Equal seeds therefore give equal images.
 
-Coordinates: x to the right, y down, both from -1 to 1. (u, v) are the same on the turned head: features are drawn there.
+Coordinates: x to the right and y down, both from -1 to 1. (u, v) are these coordinates on the rotated head, where features are
+drawn.
 """
 
 from __future__ import annotations
@@ -25,7 +26,15 @@ from ferbench_synthfaces.surroundings import paint_glasses, surroundings
 
 
 def render(factors: Mapping[str, np.ndarray], size: int, device: str = "cpu") -> np.ndarray:
-    """factors: columns of the frame table, each (B,). Gives (B, size, size, 3), uint8."""
+    """Render B frames.
+
+    Args:
+        factors: columns of the frame table by name, each (B,).
+        size: width and height, in pixels.
+
+    Returns:
+        (B, size, size, 3), uint8, RGB.
+    """
     face = Face(factors, size, torch.device(device))
     with torch.no_grad():
         image = _draw(face, size)
@@ -88,7 +97,7 @@ def _draw(f: Face, size: int) -> Tensor:
 
 
 def finish(f: Face, image: Tensor, size: int) -> Tensor:
-    """Blur, exposure and sensor noise. The noise of a pixel is a hash of its place and of the frame's seed."""
+    """Add blur, exposure and sensor noise. The noise of a pixel is a hash of its position and of the frame's seed."""
     if float(f("blur").max()) > 0:
         for axis in (1, 2):
             ahead = torch.cat([image.narrow(axis, 1, size - 1), image.narrow(axis, size - 1, 1)], axis)

@@ -1,4 +1,4 @@
-"""What is around the face and over it: background, neck, clothes, ears, hair, glasses, a fringe, a hand, a mask."""
+"""Everything around and in front of the face: background, neck, clothes, ears, hair, glasses, fringe, hand, mask."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def surroundings(
     shade: Tensor,
     edge: float,
 ) -> Tensor:
-    """Background, neck, clothes, ears, hair, and what covers the face."""
+    """Background, neck, clothes, ears, hair, and occlusions."""
     who = f.who
     hue = f("background")
     level = 0.45 + 0.35 * f("background_level")
@@ -95,7 +95,7 @@ def covers(
 
 
 def paint_glasses(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, edge: float) -> Tensor:
-    """Frames around the eyes, a bridge, and a little glare."""
+    """Glasses: rims, bridge, temples and a slight glare."""
     worn = f("glasses")
     if float(worn.max()) <= 0:
         return image

@@ -1,1 +1,1 @@
-"""Backbones of timm."""
+"""Backbones from the library timm."""

@@ -1,4 +1,4 @@
-"""timm models behind the backbone interface."""
+"""Backbones from timm, with the interface of ferbench."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from ferbench_timm.plugin import TimmSettings
 
 
 class Timm(Backbone):
-    """`timm.create_model(model, features_only=True)`; images are renormalised to what the weights expect."""
+    """`timm.create_model(model, features_only=True)`. Images are normalised with the mean and standard deviation of the weights.
+
+    Raises:
+        UnknownName: timm has no such model.
+        FerbenchError: the model does not return feature maps, or its weights cannot be downloaded.
+    """
 
     mean: Tensor
     std: Tensor
@@ -23,7 +28,7 @@ class Timm(Backbone):
         name = settings.model
         if not timm.is_model(name):
             raise UnknownName("timm model", name, timm.list_models())
-        # transformers fix the size of their position embedding; convolutional networks know no such argument
+        # transformers need img_size for their position embedding; convolutional networks do not accept it
         known = timm.get_pretrained_cfg(name)
         size: dict[str, Any] = {"img_size": image_size} if known is not None and known.fixed_input_size else {}
         try:
@@ -40,14 +45,14 @@ class Timm(Backbone):
         except OSError as error:
             raise FerbenchError(
                 f"The weights of backbone.model={name} cannot be downloaded: {error}. Use backbone.pretrained=false, or "
-                "download them where there is a network: timm keeps them in its cache."
+                "run once with a network connection: timm keeps the weights in its cache."
             ) from error
         self.network = network
         self.channels = tuple(network.feature_info.channels())
         self.reductions = tuple(network.feature_info.reduction())
         expects: dict[str, Any] = getattr(network, "pretrained_cfg", None) or {}
         mean, std = expects.get("mean", (0.5,) * 3), expects.get("std", (0.5,) * 3)
-        self.seen = seen(str(expects.get("tag") or ""), name) if settings.pretrained else ""
+        self.pretraining = pretraining(str(expects.get("tag") or ""), name) if settings.pretrained else ""
         # from [-1, 1] to timm's (x01 - mean) / std, where x01 = (x + 1) / 2
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 2 - 1, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 2, persistent=False)
@@ -73,15 +78,15 @@ SOURCES = {
     "in12k": "ImageNet-12k, no labels of identity or emotion",
     "in1k": "ImageNet-1k, no labels of identity or emotion",
 }
-"""By what timm writes into the tag of its weights (a1_in1k, laion2b_ft_in12k_in1k ...); those with faces first."""
+"""Training data by a part of timm's tag of the weights (a1_in1k, laion2b_ft_in12k_in1k ...); data with faces come first."""
 
 
-def seen(tag: str, model: str) -> str:
-    """What weights were trained on, as far as their tag says; a tag may name several."""
+def pretraining(tag: str, model: str) -> str:
+    """The training data of weights in words, from their tag and the model's name, which may name several datasets."""
     known = dict.fromkeys(text for key, text in SOURCES.items() if key in tag or key in model)
     return "; ".join(known) if known else f"weights '{tag or model}', whose training data are not known here"
 
 
 def _channels_first(features: Tensor, channels: int) -> Tensor:
-    """Some timm models (Swin) give (B, H, W, C)."""
+    """Features as (B, C, H, W). Some timm models, such as Swin, return (B, H, W, C)."""
     return features if features.shape[1] == channels else features.permute(0, 3, 1, 2)

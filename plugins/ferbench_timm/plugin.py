@@ -11,8 +11,8 @@ from ferbench.hookspecs import hookimpl
 @dataclass
 class TimmSettings:
     """Attributes:
-    model: any timm model that supports `features_only`.
-    pretrained: start from timm's weights, which are downloaded on first use.
+    model: name of a timm model that supports `features_only`.
+    pretrained: whether to start from timm's pretrained weights, which are downloaded on first use.
     """
 
     model: str = "resnet18"
@@ -27,6 +27,9 @@ def ferbench_backbones() -> list[BackboneCard]:
             target="ferbench_timm.backbone:Timm",
             title="any timm model with features_only: backbone.model=resnet18",
             settings=TimmSettings,
+            packages=("timm",),
+            label="model",
+            pretrained="pretrained",
             paper="Wightman, PyTorch Image Models, 2019, doi:10.5281/zenodo.4414861",
         )
     ]

@@ -1,1 +1,1 @@
-"""A face detector for `preparation=align`: RetinaFace of the library uniface."""
+"""A face detector for `preparation=align`: RetinaFace from the library uniface."""

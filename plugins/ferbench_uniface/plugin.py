@@ -1,4 +1,4 @@
-"""Card of the detector."""
+"""Card of the face detector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ferbench.hookspecs import hookimpl
 @dataclass
 class UniFaceSettings:
     """Attributes:
-    confidence: a face is one from this score on.
+    confidence: lowest score of a detected face, 0 to 1.
     """
 
     confidence: float = 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -15,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ferbench.records import Record
-from ferbench.store import Store
+from ferbench.records.schema import Record
+from ferbench.records.store import Store
 from tests.conftest import SMOKE
 
 Ferbench = Callable[..., Any]
@@ -82,7 +83,7 @@ def test_unknown_metric(ferbench: Ferbench, results: Path) -> None:
 
 def test_accuracy_by_factor(ferbench: Ferbench, results: Path) -> None:
     shown = ferbench("leaderboard", results, "--by", "expression", "--format", "csv")
-    table = pd.read_csv(pd.io.common.StringIO(shown.out))
+    table = pd.read_csv(io.StringIO(shown.out))
     record = one(results, "cross_entropy")
     records = [r for r in Store(results).scan()[0] if r.trial.method == "cross_entropy"]
     counts = np.sum([np.asarray(t) for r in records for t in r.confusion.values()], axis=0)
@@ -114,6 +115,29 @@ def test_a_submission_goes_from_one_place_to_another(ferbench: Ferbench, results
     again = ferbench("submit", "verify", file, "--into", into, "--own", results)
     assert "2 records: 2 re-run." in again.out
     assert "tergan (re-run)" in ferbench("leaderboard", into).out
+
+
+def test_other_answers_with_an_equal_accuracy_are_disputed(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
+    """The host's own trial errs on the same frames, and gives them another wrong class."""
+    file = tmp_path / "mine.zip"
+    ferbench("submit", "pack", results, "--method", "tergan", "--output", file)
+    for record in Store(results).scan()[0]:
+        path = results / record.trial.id / "predictions.parquet"
+        table = pd.read_parquet(path)
+        columns = [f"p_{expression}" for expression in record.expressions]
+        scores = table[columns].to_numpy(copy=True)
+        true = table["expression"].map({e: i for i, e in enumerate(record.expressions)}).to_numpy()
+        wrong = np.flatnonzero(scores.argmax(1) != true)
+        assert len(wrong) > 0.02 * len(table), "a smoke budget leaves enough errors"
+        scores[wrong, scores[wrong].argmax(1)] = -2
+        scores[wrong, true[wrong]] = -1
+        table[columns] = scores
+        assert ((scores.argmax(1) != true) == np.isin(np.arange(len(true)), wrong)).all(), "the accuracy is the same"
+        table.to_parquet(path)
+    done = ferbench("submit", "verify", file, "--into", tmp_path / "submitted", "--own", results)
+    assert "2 records: 2 disputed." in done.out
+    assert "of its frames get another class; up to 2% may." in done.out
+    assert done.status == 1
 
 
 def forged(file: Path, place: Path, change: Callable[[dict[str, Any]], None]) -> Path:
@@ -170,6 +194,13 @@ def test_a_zip_that_would_leave_its_folder(ferbench: Ferbench, tmp_path: Path) -
     assert "holds '../../outside.txt', which no submission has; it is refused." in done.err
     (tmp_path / "no.zip").write_text("nothing")
     assert "cannot be read as a submission" in ferbench("submit", "verify", tmp_path / "no.zip").err
+
+
+def test_a_report_never_lies_in_a_results_folder(ferbench: Ferbench, results: Path) -> None:
+    done = ferbench("report", results, "--output", results / "page")
+    assert done.status == 2
+    assert "lies in the results folder" in done.err
+    assert not (results / "page").exists()
 
 
 def test_the_report(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ferbench.records import Record
-from ferbench.store import Store
+from ferbench.records.schema import Outcome, Record
+from ferbench.records.store import Store
+from ferbench.registry.code import core_functions
 from ferbench.training import checkpoint as checkpoints
 from tests.onehead import plugin
 
@@ -46,11 +47,11 @@ def test_the_main_job_on_oulus_layout(ferbench: Run, oulu_tree: Callable[..., Pa
     assert done.status == 0, done.err
     assert "1 trials: 1 run" in done.out
     (record,) = records(results)
-    assert record.trial.identity["test_subjects"] == ["P001", "P011"]
+    assert record.trial.identity.test_subjects == ("P001", "P011")
     folder = results / record.trial.id
     assert {p.name for p in folder.iterdir() if p.is_file()} == {
         "record.json", "predictions.parquet", "embeddings.npy", "logits.npy", "reference_pixels.npy", "reference_untrained.npy",
-            "reference_identity.npy", "syntheses.npz",
+        "reference_identity.npy", "syntheses.npz", "code.json",
         "weights.safetensors", "losses.parquet", "synthesis.npy",
     }  # fmt: skip
     predictions = pd.read_parquet(folder / "predictions.parquet")
@@ -222,7 +223,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     def full(*args: object, **more: object) -> None:
         raise OSError(28, "No space left on device", "embeddings.npy")
 
-    monkeypatch.setattr("ferbench.trial.np.save", full)
+    monkeypatch.setattr("ferbench.execution.trial.np.save", full)
     done = ferbench("run", "method=cross_entropy", *smoke)
     assert done.status == 1
     assert "could not be written: No space left on device (embeddings.npy)" in done.out
@@ -238,7 +239,7 @@ def test_a_full_disk_leaves_nothing_half_written(
 def test_a_figure_that_cannot_be_drawn_costs_nothing(
     ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ferbench.report.figures.confusion", lambda record: 1 / 0)
+    monkeypatch.setattr("ferbench.report.figures.trial.confusion", lambda record: 1 / 0)
     done = ferbench("run", "method=cross_entropy", *smoke)
     assert done.status == 0
     assert "could not be drawn: ZeroDivisionError" in done.out
@@ -262,23 +263,101 @@ def test_a_dry_run_says_why_a_trial_is_new(
 ) -> None:
     assert ferbench("run", "method=cross_entropy", *smoke).status == 0
     told = ferbench("run", "method=cross_entropy", "method.lr=0.5", "seeds=[0,1]", *smoke, "--dry-run").out
-    assert "1 new trial: the nearest record differs in method.settings.lr\n" in told
-    assert "1 new trial: the nearest record differs in method.settings.lr, seed\n" in told
+    assert "1 new trial: the nearest record differs in setting method.lr\n" in told
+    assert "1 new trial: the nearest record differs in setting method.lr, setting seed\n" in told
     again = ferbench("run", "method=cross_entropy", "method.lr=0.5,0.1", "--multirun", *smoke, "--dry-run").out
-    assert "2 new trials: the nearest record differs in method.settings.lr\n" in again
+    assert "2 new trials: the nearest record differs in setting method.lr\n" in again
     monkeypatch.setattr("ferbench.cli.progress.REASONS", 1)
     told = ferbench("run", "method=cross_entropy", "method.lr=0.5", "seeds=[0,1]", *smoke, "--dry-run").out
     assert "1 more: in other things\n" in told
 
 
+def edited_core(monkeypatch: pytest.MonkeyPatch, mark: str) -> None:
+    """As if somebody had edited ferbench itself without raising a version."""
+    functions = {**core_functions(), "ferbench.training.loop:train": mark}
+    monkeypatch.setattr("ferbench.plan.identity.core_functions", lambda: functions)
+
+
+def test_a_record_of_other_code_is_reused_and_said_to_be(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("run", "method=cross_entropy", *smoke)
+    assert ferbench(*words).status == 0
+    (before,) = records(tmp_path / "results")
+    silent = ferbench(*words)
+    assert "other code" not in silent.out
+    edited_core(monkeypatch, "edited")
+    told = ferbench(*words)
+    assert "1 of 1 trials are stored and were made by other code of the same declared versions: reused." in told.out
+    assert "Nothing to run" in told.out
+    shown = ferbench("show", before.trial.id[:6], tmp_path / "results").out
+    assert "code: not as installed, with the same declared versions; code of core" in shown
+    assert records(tmp_path / "results") == [before]
+
+
+def test_fresh_runs_again_what_other_code_made(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("run", "method=cross_entropy", *smoke)
+    assert ferbench(*words).status == 0
+    (before,) = records(tmp_path / "results")
+    assert "Nothing to run" in ferbench(*words, "--fresh").out, "the same code made it"
+    edited_core(monkeypatch, "edited")
+    done = ferbench(*words, "--fresh")
+    assert done.status == 0
+    assert "1 run" in done.out
+    (after,) = records(tmp_path / "results")
+    assert after.trial.id == before.trial.id
+    assert after.code != before.code
+    assert after.stages[0].steps_run == after.stages[0].steps, "its stages are trained anew"
+    assert after.stages[0].weights == before.stages[0].weights
+    (old,) = (tmp_path / "results" / ".replaced").iterdir()
+    assert (old / "record.json").is_file(), "nothing is lost"
+    assert "Nothing to run" in ferbench(*words, "--fresh").out
+
+
+def test_a_stage_of_other_code_is_reused_and_noted(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ferbench("run", "method=degan", *smoke).status == 0
+    edited_core(monkeypatch, "edited")
+    assert ferbench("run", "method=degan", "ablation=no_residue_loss", *smoke).status == 0
+    (made,) = (r for r in records(tmp_path / "results") if r.trial.variant == "no_residue_loss")
+    assert "Trained by other code of the same declared versions, and reused: stage synthesis, the judges." in made.notes
+
+
+def test_judges_of_other_code_are_reused_and_noted(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (*smoke, "evaluation.judges=2")
+    assert ferbench("run", "method=cross_entropy", *words).status == 0
+    edited_core(monkeypatch, "edited")
+    assert ferbench("run", "method=grl", *words).status == 0
+    (made,) = (r for r in records(tmp_path / "results") if r.trial.config["method"]["name"] == "grl")
+    assert "Trained by other code of the same declared versions, and reused: the judges." in made.notes
+
+
+def test_an_earlier_failure_does_not_keep_fresh_from_running(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("run", "method=cross_entropy", *smoke)
+    assert ferbench(*words).status == 0
+    (before,) = records(tmp_path / "results")
+    store = Store(tmp_path / "results")
+    edited_core(monkeypatch, "edited")
+    store.write_failure(Outcome(before.trial, "failed", "the disk was full"))
+    assert "1 run" in ferbench(*words, "--fresh").out
+    assert store.failures() == []
+
+
 def test_why_names_what_differs(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
-    results = f"--results-dir={tmp_path / 'results'}"
+    results = tmp_path / "results"
     assert ferbench("run", "method=cross_entropy", *smoke).status == 0
     assert ferbench("run", "method=cross_entropy", "method.lr=0.01", *smoke).status == 0
     changed = next(r for r in records(tmp_path / "results") if r.trial.variant != "full")
     told = ferbench("why", changed.trial.id[:6], results)
     assert told.status == 0
-    assert "method.settings.lr: 0.01 / 0.001" in told.out
+    assert "setting method.lr: 0.01 / 0.001" in told.out
     assert ferbench("why", "zzz", results).status == 2
 
 

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ferbench.config import compose
-from ferbench.plan import plan
-from ferbench.registry import load_registry
-from ferbench.store import Store
+from ferbench.config.compose import compose
+from ferbench.plan.study import plan
+from ferbench.records.store import Store
+from ferbench.registry.loader import load_registry
 
 Run = Callable[..., Any]
 
 
 def test_the_printed_command_plans_the_same_trial(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
-    words = ("run", "method=degan", "ablation=no_identity_head+no_residue_loss", "augment.flip=0.25", "seed=3", *smoke)
+    words = ("run", "method=degan", "ablation=no_identity_head+no_residue_loss", "augment.flip=0.25", "seeds=3", *smoke)
     assert ferbench(*words).status == 0
     ((record,), _) = Store(tmp_path / "results").scan()
     done = ferbench("show", record.trial.id[:6], tmp_path / "results")
@@ -37,7 +37,7 @@ def test_what_is_shown(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) ->
     assert "tested on   5 subjects, fold 0 of 2" in out
     assert f"identity_leakage            {record.metrics['identity_leakage']:.3f}   (untrained " in out
     assert "training        8 steps, trained" in out
-    assert "images_seen     128" in out
+    assert f"{'images_seen':<18}128" in out
 
 
 def test_names_that_are_none(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:

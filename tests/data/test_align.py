@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferbench import Dataset, Detector, Face, FerbenchError, FrameError
+from ferbench.config.schema import Mode, NoFace, Preparation
 from ferbench.data import cache
 from ferbench.data.align import align, similarity, template
-from ferbench.data.cache import Finder, Prepared, prepare
-from ferbench.settings import Preparation
+from ferbench.data.cache import LazyDetector, Prepared, prepare
 
 DOTS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255))
 
@@ -92,7 +92,7 @@ def test_similarity_agrees_with_a_general_solver() -> None:
 
 
 def test_landmarks_at_one_place_are_refused() -> None:
-    with pytest.raises(ValueError, match="all at one place"):
+    with pytest.raises(ValueError, match="all landmarks are the same point"):
         similarity(np.ones((5, 2)), template(64, 0.2))
 
 
@@ -137,13 +137,13 @@ class Shipped(Drawn):
         return None if frame_id == "f07" else self.where(frame_id)
 
 
-FINDER = Finder("dots 1", lambda: Dots(None))
+FINDER = LazyDetector("dots 1", lambda: Dots(None))
 
 
-def run(dataset: Dataset, folder: Path, finder: Finder | None = FINDER, **settings: Any) -> Prepared:
+def run(dataset: Dataset, folder: Path, detector: LazyDetector | None = FINDER, **settings: Any) -> Prepared:
     frames = dataset.frames()
-    preparation = Preparation(48, "align", **{"no_face": "resize", **settings})
-    return prepare(dataset, dataset.fingerprint(), frames, frames, preparation, folder, finder=finder)
+    preparation = Preparation(48, Mode.align, **{"no_face": NoFace.resize, **settings})
+    return prepare(dataset, dataset.fingerprint(), frames, frames, preparation, folder, detector=detector)
 
 
 def test_every_face_is_at_its_place(tmp_path: Path) -> None:
@@ -158,14 +158,14 @@ def test_misses_are_counted_and_named(tmp_path: Path) -> None:
     with pytest.raises(
         FrameError, match="In 4 of 24 frames no face was found: f05, f11, f17, f23. Use preparation.no_face"
     ):
-        run(Drawn(None), tmp_path / "a", no_face="error")
+        run(Drawn(None), tmp_path / "a", no_face=NoFace.error)
     resized = run(Drawn(None), tmp_path / "b")
     assert resized.notes() == ["In 4 frames no face was found; they were resized instead: f05, f11, f17, f23."]
     assert len(resized.rows) == 24
-    skipped = run(Drawn(None), tmp_path / "c", no_face="skip")
+    skipped = run(Drawn(None), tmp_path / "c", no_face=NoFace.skip)
     assert skipped.notes() == ["In 4 frames no face was found; they were left out: f05, f11, f17, f23."]
     assert len(skipped.rows) == 20
-    again = run(Drawn(None), tmp_path / "c", no_face="skip")
+    again = run(Drawn(None), tmp_path / "c", no_face=NoFace.skip)
     assert again.notes() == skipped.notes(), "they are named when the images come from the cache, too"
 
 
@@ -177,7 +177,7 @@ def test_landmarks_that_are_shipped_need_no_detector(tmp_path: Path) -> None:
             used.append(1)
             return super().detect(image)
 
-    run(Shipped(None), tmp_path, Finder("watched 1", lambda: Watched(None)))
+    run(Shipped(None), tmp_path, LazyDetector("watched 1", lambda: Watched(None)))
     assert len(used) == 1
 
 
@@ -188,7 +188,7 @@ def test_a_detector_is_made_once(tmp_path: Path) -> None:
         made.append(threading.get_ident())
         return Dots(None)
 
-    run(Drawn(None), tmp_path, Finder("counted 1", make))
+    run(Drawn(None), tmp_path, LazyDetector("counted 1", make))
     assert len(made) == 1
 
 
@@ -239,14 +239,14 @@ def test_what_does_not_matter_leaves_the_cache_alone(tmp_path: Path) -> None:
     """Settings of the alignment change nothing where none is asked for."""
     frames = Drawn(None).frames()
     for margin in (0.1, 0.3):
-        prepare(Drawn(None), "drawn", frames, frames, Preparation(48, "resize", margin=margin), tmp_path)
+        prepare(Drawn(None), "drawn", frames, frames, Preparation(48, Mode.resize, margin=margin), tmp_path)
     assert len(list((tmp_path / "images").iterdir())) == 1
 
 
 def test_images_as_they_are(tmp_path: Path) -> None:
     frames = Drawn(None).frames()
     with pytest.raises(FrameError, match="f00 is 160 x 120 pixels; preparation=none takes .*preparation.image_size=48"):
-        prepare(Drawn(None), "drawn", frames, frames, Preparation(48, "none"), tmp_path)
+        prepare(Drawn(None), "drawn", frames, frames, Preparation(48, Mode.none), tmp_path)
 
 
 def test_uniface_missing_says_what_to_install(

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as V
 
+from ferbench.config.schema import Augment
 from ferbench.data.batches import Batches, Images, Labels, affine_grid, apply, draw
-from ferbench.settings import Augment
 
 OFF = Augment(0, 0, 0, 0, 0, 0)
 CPU = torch.device("cpu")

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from ferbench.data.cache import Prepared, needed_frames, neutral_frames, prepare, square
+from ferbench.config.schema import BadFrames, Fit, Preparation
+from ferbench.data.cache import Prepared, prepare
+from ferbench.data.frames import needed_frames, neutral_frames
+from ferbench.data.images import square
 from ferbench.errors import FrameError
 from ferbench.interfaces.dataset import Dataset, Pictures
-from ferbench.settings import Preparation
 from ferbench_labdata.oulu import Oulu
 from ferbench_labdata.settings import OuluSettings, TableSettings
 from ferbench_labdata.table import Table
 
 
-def ready(root: Path, folder: Path, **more: object) -> tuple[Dataset, Prepared]:
+def ready(root: Path, folder: Path, **more: Any) -> tuple[Dataset, Prepared]:
     dataset = Oulu(OuluSettings(root=str(root)))
     frames = dataset.frames()
-    preparation = Preparation(image_size=32, **more)  # type: ignore[arg-type]
+    preparation = Preparation(image_size=32, **more)
     return dataset, prepare(dataset, dataset.fingerprint(), frames, frames, preparation, folder)
 
 
@@ -56,7 +59,7 @@ def test_bad_frames_are_an_error_and_leave_no_cache(oulu_tree: Callable[..., Pat
 def test_bad_frames_may_be_left_out_and_are_counted(oulu_tree: Callable[..., Path], tmp_path: Path) -> None:
     root = oulu_tree(subjects=1)
     (root / "PreProcess Img" / "VL" / "Strong" / "P001" / "Fear" / "002.jpeg").write_bytes(b"")
-    dataset, prepared = ready(root, tmp_path / "cache", bad_frames="skip")
+    dataset, prepared = ready(root, tmp_path / "cache", bad_frames=BadFrames.skip)
     assert list(prepared.bad) == ["P001/Fear/002"]
     assert "is empty" in prepared.bad["P001/Fear/002"]
     assert len(prepared.rows) == 29
@@ -64,16 +67,33 @@ def test_bad_frames_may_be_left_out_and_are_counted(oulu_tree: Callable[..., Pat
     assert np.array_equal(prepared.images[prepared.rows[frame]], square(dataset.image(frame), Preparation(32)))
 
 
-@pytest.mark.parametrize(("fit", "column"), [("crop", 1), ("pad", 0), ("squash", 0)])
-def test_how_an_image_is_made_square(fit: str, column: int) -> None:
+def test_a_file_that_a_dataset_itself_cannot_open_is_a_bad_frame(
+    oulu_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow's error for a file that is no image is an OSError."""
+    root = oulu_tree(subjects=1)
+    picture = Oulu.picture
+
+    def opens_itself(self: Oulu, frame: str, size: int) -> Image.Image:
+        if frame == "P001/Fear/002":
+            raise OSError("image file is truncated")
+        return picture(self, frame, size)
+
+    monkeypatch.setattr(Oulu, "picture", opens_itself)
+    _, prepared = ready(root, tmp_path / "cache", bad_frames=BadFrames.skip)
+    assert prepared.bad == {"P001/Fear/002": "P001/Fear/002: image file is truncated"}
+
+
+@pytest.mark.parametrize(("fit", "column"), [(Fit.crop, 1), (Fit.pad, 0), (Fit.squash, 0)])
+def test_how_an_image_is_made_square(fit: Fit, column: int) -> None:
     """A wide image whose left quarter is white: cut off, kept beside bars, or squeezed."""
     image = np.zeros((20, 40, 3), np.uint8)
     image[:, :10] = 255
     made = square(image, Preparation(image_size=40, fit=fit))
     assert made.shape == (40, 40, 3)
     middle_row = made[20, :, 0]
-    assert (middle_row[0] > 200) == (fit != "crop")
-    assert (made[0, 0, 0] > 200) == (fit == "squash")
+    assert (middle_row[0] > 200) == (fit != Fit.crop)
+    assert (made[0, 0, 0] > 200) == (fit == Fit.squash)
 
 
 def test_the_neutral_face_is_of_the_sequence_or_else_of_the_subject() -> None:

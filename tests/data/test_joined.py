@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ferbench.config import compose
+from ferbench.config.compose import compose
+from ferbench.data.load import load_data
 from ferbench.errors import FerbenchError
-from ferbench.plan import load_data
-from ferbench.registry import load_registry
+from ferbench.registry.loader import load_registry
 
 Tree = Callable[[str], Path]
 REGISTRY = load_registry()
@@ -37,7 +37,7 @@ def test_the_common_expressions_are_learned_and_tested(lab_tree: Tree) -> None:
     assert selected["fold"].value_counts().to_dict() == {-1: 10 * 6 * 3, 0: 10 * 6 * 3}
     assert set(selected["frame_id"].str.partition("/")[0][selected["fold"] == 0]) == {"test"}
     assert "contempt" not in set(selected["expression"])
-    assert made.protocol["name"] == "cross_dataset"
+    assert made.protocol.name == "cross_dataset"
 
 
 def test_each_side_takes_its_own_frames(lab_tree: Tree) -> None:

@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ferbench import FerbenchError
-from ferbench.evaluation import expression_probe, leakage
-from ferbench.evaluation.probes import STRENGTHS, LinearProbe, balanced_accuracy, cross_probe
+from ferbench.evaluation.evaluators import expression_probe, leakage
+from ferbench.evaluation.measures.probes import STRENGTHS, LinearProbe, balanced_accuracy, cross_probe
 from ferbench.interfaces.evaluator import Outputs
 
 SUBJECTS, EXPRESSIONS, FRAMES = 8, ("a", "b", "c", "d", "e", "f"), 3

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from ferbench import statistics
-from ferbench.evaluation.recognition import by_subject, evaluate, sequences
+from ferbench.evaluation.evaluators.recognition import by_subject, evaluate, sequences
 from ferbench.interfaces.evaluator import Outputs
+from ferbench.ranking import statistics
 
 CLASSES = ("a", "b", "c")
 
@@ -69,7 +69,7 @@ def test_a_sequence_is_the_mean_of_its_frames_probabilities() -> None:
     logits = np.log(np.array([[0.9, 0.1, 1e-9], [0.45, 0.55, 1e-9], [0.45, 0.55, 1e-9]], np.float32))
     frames = pd.DataFrame({"frame_id": list("xyz"), "subject": "s", "sequence": "q", "expression": "a"})
     made = Outputs(frames, CLASSES, logits, np.zeros((3, 2), np.float32))
-    probabilities, labels = sequences(made)
+    probabilities, labels, _ = sequences(made)
     assert probabilities[0, 0] == pytest.approx(0.6, abs=1e-3)
     assert evaluate(made)["sequence_accuracy"] == 1
     assert evaluate(made)["accuracy"] == pytest.approx(1 / 3)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ferbench.evaluation import synthesis
+from ferbench.evaluation.evaluators import synthesis
 from ferbench.interfaces.evaluator import Outputs, Syntheses
 
 

@@ -9,12 +9,12 @@ import torch
 from sklearn.metrics import mutual_info_score
 
 from ferbench.errors import FerbenchError
-from ferbench.evaluation import disentanglement
-from ferbench.evaluation.factors import BINS, factors_of, halves, mutual_information
+from ferbench.evaluation.evaluators import disentanglement
+from ferbench.evaluation.measures.dci import completeness
+from ferbench.evaluation.measures.dci import disentanglement as disentangled
+from ferbench.evaluation.measures.factors import BINS, factors_of, halves, mutual_information
 from ferbench.interfaces.evaluator import Outputs
 from ferbench.metrics import DCI, MIG, SAP
-from ferbench.metrics.dci import completeness
-from ferbench.metrics.dci import disentanglement as disentangled
 
 GRID = torch.cartesian_prod(torch.arange(2), torch.arange(2), torch.arange(25))[:, :2]
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from ferbench.errors import FerbenchError
+from ferbench.evaluation.measures.identity_auc import identity_auc
 from ferbench.metrics import ExpressionProbe, IdentityAUC, IdentityLeakage, Selectivity
-from ferbench.metrics.identity_auc import identity_auc
+from ferbench.metrics.base import FeatureMetric
 
 SUBJECTS, EXPRESSIONS, TAKES = 6, 4, 3
 ALL = (IdentityLeakage, IdentityAUC, ExpressionProbe, Selectivity)
@@ -31,7 +32,7 @@ def features(subject: float, expression: float, seed: int = 0) -> torch.Tensor:
     return noise
 
 
-def measured(kind: type, f: torch.Tensor, **settings: str) -> float:
+def measured(kind: type[FeatureMetric], f: torch.Tensor, **settings: str) -> float:
     metric = kind(**settings)
     metric.update(f, *labels())
     return float(metric.compute())
@@ -41,7 +42,7 @@ def measured(kind: type, f: torch.Tensor, **settings: str) -> float:
     ("kind", "identity_only", "expression_only"),
     [(IdentityLeakage, 1.0, 0.0), (IdentityAUC, 1.0, 0.5), (ExpressionProbe, 0.0, 1.0), (Selectivity, -1.0, 1.0)],
 )
-def test_both_ends_of_the_scale(kind: type, identity_only: float, expression_only: float) -> None:
+def test_both_ends_of_the_scale(kind: type[FeatureMetric], identity_only: float, expression_only: float) -> None:
     assert measured(kind, features(1, 0)) == pytest.approx(identity_only, abs=0.25)
     assert measured(kind, features(0, 1)) == pytest.approx(expression_only, abs=0.25)
 
@@ -53,7 +54,7 @@ def test_the_nearest_neighbour_probe() -> None:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_batches_do_not_matter(kind: type) -> None:
+def test_batches_do_not_matter(kind: type[FeatureMetric]) -> None:
     f, (s, e) = features(0.3, 0.4), labels()
     metric = kind()
     for part in torch.arange(len(f)).split(7):
@@ -68,7 +69,8 @@ def test_the_auc_by_counting_pairs() -> None:
     random = np.random.default_rng(1)
     f, s, e = random.normal(size=(14, 3)), random.integers(0, 3, 14), random.integers(0, 3, 14)
     unit = f / np.linalg.norm(f, axis=1, keepdims=True)
-    same, other = [], []
+    same: list[float] = []
+    other: list[float] = []
     for i, j in combinations(range(14), 2):
         if e[i] != e[j]:
             (same if s[i] == s[j] else other).append(unit[i] @ unit[j])
@@ -95,5 +97,5 @@ def test_shapes_that_do_not_go_together() -> None:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_directions_are_stated(kind: type) -> None:
+def test_directions_are_stated(kind: type[FeatureMetric]) -> None:
     assert kind.higher_is_better is (kind in (ExpressionProbe, Selectivity))

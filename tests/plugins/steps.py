@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ferbench import Batch, Clock, Method, MethodCard
-from ferbench.registry import load_registry
+from ferbench.registry.loader import load_registry
 from ferbench.testing.checks import make_batch, make_method
 from ferbench.training.loop import freeze_all_but
 

@@ -17,7 +17,7 @@ def test_channels_of_the_convnet() -> None:
 
 
 def test_an_image_that_cannot_be_halved_so_often() -> None:
-    with pytest.raises(FerbenchError, match="image_size=40 is no multiple of 16"):
+    with pytest.raises(FerbenchError, match="image_size=40 is not a multiple of 16"):
         ConvNet(ConvNetSettings(), 40)
 
 

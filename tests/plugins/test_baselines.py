@@ -139,7 +139,8 @@ def test_without_a_reversal_the_backbone_does_not_heed_identity() -> None:
 def test_the_contrastive_loss_by_a_double_loop() -> None:
     random = np.random.default_rng(0)
     features, labels = random.normal(size=(7, 5)), [0, 1, 0, 2, 1, 0, 2]
-    near, far = [], []
+    near: list[float] = []
+    far: list[float] = []
     for i in range(7):
         for j in range(i + 1, 7):
             u, v = (features[k] / np.linalg.norm(features[k]) for k in (i, j))

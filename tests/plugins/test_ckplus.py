@@ -11,8 +11,8 @@ from PIL import Image
 
 from ferbench import DatasetCard, FerbenchError
 from ferbench.interfaces.dataset import check_frames
-from ferbench.protocols.base import select
-from ferbench.registry import load_registry
+from ferbench.protocols.select import select
+from ferbench.registry.loader import load_registry
 from ferbench_labdata import ckplus
 from ferbench_labdata.settings import LabSettings
 
@@ -103,9 +103,9 @@ def test_a_changed_label_changes_the_fingerprint(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("sad", "holds 'sad', which is no number"),
+        ("sad", "holds 'sad', which is not a number"),
         ("9.0", "holds the emotion code 9; CK"),
-        ("", "holds '', which is no number"),
+        ("", "holds '', which is not a number"),
     ],
 )
 def test_bad_labels_are_named(tree: Path, text: str, sentence: str) -> None:
@@ -132,7 +132,7 @@ def test_wrong_roots(tree: Path, tmp_path: Path, oulu_tree: Callable[..., Path])
 def test_missing_images_and_strange_names(tree: Path) -> None:
     folder = tree / "cohn-kanade-images" / "S005" / "001"
     (folder / "face.png").write_bytes(b"x")
-    with pytest.raises(FerbenchError, match="face.png is no frame of CK"):
+    with pytest.raises(FerbenchError, match="face.png is not a frame of CK"):
         load(tree)
     for path in folder.iterdir():
         path.unlink()

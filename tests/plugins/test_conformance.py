@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ferbench.cards import BackboneCard, MethodCard
-from ferbench.registry import load_registry
+from ferbench.registry.loader import load_registry
 from ferbench.testing.checks import Check, checks_of
 
 REGISTRY = load_registry()

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from ferbench import FerbenchError, MethodCard
-from ferbench.config import compose
+from ferbench.config.compose import compose
 from ferbench.interfaces.method import Clock
-from ferbench.plan import plan
-from ferbench.registry import load_registry
+from ferbench.plan.study import plan
+from ferbench.registry.loader import load_registry
 from ferbench.testing.checks import make_batch, make_method
 from ferbench.training.loop import freeze_all_but
 from ferbench_degan.losses import discriminator_terms, generator_terms, r1_penalty, reconstruction
@@ -176,11 +176,11 @@ def test_r1_adds_a_term_and_reaches_the_discriminator() -> None:
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ({"residue": False, "disentangled": False}, "leave the classifier nothing to see"),
+        ({"residue": False, "disentangled": False}, "leave the classifier without input"),
         ({"fake_class": "both"}, "method.fake_class is 'both'; it can be identity, expression, separate"),
         (
             {"adversarial": False, "expression_head": False, "identity_head": False, "weight_reconstruction": 0.0},
-            "leave its generator no loss at all",
+            "leave its generator without a loss",
         ),
     ],
 )

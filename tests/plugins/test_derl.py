@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ferbench import BackboneCard, FerbenchError, MethodCard
-from ferbench.registry import load_registry
+from ferbench.registry.loader import load_registry
 from ferbench.testing.checks import EXPRESSIONS, SIZE, make_batch, make_task
 from ferbench_derl.derl import DeRL
 from ferbench_derl.pixel_residue import PixelResidue
@@ -92,7 +92,7 @@ def test_the_decoders_maps_have_the_stated_sizes() -> None:
 def test_every_method_on_a_timm_backbone_with_other_reductions(name: str) -> None:
     registry = load_registry()
     backbone_card = registry.get(BackboneCard, "timm")
-    settings = backbone_card.settings(model="resnet10t", pretrained=False)  # type: ignore[call-arg]
+    settings = backbone_card.settings(model="resnet10t", pretrained=False)
     backbone = backbone_card.load()(settings, SIZE)
     assert backbone.reductions == (2, 4, 8, 16, 32)
     card = registry.get(MethodCard, name)
@@ -104,7 +104,7 @@ def test_every_method_on_a_timm_backbone_with_other_reductions(name: str) -> Non
 
 
 def test_nothing_to_see_is_an_error() -> None:
-    with pytest.raises(FerbenchError, match="leave the classifier nothing to see"):
+    with pytest.raises(FerbenchError, match="leave the classifier without input"):
         make("derl", encoder_maps=False, decoder_maps=False, bottleneck=False)
 
 

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 from ferbench import DatasetCard, FerbenchError, FrameError
-from ferbench.config import compose
+from ferbench.config.compose import compose
+from ferbench.data.load import load_data
 from ferbench.interfaces.dataset import check_frames
-from ferbench.plan import component, load_data
-from ferbench.registry import load_registry
+from ferbench.registry.component import Component
+from ferbench.registry.loader import load_registry
 from ferbench_labdata.cards import CARDS
 from tests import trees
 
@@ -32,7 +33,7 @@ BY_NAME = {
 
 def load(name: str, root: Path, **settings: Any) -> Any:
     where = {"file": str(root / "frames.csv")} if name == "table" else {"root": str(root)}
-    return component(REGISTRY, DatasetCard, {"name": name, **where, **settings})[1]
+    return Component(name, {**where, **settings}).make(REGISTRY, DatasetCard)
 
 
 def own_card(name: str, dataset: Any) -> DatasetCard:
@@ -118,7 +119,7 @@ def test_mmi_takes_frontal_sessions_with_a_basic_emotion(lab_tree: Tree) -> None
 
 
 def test_mmi_runs_neutral_apex_neutral(lab_tree: Tree) -> None:
-    from ferbench.protocols.base import select
+    from ferbench.protocols.select import select
 
     frames = load("mmi", lab_tree("mmi")).frames()
     one = frames[frames["sequence"] == "S001/001"]
@@ -220,11 +221,11 @@ def test_oulu_in_all_conditions(own_tree: Tree) -> None:
 @pytest.mark.parametrize("name", WITH_ROOT)
 def test_roots_that_are_none(lab_tree: Tree, tmp_path: Path, name: str) -> None:
     with pytest.raises(FerbenchError, match=f"dataset={name} needs the folder of your copy: add dataset.root="):
-        component(REGISTRY, DatasetCard, {"name": name})
+        Component(name).make(REGISTRY, DatasetCard)
     with pytest.raises(FerbenchError, match="nowhere does not exist. .* can be had from"):
         load(name, tmp_path / "nowhere")
     (tmp_path / "data.zip").write_bytes(b"x")
-    with pytest.raises(FerbenchError, match="data.zip is no folder"):
+    with pytest.raises(FerbenchError, match="data.zip is not a folder"):
         load(name, tmp_path / "data.zip")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FerbenchError, match="it holds nothing"):
@@ -267,7 +268,7 @@ def test_strange_names_are_listed_and_may_be_passed_over(own_tree: Tree, name: s
     with pytest.raises(FerbenchError, match=strange + ".*dataset.allow_incomplete=true"):
         load(name, root)
     dataset = load(name, root, allow_incomplete=True)
-    assert len(dataset.tolerated()) == 1
+    assert len(dataset.irregularities()) == 1
     assert dataset.frames()["sequence"].nunique() == SEQUENCES[name] - (name == "mmi")
 
 
@@ -362,10 +363,10 @@ def rewrite(path: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("name", "file", "old", "new", "sentence"),
     [
-        ("rafdb", LIST, "test_00001.jpg 1", "test_00001.jpg 9", "line 1, reads 'test_00001.jpg 9'"),
-        ("rafdb", LIST, "test_00001.jpg 1", "test_00001.jpg x", "line 1, reads 'test_00001.jpg x'"),
+        ("rafdb", LIST, "test_00001.jpg 1", "test_00001.jpg 9", "line 1, is 'test_00001.jpg 9'"),
+        ("rafdb", LIST, "test_00001.jpg 1", "test_00001.jpg x", "line 1, is 'test_00001.jpg x'"),
         ("rafdb", LIST, "test_00001", "test_99999", "1 images of list_patition_label.txt are missing"),
-        ("affectnet", TRAINING, ",0,0,0.1", ",0,x,0.1", "the expression 'x', which is no number"),
+        ("affectnet", TRAINING, ",0,0,0.1", ",0,x,0.1", "the expression 'x', which is not a number"),
         ("affectnet", TRAINING, ",0,0,0.1", ",0,77,0.1", "has the expression 77"),
         ("affectnet", TRAINING, "expression", "label", "cannot be read as AffectNet's list"),
         ("affectnet", TRAINING, "1/0é", "1/zz", "1 images of AffectNet's lists are missing"),
@@ -373,8 +374,8 @@ def rewrite(path: Path, old: str, new: str) -> None:
         ("fer2013", "icml_face_data.csv", "Training", "Practice", "has the Usage 'Practice'"),
         ("fer2013", "icml_face_data.csv", "pixels", "dots", "has no column pixels; it has emotion, usage, dots"),
         ("ferplus", "fer2013new.csv", "fear", "dread", "has no column fear"),
-        ("ferplus", "fer2013new.csv", ",8,", ",eight,", "has votes that are no numbers"),
-        ("mmi", "Sessions/1/S001-001.xml", 'Value="1"', 'Value="sad"', "the emotion 'sad', which is no number"),
+        ("ferplus", "fer2013new.csv", ",8,", ",eight,", "has votes that are not numbers"),
+        ("mmi", "Sessions/1/S001-001.xml", 'Value="1"', 'Value="sad"', "the emotion 'sad', which is not a number"),
         ("mmi", "Sessions/1/session.xml", "</session>", "", "session.xml cannot be read as XML"),
     ],
 )  # fmt: skip
@@ -476,7 +477,7 @@ def test_a_table_of_paths_and_labels(own_tree: Tree) -> None:
     dataset = load("table", root)
     card = own_card("table", dataset)
     assert card.expressions == ("anger", "neutral")
-    assert (card.provides, card.protocol) == ({"split"}, "fixed")
+    assert (card.provides, card.protocol) == (frozenset({"split"}), "fixed")
     assert dataset.frames()["phase"].tolist() == ["apex", "neutral"]
 
 
@@ -498,9 +499,9 @@ def test_bad_tables(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(FerbenchError, match=sentence):
         load("table", tmp_path)
     with pytest.raises(FerbenchError, match=r"gone.csv cannot be read as CSV or Parquet: No such file"):
-        component(REGISTRY, DatasetCard, {"name": "table", "file": str(tmp_path / "gone.csv")})
+        Component("table", {"file": str(tmp_path / "gone.csv")}).make(REGISTRY, DatasetCard)
     with pytest.raises(FerbenchError, match="add dataset.file="):
-        component(REGISTRY, DatasetCard, {"name": "table"})
+        Component("table").make(REGISTRY, DatasetCard)
 
 
 # -- used
@@ -523,7 +524,7 @@ def test_check_splits_and_run(ferbench: Callable[..., Any], lab_tree: Tree, tmp_
     """The three commands on every dataset. DE-GAN needs identities; sets from the web have none, and it says so."""
     root = lab_tree(name)
     if name != "table":
-        checked = ferbench("datasets", "check", name, f"root={root}")
+        checked = ferbench("datasets", "check", name, f"dataset.root={root}")
         assert checked.status == (0 if CARDS[name].published is None else 1), checked.err
         assert "frames that count, and neutral faces, can be read" in checked.out
         assert "cannot be run" not in checked.out

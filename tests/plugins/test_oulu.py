@@ -11,7 +11,7 @@ import pytest
 
 from ferbench import DatasetCard, FerbenchError, FrameError
 from ferbench.interfaces.dataset import check_frames
-from ferbench.registry import load_registry
+from ferbench.registry.loader import load_registry
 from ferbench_labdata.oulu import Oulu
 from ferbench_labdata.settings import OuluSettings
 
@@ -35,7 +35,7 @@ def test_the_frame_table(oulu_tree: Build) -> None:
 
 def test_the_published_size(oulu_tree: Build) -> None:
     """Last three frames of 6 sequences a subject: 1,440 for the 80 subjects of the dataset, 18 a subject."""
-    from ferbench.protocols.base import select
+    from ferbench.protocols.select import select
 
     card = load_registry().get(DatasetCard, "oulu")
     assert len(select(oulu(oulu_tree(subjects=4)).frames(), card, "auto")) == 4 * 18
@@ -106,7 +106,7 @@ def test_no_root() -> None:
 def test_a_file_as_root(tmp_path: Path) -> None:
     file = tmp_path / "oulu.zip"
     file.write_bytes(b"x")
-    with pytest.raises(FerbenchError, match="oulu.zip is no folder"):
+    with pytest.raises(FerbenchError, match="oulu.zip is not a folder"):
         oulu(file)
 
 
@@ -156,11 +156,11 @@ def test_strange_folders(oulu_tree: Build) -> None:
     root = oulu_tree(subjects=1)
     strong = root / "PreProcess Img" / "VL" / "Strong"
     (strong / "P001" / "Contempt").mkdir()
-    with pytest.raises(FerbenchError, match="that are no expression: contempt"):
+    with pytest.raises(FerbenchError, match="that are not expressions: contempt"):
         oulu(root)
     (strong / "P001" / "Contempt").rmdir()
     (strong / "backup").mkdir()
-    with pytest.raises(FerbenchError, match="that are no subject .*: backup"):
+    with pytest.raises(FerbenchError, match="that are not subjects .*: backup"):
         oulu(root)
 
 
@@ -171,7 +171,7 @@ def test_strange_frame_names(oulu_tree: Build) -> None:
     with pytest.raises(FerbenchError, match="holds a frame number twice"):
         oulu(root)
     (folder / "000.jpg").rename(folder / "face.jpg")
-    with pytest.raises(FerbenchError, match=r"face.jpg is no frame of Oulu-CASIA"):
+    with pytest.raises(FerbenchError, match=r"face.jpg is not a frame of Oulu-CASIA"):
         oulu(root)
 
 

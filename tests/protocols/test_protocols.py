@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from ferbench.cards import DatasetCard
 from ferbench.errors import FerbenchError
-from ferbench.protocols.base import TRAIN_ONLY, Protocol, chosen_folds, select, split
+from ferbench.interfaces.protocol import TRAIN_ONLY, Protocol, ProtocolSettings
 from ferbench.protocols.fixed import Fixed
 from ferbench.protocols.loso import LeaveOneSubjectOut
-from ferbench.protocols.settings import AssignedSettings, ProtocolSettings, SubjectKFoldSettings
+from ferbench.protocols.select import chosen_folds, select, split
+from ferbench.protocols.settings import AssignedSettings, SubjectKFoldSettings
 from ferbench.protocols.subject_10fold_ordered import SubjectTenFoldOrdered
 from ferbench.protocols.subject_kfold import SubjectKFold
 
@@ -120,7 +121,7 @@ def test_no_subject_on_both_sides_and_every_frame_tested_once(
 def test_a_class_with_fewer_frames_than_folds_is_no_warning() -> None:
     table = frames(0, [(0, "a", 1)] * 39 + [(1, "b", 1)])
     result = split(table, CARD, SubjectKFold(SubjectKFoldSettings(k=2)))
-    assert result.groupby("subject")["fold"].unique().str[0].sort_values().tolist() == [0, 1]
+    assert sorted(folds[0] for folds in result.groupby("subject")["fold"].unique()) == [0, 1]
 
 
 def test_no_class_with_as_many_frames_as_folds() -> None:
@@ -147,11 +148,11 @@ def test_fewer_subjects_than_folds() -> None:
 
 def test_a_leaky_protocol_is_refused() -> None:
     class ByFrame(Protocol):
-        def folds(self, frames: pd.DataFrame) -> np.ndarray:
+        def assign_folds(self, frames: pd.DataFrame) -> np.ndarray:
             return np.arange(len(frames)) % 2
 
     class TrainsOnAll(Protocol):
-        def folds(self, frames: pd.DataFrame) -> np.ndarray:
+        def assign_folds(self, frames: pd.DataFrame) -> np.ndarray:
             return np.where(np.arange(len(frames)) % 2, TRAIN_ONLY, 0)
 
     for leaky in (ByFrame, TrainsOnAll):
@@ -184,7 +185,7 @@ def test_a_fixed_split_is_the_datasets_own() -> None:
 @pytest.mark.parametrize(
     ("splits", "sentence"),
     [
-        (None, "has no split of its own; use protocol=subject_kfold"),
+        (None, "comes without a split. Use protocol=subject_kfold"),
         ("train", "has no test frames"),
         ("test", "has no train"),
     ],

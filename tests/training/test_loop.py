@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ferbench import Batch, Clock, Group, Method, MethodCard, Stage, Task, Update
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import derive_seed
-from ferbench.registry import load_registry
+from ferbench.registry.loader import load_registry
 from ferbench.testing.checks import CPU, make_batch, make_method, make_task, training
 from ferbench.training.loop import Device, train
 
@@ -155,15 +155,17 @@ def test_the_cosine_schedule() -> None:
     """With steps of Adam (betas 0), each step moves a weight by the learning rate of the step."""
     method = Toy()
     method.groups = {"a": Group([method.a], 0.1, betas=(0.0, 0.0), schedule="cosine"), "b": Group([method.b])}
+    last = method.a[3]
+    assert isinstance(last, nn.Linear)
     seen: list[float] = []
 
     def spy(batch: Batch, clock: Clock) -> Iterator[Update]:
-        seen.append(method.a[3].bias.detach().clone()[0].item())
+        seen.append(last.bias.detach().clone()[0].item())
         yield Update("a", method.a(batch.images).sum())
 
     method.step = spy
     run(method, 4)
-    seen.append(method.a[3].bias.detach()[0].item())
+    seen.append(last.bias.detach()[0].item())
     steps = [abs(b - a) for a, b in pairwise(seen)]
     assert steps == pytest.approx([0.1 * 0.5 * (1 + math.cos(math.pi * s / 4)) for s in range(4)], rel=1e-3)
 

@@ -10,13 +10,14 @@ import torch
 
 from ferbench.cards import MethodCard
 from ferbench.errors import TrainingError
+from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.method import Batch, Method
-from ferbench.records import StageNode
-from ferbench.registry import load_registry
-from ferbench.store import Store
+from ferbench.records.schema import StageNode
+from ferbench.records.store import Store
+from ferbench.registry.loader import load_registry
 from ferbench.testing.checks import make_batch, make_method, training
-from ferbench.training.checkpoint import Checkpoint, load, save
-from ferbench.training.stages import Progress, run_stage
+from ferbench.training.checkpoint import Checkpoint, load, load_tensors, save, save_tensors
+from ferbench.training.stages import run_stage
 
 NODE = StageNode("training", "abc", 4)
 
@@ -57,9 +58,12 @@ def test_a_killed_stage_goes_on_from_its_checkpoint(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_stage(store, NODE, killed, killed.stages()[0], made, Progress())
     begun: list[tuple[str, int, int]] = []
-    run, losses = run_stage(
-        store, NODE, resumed, resumed.stages()[0], training(), Progress(begins=lambda *a: begun.append(a))
-    )
+
+    class Listener(Progress):
+        def stage(self, name: str, step: int, steps: int) -> None:
+            begun.append((name, step, steps))
+
+    run, losses = run_stage(store, NODE, resumed, resumed.stages()[0], training(), Listener())
     assert begun == [("training", 2, 4)]
     assert run.steps_run == 2
     assert [step for step, _, _ in losses] == [0, 1, 2, 3]
@@ -69,7 +73,7 @@ def test_a_killed_stage_goes_on_from_its_checkpoint(store: Store) -> None:
 
 def test_a_method_that_disagrees_with_its_card(store: Store) -> None:
     made = method()
-    with pytest.raises(TrainingError, match="gives 'training' where its card says 'other'"):
+    with pytest.raises(TrainingError, match="returns 'training' where its card says 'other'"):
         run_stage(store, StageNode("other", "x", 4), made, made.stages()[0], training(), Progress())
 
 
@@ -83,6 +87,37 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:20])
     assert load(path) is None
     assert load(tmp_path / "nothing") is None
+
+
+def test_a_checkpoint_of_other_code_is_not_continued(store: Store) -> None:
+    killed, after = method(), method()
+    made = training(checkpoint_every=2, code="old")
+
+    def dies(step: int) -> Batch:
+        if step == 3:
+            raise KeyboardInterrupt
+        return make_batch(killed.task, seed=step)
+
+    made.batches = dies
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(store, NODE, killed, killed.stages()[0], made, Progress())
+    run, losses = run_stage(store, NODE, after, after.stages()[0], training(code="new"), Progress())
+    assert (run.steps_run, run.code) == (4, "new")
+    assert [step for step, _, _ in losses] == [0, 1, 2, 3]
+
+
+def test_weights_of_other_code_that_no_longer_fit_are_trained_again(store: Store) -> None:
+    first, second = method(), method()
+    run_stage(store, NODE, first, first.stages()[0], training(code="old"), Progress())
+    weights = store.stage(NODE.key) / "weights.safetensors"
+    kept, _ = run_stage(store, NODE, second, second.stages()[0], training(code="new"), Progress())
+    assert (kept.steps_run, kept.code) == (0, "old"), "they fit, and are reused"
+    tensors, _ = load_tensors(weights)
+    name = next(iter(tensors))
+    save_tensors(weights, tensors | {name: torch.zeros(7, 7)})
+    third = method()
+    again, _ = run_stage(store, NODE, third, third.stages()[0], training(code="new"), Progress())
+    assert (again.steps_run, again.code) == (4, "new")
 
 
 def test_stages_are_readable_by_others(store: Store) -> None:

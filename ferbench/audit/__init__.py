@@ -1,0 +1,1 @@
+"""Checks of what others made: splits, copies of datasets, submissions."""

@@ -1,0 +1,230 @@
+"""Submissions: records with their predictions in one file, scored again by a host who has the same data.
+
+A row of submitted records is marked by the worst of them: "disputed" (the host's frames or metrics say otherwise),
+"submitted" (they agree, but nobody trained it again), "re-run" (the host trained the same trial and found the same answers).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ferbench.errors import FerbenchError
+from ferbench.hashing import digest, file_digest
+from ferbench.ranking.submitted import DISPUTED, RERUN, SUBMITTED
+from ferbench.records import files
+from ferbench.records.schema import Record
+from ferbench.records.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ferbench.interfaces.evaluator import Outputs
+    from ferbench.registry.loader import Registry
+
+TRIAL = re.compile(r"[0-9a-f]{16}")
+LARGEST = 2**31
+"""Bytes of a submission, unpacked."""
+
+TOLERANCE = 0.01
+"""Probes are fitted by solvers whose last digits depend on the machine; recognition is counted and has to agree."""
+
+SAME = 0.02
+"""Largest share of test frames that a trial which was trained again may give another class: rounding on unlike devices."""
+
+
+def pack(folders: Mapping[Path, Record], output: Path) -> int:
+    """Write records and what judges them, without weights, into a zip file; gives its bytes.
+
+    Raises:
+        FerbenchError: a file of a record was changed or is missing, or the output cannot be written.
+    """
+    draft = output.with_name(f".{output.name}.draft")
+    try:
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+            for folder, record in folders.items():
+                for name in [files.RECORD, *sorted(filter(files.packed, record.files))]:
+                    path = folder / name
+                    if name != files.RECORD and (not path.is_file() or file_digest(path) != record.files[name]):
+                        raise FerbenchError(f"{path} is not the file that its record names; nothing was packed.")
+                    archive.writestr(
+                        zipfile.ZipInfo(f"{record.trial.id}/{name}"), path.read_bytes(), zipfile.ZIP_DEFLATED
+                    )
+        draft.replace(output)
+    except OSError as error:
+        raise FerbenchError(f"{output} cannot be written: {error.strerror or error}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return output.stat().st_size
+
+
+def unpack(file: Path, store: Store) -> list[Record]:
+    """Put the records of a submission into a store, each whole or not at all.
+
+    Raises:
+        FerbenchError: the file is no submission, or is damaged, and nothing is taken from it.
+    """
+    contents = _contents(file)
+    store.prepare()
+    records = []
+    for trial, members in contents.items():
+        record = _record(file, trial, members)
+        for name, data in members.items():
+            if name != files.RECORD and record.files.get(name) != hashlib.sha256(data).hexdigest():
+                raise FerbenchError(f"{file}: {trial}/{name} is not the file that its record names.")
+        records.append(record)
+    there = [record for record in records if store.has(record.trial.id)]
+    for record in there:
+        if store.load(record.trial.id) != record:
+            raise FerbenchError(
+                f"{store.root} holds {record.trial.id} with other content; unpack {file} into another folder with --into DIR."
+            )
+    for record in records:
+        if record not in there:
+            store.adopt(record.trial.id, contents[record.trial.id])
+    return records
+
+
+def _contents(file: Path) -> dict[str, dict[str, bytes]]:
+    found: dict[str, dict[str, bytes]] = {}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if sum(member.file_size for member in archive.infolist()) > LARGEST:
+                raise FerbenchError(f"{file} unpacks to more than {LARGEST >> 30} GiB; it is refused.")
+            for member in archive.infolist():
+                trial, _, name = member.filename.partition("/")
+                if not TRIAL.fullmatch(trial) or not files.packed(name):
+                    raise FerbenchError(f"{file} holds '{member.filename}', which no submission has; it is refused.")
+                found.setdefault(trial, {})[name] = archive.read(member)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise FerbenchError(f"{file} cannot be read as a submission: {error}.") from error
+    if not found:
+        raise FerbenchError(f"{file} holds no record.")
+    return found
+
+
+def _record(file: Path, trial: str, members: Mapping[str, bytes]) -> Record:
+    try:
+        text = members[files.RECORD].decode("utf-8")
+        record = Record.from_json(text)
+        identity = digest(json.loads(text)["trial"]["identity"])  # as it was written, of whatever version
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise FerbenchError(f"{file}: the record of {trial} cannot be read: {error}.") from error
+    if not record.trial.id == trial == identity:
+        raise FerbenchError(f"{file}: the record of {trial} was not made from the settings that it states.")
+    return record
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the host found of a record, with the reasons in sentences."""
+
+    record: Record
+    status: str
+    reasons: tuple[str, ...] = ()
+
+
+def verify(
+    registry: Registry, records: Sequence[Record], store: Store, own: Store | None, settings: Mapping[str, Any]
+) -> Iterator[Verdict]:
+    """Score submitted records again with the host's frames and metrics, and write down their status.
+
+    Args:
+        store: where they were unpacked. own: the host's results, in which the same trials may have been trained.
+        settings: of the dataset on the host: root and so on.
+
+    Raises:
+        FerbenchError: the host's data cannot be read.
+    """
+    data: dict[str, Any] = {}
+    for record in records:
+        reasons = _disputes(registry, record, store, settings, data)
+        status = DISPUTED if reasons else SUBMITTED
+        if not reasons and own is not None and own.has(record.trial.id):
+            reasons, status = _against_own(record, store, own)
+        store.write_submission_status(record.trial.id, status, reasons)
+        yield Verdict(record, status, tuple(reasons))
+
+
+def _disputes(
+    registry: Registry, record: Record, store: Store, settings: Mapping[str, Any], data: dict[str, Any]
+) -> list[str]:
+    from ferbench.execution.outputs import read_outputs
+
+    try:
+        outputs = read_outputs(store.path(record.trial.id), record)
+    except (FerbenchError, OSError, ValueError, KeyError, TypeError) as error:
+        return [f"Its files cannot be read: {error}"]
+    found, tested = _host(registry, record, settings, data)
+    if found.fingerprint != record.trial.identity.dataset.fingerprint:
+        return ["The host's copy of the dataset has other content."]
+    theirs = outputs.frames["frame_id"].tolist()
+    if sorted(theirs) != sorted(tested["frame_id"]):
+        return [f"It tests {len(theirs)} frames that are not the {len(tested)} of the protocol."]
+    mine = tested.set_index("frame_id").loc[theirs].reset_index()
+    reasons = []
+    for column in ("expression", "subject"):
+        if (wrong := int((mine[column].to_numpy() != outputs.frames[column].to_numpy()).sum())) > 0:
+            reasons.append(f"{wrong} of {len(mine)} frames have another {column} here.")
+    return reasons + _other_figures(registry, record, dataclasses.replace(outputs, frames=mine))
+
+
+def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data: dict[str, Any]) -> tuple[Any, Any]:
+    """The host's data under the record's protocol, and the frames of its fold."""
+    from ferbench.config.schema import from_dict
+    from ferbench.data.load import load_data
+
+    config = dict(record.trial.config)
+    config["dataset"] = {**config["dataset"], **settings}
+    key = json.dumps([config["dataset"], config["test_dataset"], {**config["protocol"], "folds": None}], sort_keys=True)
+    if key not in data:
+        data[key] = load_data(registry, from_dict(config))
+    found = data[key]
+    return found, found.selected[found.selected["fold"] == record.trial.fold]
+
+
+def _other_figures(registry: Registry, record: Record, outputs: Outputs) -> list[str]:
+    from ferbench.evaluation.evaluators.recognition import by_subject
+    from ferbench.evaluation.measure import measure, standard
+
+    reasons = []
+    confusion, _ = by_subject(outputs)
+    if {k: [list(row) for row in v] for k, v in confusion.items()} != record.confusion:
+        reasons.append("Its confusion counts are not those of its predictions.")
+    mine, _ = measure(standard(registry), outputs)
+    for name, claimed in record.metrics.items():
+        here = mine.get(name)
+        if claimed is None or here is None or not math.isfinite(here):
+            continue
+        if abs(here - claimed) > TOLERANCE * max(1.0, abs(claimed)):
+            reasons.append(f"{name} is {here:.3f} here; {claimed:.3f} is claimed.")
+    return reasons
+
+
+def _against_own(record: Record, store: Store, own: Store) -> tuple[list[str], str]:
+    """Compare the predicted classes frame by frame."""
+    theirs, ours = (_predicted(place.path(record.trial.id), record) for place in (store, own))
+    differing = float((theirs != ours.reindex(theirs.index)).mean())
+    if differing <= SAME:
+        return [], RERUN
+    return [f"Trained again here, {differing:.0%} of its frames get another class; up to {SAME:.0%} may."], DISPUTED
+
+
+def _predicted(folder: Path, record: Record) -> pd.Series:
+    """The predicted class, an index, by frame_id.
+
+    Raises:
+        FerbenchError: the predictions cannot be read.
+    """
+    import pandas as pd
+
+    frames, probabilities = files.read_predictions(folder, record.expressions)
+    return pd.Series(probabilities.argmax(axis=1), index=frames["frame_id"])

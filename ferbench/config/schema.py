@@ -1,0 +1,291 @@
+"""The settings of a study, with types and ranges, and which of them are part of a trial's identity."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, TypeVar, get_type_hints
+
+from ferbench.errors import FerbenchError
+from ferbench.registry.component import Component
+
+
+class Mode(StrEnum):
+    """How a frame becomes a square image."""
+
+    none = "none"
+    resize = "resize"
+    align = "align"
+
+
+class Fit(StrEnum):
+    """How an image is made square."""
+
+    crop = "crop"
+    pad = "pad"
+    squash = "squash"
+
+
+class BadFrames(StrEnum):
+    """What happens if a frame cannot be read."""
+
+    error = "error"
+    skip = "skip"
+
+
+class NoFace(StrEnum):
+    """What happens if no face is found in a frame."""
+
+    error = "error"
+    resize = "resize"
+    skip = "skip"
+
+
+class Precision(StrEnum):
+    """Floating point format of the forward and backward passes."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+@dataclass
+class Preparation:
+    """How a frame becomes the square image that is cached.
+
+    Attributes:
+        image_size: width and height of the image in pixels, at least 16.
+        mode: none (frames have the right size already), resize (made square as `fit` says, then resized) or align (a
+            similarity transform maps eyes, nose and mouth to fixed positions).
+        fit: crop (the largest square in the middle), pad (black borders) or squash (width and height scaled differently).
+        bad_frames: error (a frame that cannot be read stops the study) or skip (it is left out and counted in the record).
+        detector: face detector for mode=align, for frames for which the dataset has no landmarks;
+            empty for the only one that is installed.
+        margin: what an aligned image shows on each side beyond the crop that face recognition networks use, as a fraction of
+            that crop's width; at least 0.
+        no_face: if no face is found in a frame: error, resize (use it without alignment) or skip (leave it out). With resize
+            and skip, the record counts and names these frames.
+    """
+
+    image_size: int = 96
+    mode: Mode = Mode.resize
+    fit: Fit = Fit.crop
+    bad_frames: BadFrames = BadFrames.error
+    detector: str = ""
+    margin: float = 0.2
+    no_face: NoFace = NoFace.error
+
+
+@dataclass
+class Augment:
+    """Random augmentation of training images, drawn anew for each image and step. 0 turns a transformation off.
+
+    Attributes:
+        flip: probability of a horizontal flip, 0 to 1.
+        rotation: largest rotation in either direction, in degrees.
+        zoom: largest change of the size in either direction, as a fraction of it.
+        shift: largest shift in x and in y, as a fraction of the width.
+        brightness: largest change of the brightness, in units of half the range from black to white.
+        contrast: largest change of the contrast, as a fraction of it.
+    """
+
+    flip: float = 0.5
+    rotation: float = 8.0
+    zoom: float = 0.08
+    shift: float = 0.05
+    brightness: float = 0.15
+    contrast: float = 0.15
+
+
+@dataclass
+class Budget:
+    """How long a trial trains.
+
+    Attributes:
+        name: name of the preset.
+        steps: number of training steps of all stages together, at least 1.
+        batch_size: images in a step, at least 2.
+    """
+
+    name: str = "paper"
+    steps: int = 12000
+    batch_size: int = 64
+
+
+@dataclass
+class Trainer:
+    """How a trial trains.
+
+    Attributes:
+        device: auto (a GPU if there is one, else the CPU), cpu, cuda, cuda:1 ...
+        precision: auto (bf16 if the hardware supports it, else fp32), fp32 or bf16.
+        compile: whether to compile the networks with torch.compile.
+        accumulate: number of micro-batches into which a batch is divided to save memory; it must divide batch_size.
+        clip_norm: largest L2 norm of an optimiser group's gradient; 0 turns clipping off.
+        checkpoint_every: steps between two checkpoints, at least 1.
+    """
+
+    device: str = "auto"
+    precision: Precision = Precision.auto
+    compile: bool = False
+    accumulate: int = 1
+    clip_norm: float = 0.0
+    checkpoint_every: int = 500
+
+
+@dataclass
+class Evaluation:
+    """What is measured besides the method itself.
+
+    Attributes:
+        judges: training steps of the judges, as a fraction of budget.steps; 0 trains none. The judges are two backbones, for
+            identity and for expression, trained once for each fold and seed. They give the upper bound of the identity leakage
+            and evaluate synthesised faces.
+        test_curve_points: how often the test accuracy is logged while the last stage trains, at most once an epoch; 0 turns it
+            off. It is never used to choose a model. It shows by how much choosing the best epoch on the test set would
+            overestimate the accuracy.
+    """
+
+    judges: float = 0.5
+    test_curve_points: int = 20
+
+
+@dataclass
+class RunConfig:
+    """The configuration of one study.
+
+    Attributes:
+        dataset, method, backbone, protocol, executor: the components, each a name with settings.
+        test_dataset: a second dataset for tests across datasets: `dataset` is trained on, `test_dataset` is tested.
+        preparation, augment, budget, trainer, evaluation: the sections of settings, see their classes.
+        ablation: "none" (the full method), an ablation on the method's card, several joined by '+', or "all".
+        seeds: random seeds; each trial is run once for each of them.
+        results_dir: folder for records.
+        cache_dir: folder for prepared images; empty for the default, see `ferbench.files.cache_folder`.
+    """
+
+    dataset: Component
+    method: Component
+    backbone: Component
+    protocol: Component
+    executor: Component
+    test_dataset: Component | None = None
+    preparation: Preparation = field(default_factory=Preparation)
+    augment: Augment = field(default_factory=Augment)
+    budget: Budget = field(default_factory=Budget)
+    trainer: Trainer = field(default_factory=Trainer)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    ablation: str = "none"
+    seeds: list[int] = field(default_factory=lambda: [0])
+    results_dir: str = "results"
+    cache_dir: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as dicts, lists, strings and numbers. A component is a dict of its name and settings; {} is none."""
+        values = dict(vars(self))
+        for name in SECTIONS:
+            values[name] = dataclasses.asdict(values[name])
+        for name in COMPONENTS:
+            values[name] = {} if values[name] is None else values[name].to_dict()
+        return copy.deepcopy(values)
+
+
+COMPONENTS = ("dataset", "method", "backbone", "protocol", "executor", "test_dataset")
+
+SECTIONS: Mapping[str, type] = {
+    "preparation": Preparation,
+    "augment": Augment,
+    "budget": Budget,
+    "trainer": Trainer,
+    "evaluation": Evaluation,
+}
+
+# A test checks that every setting is in exactly one of these two collections.
+# The settings in COUNTS are part of a trial's identity, from which its name is computed.
+COUNTS = frozenset(
+    {
+        "dataset", "test_dataset", "method", "backbone", "protocol", "preparation", "augment", "seeds",
+        "budget.steps", "budget.batch_size", "trainer.precision", "trainer.accumulate", "trainer.clip_norm",
+        "evaluation",
+    }
+)  # fmt: skip
+DOES_NOT_COUNT = {
+    "executor": "where a trial runs does not change its result",
+    "ablation": "a name for overrides of the method's settings, which are part of the identity",
+    "budget.name": "a name for the other settings of the budget",
+    "trainer.device": "stated in the record; results on different devices agree up to rounding",
+    "trainer.compile": "changes speed; results agree up to rounding",
+    "trainer.checkpoint_every": "resumed training gives bitwise equal weights",
+    "results_dir": "a path",
+    "cache_dir": "a path",
+}
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def from_dict(values: Mapping[str, Any]) -> RunConfig:
+    """The inverse of `RunConfig.to_dict`. It checks the ranges of the values.
+
+    Raises:
+        FerbenchError: a value is out of range.
+    """
+    fields: dict[str, Any] = dict(values)
+    for name, kind in SECTIONS.items():
+        fields[name] = _section(name, kind, values.get(name, {}))  # old records lack the newer sections
+    for name in COMPONENTS:
+        fields[name] = Component.from_dict(values[name]) if values.get(name) else None
+    config = RunConfig(**fields)
+    _check(config)
+    return config
+
+
+def _section(name: str, kind: type, values: Mapping[str, Any]) -> Any:
+    options = choices(kind)
+    return kind(**{k: _choice(f"{name}.{k}", v, options[k]) if k in options else v for k, v in values.items()})
+
+
+def choices(kind: type) -> dict[str, type[StrEnum]]:
+    """The enum of each field of a section that has one, by the name of the field."""
+    hints = get_type_hints(kind)
+    return {k: t for k, t in hints.items() if isinstance(t, type) and issubclass(t, StrEnum)}
+
+
+def _choice(name: str, value: object, options: type[E]) -> E:
+    try:
+        return options(str(value))
+    except ValueError as error:
+        raise FerbenchError(not_a_choice(name, str(value), [str(option.value) for option in options])) from error
+
+
+def not_a_choice(name: str, value: str, options: Sequence[str]) -> str:
+    """The error message for a value that is not among the `options` of a setting."""
+    near = get_close_matches(value, options, 1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"{name} is '{value}'; it can be {', '.join(options)}.{hint}"
+
+
+def _check(c: RunConfig) -> None:
+    def at_least(name: str, value: float, low: float) -> None:
+        if value < low:
+            raise FerbenchError(f"{name} is {value}; it has to be at least {low}.")
+
+    at_least("preparation.image_size", c.preparation.image_size, 16)
+    at_least("preparation.margin", c.preparation.margin, 0)
+    at_least("budget.steps", c.budget.steps, 1)
+    at_least("budget.batch_size", c.budget.batch_size, 2)
+    at_least("trainer.accumulate", c.trainer.accumulate, 1)
+    at_least("trainer.clip_norm", c.trainer.clip_norm, 0)
+    at_least("trainer.checkpoint_every", c.trainer.checkpoint_every, 1)
+    at_least("evaluation.judges", c.evaluation.judges, 0)
+    at_least("evaluation.test_curve_points", c.evaluation.test_curve_points, 0)
+    if c.budget.batch_size % c.trainer.accumulate:
+        raise FerbenchError(
+            f"trainer.accumulate={c.trainer.accumulate} does not divide budget.batch_size={c.budget.batch_size}."
+        )
+    for f in dataclasses.fields(c.augment):
+        at_least(f"augment.{f.name}", getattr(c.augment, f.name), 0)

@@ -1,0 +1,1 @@
+"""Evaluators: from a trial's Outputs to its metrics, one file a family."""

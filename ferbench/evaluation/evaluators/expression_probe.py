@@ -1,0 +1,26 @@
+"""The expression probe on the representation and on what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ferbench.evaluation.measures.expression_probe import expression_probe
+from ferbench.interfaces.evaluator import Outputs
+
+
+def evaluate(outputs: Outputs) -> Mapping[str, float]:
+    """`expression_probe`, and each of the references as "expression_probe/NAME"; see
+    ferbench.evaluation.measures.expression_probe.
+
+    Raises:
+        NotMeasurable: fewer than two subjects, or one expression.
+    """
+    return outputs.once(__name__, _evaluate)
+
+
+def _evaluate(outputs: Outputs) -> Mapping[str, float]:
+    labels = outputs.frames["expression"].to_numpy(dtype=str)
+    return {
+        f"expression_probe{name}": expression_probe(features, outputs.subjects, labels)
+        for name, features in outputs.representations.items()
+    }

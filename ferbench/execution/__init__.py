@@ -1,0 +1,1 @@
+"""Running studies: one trial from data to record, and the executors that run many trials."""

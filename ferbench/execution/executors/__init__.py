@@ -1,0 +1,1 @@
+"""Executors, which run trials. One file for each executor."""

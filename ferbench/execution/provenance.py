@@ -1,0 +1,64 @@
+"""The provenance of a record: machine, time and versions."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ferbench.interfaces.backbone import Backbone
+from ferbench.training.loop import Device
+
+PACKAGES = ("ferbench", "torch", "torchvision", "numpy", "scikit-learn", "pillow")
+"""Packages whose versions every record states, besides those that the cards in use name."""
+
+
+def provenance(
+    began: datetime, device: Device, backbone: Backbone, code: Mapping[str, str], packages: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The provenance of a record.
+
+    Args:
+        began: when the trial was started.
+        device: where it ran.
+        backbone: its initial weights are described.
+        code: digest of the code by part.
+        packages: further packages whose versions are stated.
+    """
+    on_cuda = device.device.type == "cuda"
+    return {
+        "began": began.isoformat(timespec="seconds"),
+        "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "device": torch.cuda.get_device_name(device.device) if on_cuda else f"cpu, {torch.get_num_threads()} threads",
+        "precision": device.precision,
+        "pretraining": backbone.pretraining,
+        "code": dict(code),
+        "versions": {name: found for name in (*PACKAGES, *packages) if (found := _version(name)) is not None}
+        | {"python": platform.python_version(), "cuda": torch.version.cuda if on_cuda else None},
+        "revision": _revision(),
+    }
+
+
+def _version(package: str) -> str | None:
+    """The installed version of a package; None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _revision() -> str | None:
+    """The git revision of the sources; None if ferbench does not run from a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,71 @@
+"""`ferbench evaluate`: computes metrics of finished records from their stored outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ferbench.cards import EvaluatorCard
+from ferbench.errors import FerbenchError, UnknownName
+from ferbench.evaluation.measure import measure
+from ferbench.execution.outputs import read_outputs
+from ferbench.records.schema import Record
+from ferbench.records.store import Store
+from ferbench.registry.loader import Registry
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The result of evaluating a record.
+
+    Attributes:
+        record: the record.
+        metrics: metrics by name; None if one cannot be computed from the data.
+        notes: sentences about metrics that cannot be computed.
+        error: why the record could not be evaluated; empty if it was.
+    """
+
+    record: Record
+    metrics: dict[str, float | None]
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+def chosen(registry: Registry, metrics: Sequence[str]) -> list[EvaluatorCard]:
+    """The evaluators that compute the given metrics; without any, all evaluators.
+
+    Raises:
+        UnknownName: no evaluator computes such a metric.
+    """
+    cards = list(registry.catalogue(EvaluatorCard).values())
+    names = {metric.name for card in cards for metric in card.metrics}
+    for metric in metrics:
+        if metric not in names:
+            raise UnknownName("metric", metric, names)
+    return [card for card in cards if not metrics or {m.name for m in card.metrics} & set(metrics)]
+
+
+def evaluate(
+    registry: Registry, store: Store, records: Sequence[Record], cards: Sequence[EvaluatorCard], again: bool = False
+) -> Iterator[Evaluated]:
+    """Compute the metrics of evaluators for records that do not have them, and store them next to the records.
+
+    Args:
+        cards: the evaluators.
+        again: whether to compute metrics that records have already.
+
+    Yields:
+        One result for each record that was evaluated.
+    """
+    for record in records:
+        lacking = [card for card in cards if again or not {m.name for m in card.metrics} & set(record.metrics)]
+        if not lacking:
+            continue
+        try:
+            outputs = read_outputs(store.path(record.trial.id), record)
+        except (FerbenchError, OSError, ValueError, KeyError, TypeError) as error:
+            yield Evaluated(record, {}, error=str(error))
+            continue
+        metrics, notes = measure(lacking, outputs)
+        store.write_evaluated(record.trial.id, metrics)
+        yield Evaluated(record, metrics, tuple(notes))

@@ -1,0 +1,144 @@
+"""Setup of a trial: data on the device, and networks with initial weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+
+from ferbench.cards import BackboneCard, MethodCard
+from ferbench.config.schema import RunConfig, from_dict
+from ferbench.data.batches import Batches, Images, Labels
+from ferbench.data.cache import Prepared
+from ferbench.data.frames import neutral_frames
+from ferbench.data.load import Data, load_data, prepare_data
+from ferbench.errors import FerbenchError
+from ferbench.evaluation.judges import Judges
+from ferbench.hashing import digest
+from ferbench.interfaces.backbone import Backbone
+from ferbench.interfaces.method import Batch, Method, Task
+from ferbench.records.schema import Trial
+from ferbench.registry.loader import Registry, load_registry
+from ferbench.training.loop import Device
+
+
+@dataclass
+class Setup:
+    """The data of a trial as batches on the device, and its method with initial weights on the device."""
+
+    registry: Registry
+    config: RunConfig
+    data: Data
+    prepared: Prepared
+    device: Device
+    fold: Fold
+    method: Method
+    backbone: Backbone
+    batches: Batches
+
+    @property
+    def images(self) -> Images:
+        """All prepared images."""
+        return self.batches.images
+
+    @classmethod
+    def make(cls, trial: Trial) -> Setup:
+        """Load the data of a trial and create its method.
+
+        Raises:
+            FerbenchError: the data cannot be read, a component cannot be created, or the method needs neutral faces that some
+                training frames do not have.
+        """
+        registry = load_registry(trial.plugin_files)
+        config = from_dict(trial.config)
+        data = load_data(registry, config)
+        prepared = prepare_data(registry, data, config)
+        device = Device.choose(config.trainer.device, config.trainer.precision)
+        fold = Fold.make(trial, data, prepared)
+        card, method, backbone = build(registry, config, fold.task)
+        method.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        backbone.to(device.device)
+        neutral = fold.labels.neutral if "neutral" in card.needs else None
+        if "neutral" in card.needs and neutral is None:
+            raise FerbenchError(
+                f"method '{card.name}' needs a neutral face of every subject, and some training frames have none."
+            )
+        labels = Labels(fold.labels.rows, fold.labels.expression, fold.labels.subject, neutral)
+        images = Images(prepared.images, device.device)
+        batches = Batches(images, labels, config.augment, config.budget.batch_size, fold.key)
+        return cls(registry, config, data, prepared, device, fold, method, backbone, batches)
+
+
+class Fold:
+    """The training and test frames of one fold, as rows of the prepared image array."""
+
+    def __init__(
+        self,
+        task: Task,
+        labels: Labels,
+        test_frames: pd.DataFrame,
+        test_rows: torch.Tensor,
+        key: tuple[object, ...],
+    ) -> None:
+        self.task = task
+        self.labels = labels
+        self.test_frames = test_frames
+        self.test_rows = test_rows
+        self.key = key
+
+    @property
+    def test_labels(self) -> torch.Tensor:
+        """(M,), int64, class index of each test frame."""
+        return torch.tensor([self.task.expressions.index(name) for name in self.test_frames["expression"]])
+
+    def faces(self, images: Images) -> Batch:
+        """One training frame of each subject with each of its expressions."""
+        pairs = pd.DataFrame({"s": self.labels.subject, "e": self.labels.expression}).drop_duplicates()
+        chosen = torch.tensor(pairs.index.to_numpy())
+        device = images.device
+        return Batch(
+            images(self.labels.rows[chosen]),
+            self.labels.expression[chosen].to(device),
+            self.labels.subject[chosen].to(device),
+        )
+
+    @classmethod
+    def make(cls, trial: Trial, data: Data, prepared: Prepared) -> Fold:
+        """The fold of a trial. Raises FerbenchError if it has no readable training frames or no readable test frames."""
+        usable = data.selected[data.selected["frame_id"].isin(prepared.rows)]
+        tested = usable["fold"] == trial.fold
+        train, test = usable[~tested], usable[tested]
+        if train.empty or test.empty:
+            raise FerbenchError(
+                f"Fold {trial.fold} has {len(train)} training and {len(test)} test frames that can be read."
+            )
+        subjects = tuple(sorted(train["subject"].unique()))
+        task = Task(data.card.expressions, subjects, trial.config["preparation"]["image_size"], trial.seed)
+        neutral = neutral_frames(data.frames, train).map(prepared.rows)
+
+        def indices(column: str, names: tuple[str, ...]) -> torch.Tensor:
+            return torch.tensor([names.index(value) for value in train[column]])
+
+        labels = Labels(
+            rows=torch.tensor(train["frame_id"].map(prepared.rows).to_numpy()),
+            expression=indices("expression", task.expressions),
+            subject=indices("subject", subjects),
+            neutral=None if neutral.isna().any() else torch.tensor(neutral.to_numpy(dtype=int)),
+        )
+        rows = torch.tensor(test["frame_id"].map(prepared.rows).to_numpy())
+        return cls(task, labels, test, rows, (trial.seed, digest(subjects)))
+
+
+def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard, Method, Backbone]:
+    """The card of the method, the method with initial weights, and its backbone."""
+    with task.init("backbone"):
+        backbone = config.backbone.make(registry, BackboneCard, task.image_size)
+    card = registry.get(MethodCard, config.method.name)
+    method = card.load()(task, backbone, card.settings(**config.method.settings))
+    return card, method, backbone
+
+
+def build_judges(registry: Registry, config: RunConfig, task: Task) -> Judges:
+    """The judges with initial weights."""
+    return Judges(task, lambda: config.backbone.make(registry, BackboneCard, task.image_size))

@@ -1,0 +1,301 @@
+"""Running one trial, from data to record. Only this module combines data, training and evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ferbench.config.schema import RunConfig
+from ferbench.data.batches import Images
+from ferbench.errors import FerbenchError, TrainingError
+from ferbench.evaluation import inference
+from ferbench.evaluation.evaluators.recognition import by_subject
+from ferbench.evaluation.judges import Judges
+from ferbench.evaluation.measure import measure, standard
+from ferbench.execution.outputs import write_outputs
+from ferbench.execution.provenance import provenance
+from ferbench.execution.setup import Fold, Setup, build_judges
+from ferbench.hashing import digest
+from ferbench.interfaces.dataset import ReportsIrregularities
+from ferbench.interfaces.evaluator import Outputs
+from ferbench.interfaces.executor import Progress
+from ferbench.interfaces.method import Batch, Identifies, Method, Synthesizes
+from ferbench.plan.identity import Cards
+from ferbench.records import files
+from ferbench.records.lease import Held
+from ferbench.records.schema import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, StageRun, Trial, code_key
+from ferbench.records.store import Store
+from ferbench.registry.loader import Registry
+from ferbench.training import checkpoint as checkpoints
+from ferbench.training.cost import forget_peak, forward_flops, parameters, peak_memory
+from ferbench.training.loop import Device, Training, steps_of_test_curve
+from ferbench.training.stages import run_stage
+
+GRID_COLUMNS = 8
+"""Largest number of subjects in the grid of synthesised faces."""
+
+
+def run(trial: Trial, progress: Progress) -> Outcome | None:
+    """Run one trial and store its record or its failure.
+
+    Returns:
+        The outcome; None if another process is running the trial.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted. All other errors become outcomes.
+    """
+    store = Store(trial.config["results_dir"])
+    try:
+        with store.lease(f"trial-{trial.id}", None):
+            return _attempt(trial, store, progress)
+    except Held:
+        return None
+    except OSError as failure:
+        outcome = Outcome(trial, FAILED, _unwritten(failure, store))
+    progress.outcome(outcome)
+    return outcome
+
+
+def _attempt(trial: Trial, store: Store, progress: Progress) -> Outcome:
+    progress.trial(trial)
+    start = time.perf_counter()
+    outcome = Outcome(trial, DONE)
+    try:
+        if store.finished(trial):
+            outcome = Outcome(trial, STORED)
+        else:
+            _run(trial, store, progress)
+    except KeyboardInterrupt:
+        progress.outcome(
+            Outcome(trial, INTERRUPTED, "interrupted; the same command continues from the last checkpoint")
+        )
+        raise
+    except FerbenchError as failure:
+        stage, step = getattr(failure, "stage", ""), getattr(failure, "step", -1)
+        outcome = Outcome(trial, FAILED, str(failure), stage=stage, step=step)
+    except (torch.OutOfMemoryError, MemoryError) as failure:
+        error = (
+            f"Out of memory: {str(failure).splitlines()[0] if str(failure) else 'no memory is left'}. A smaller "
+            "budget.batch_size, or trainer.accumulate=4 with the same batch, needs less."
+        )
+        outcome = Outcome(trial, OOM, error)
+    except OSError as failure:
+        outcome = Outcome(trial, FAILED, _unwritten(failure, store))
+    except Exception as failure:
+        outcome = Outcome(trial, FAILED, f"{type(failure).__name__}: {failure}", traceback.format_exc())
+    outcome = dataclasses.replace(outcome, seconds=round(time.perf_counter() - start, 3))
+    if outcome.status in (FAILED, OOM):
+        try:
+            store.write_failure(outcome)
+        except OSError as failure:
+            progress.message(f"the failure could not be stored either: {failure.strerror or failure}")
+    progress.outcome(outcome)
+    return outcome
+
+
+def _unwritten(failure: OSError, store: Store) -> str:
+    return f"The record or its stages could not be written: {failure.strerror or failure} ({failure.filename or store.root})."
+
+
+def _run(trial: Trial, store: Store, progress: Progress) -> None:
+    began = datetime.now(UTC)
+    setup = Setup.make(trial)
+    config, device, fold = setup.config, setup.device, setup.fold
+    method, backbone, images = setup.method, setup.backbone, setup.images
+    with device.autocast():
+        untrained = inference.over_batches(inference.pooled(backbone.eval()), images, fold.test_rows)
+    if config.trainer.compile:
+        for child in method.children():
+            child.compile()
+    forget_peak(device.device)
+    runs, losses = _train(trial, store, setup, progress)
+    cost = _cost(runs, config, device, method)
+    judges, judges_run = _judge(trial, store, setup, progress)
+    progress.message("evaluating")
+    with device.autocast():
+        references = {
+            "untrained": untrained,
+            "pixels": inference.over_batches(inference.raw_pixels, images, fold.test_rows),
+        }
+        if judges is not None:
+            references["identity"] = inference.over_batches(judges.features, images, fold.test_rows)
+        outputs = Outputs(
+            frames=fold.test_frames,
+            expressions=setup.data.card.expressions,
+            logits=inference.over_batches(method.logits, images, fold.test_rows),
+            features=inference.over_batches(method.features, images, fold.test_rows),
+            references=references,
+            identity_features=inference.over_batches(method.identity_features, images, fold.test_rows)
+            if isinstance(method, Identifies)
+            else None,
+            syntheses=inference.transfers(method, judges, images, fold.test_rows, fold.test_labels, fold.faces(images))
+            if judges is not None and isinstance(method, Synthesizes)
+            else None,
+        )
+        grid = _grid(method, images, fold, outputs)
+    metrics, notes = _measure(setup.registry, trial, store, outputs)
+    metrics |= best_epoch_metrics(losses[-1])
+    notes += setup.prepared.notes()
+    if isinstance(setup.data.dataset, ReportsIrregularities):
+        notes += setup.data.dataset.irregularities()
+    confusion, sequence_confusion = by_subject(outputs)
+
+    notes += _stage_notes(runs, judges_run, trial)
+    cards = Cards.of(setup.registry, config, setup.data.protocol.name)
+
+    def fill(folder: Path) -> Record:
+        write_outputs(folder, outputs, grid)
+        checkpoints.save_tensors(folder / files.WEIGHTS, method.state_dict())
+        files.write_losses(folder, pd.concat(losses, ignore_index=True))
+        files.write_code(folder, cards.functions)
+        return Record(
+            trial=trial,
+            expressions=outputs.expressions,
+            subjects=tuple(sorted(confusion)),
+            metrics=metrics,
+            confusion=confusion,
+            sequence_confusion=sequence_confusion,
+            notes=tuple(notes),
+            stages=tuple(runs),
+            cost=cost | {"seconds": round((datetime.now(UTC) - began).total_seconds(), 1)},
+            provenance=provenance(began, device, backbone, trial.code, cards.packages()),
+        )
+
+    store.write(trial.id, fill, replace=bool(trial.replaces))
+
+
+def _stage_notes(runs: Sequence[StageRun], judges: StageRun | None, trial: Trial) -> list[str]:
+    """A note about stages and judges that were trained by other code."""
+    others = [f"stage {run.name}" for run in runs if run.code != code_key(trial.code)]
+    if judges is not None and judges.code != code_key(_shared_code(trial)):
+        others.append("the judges")
+    if not others:
+        return []
+    return [f"Trained by other code of the same declared versions, and reused: {', '.join(others)}."]
+
+
+def _shared_code(trial: Trial) -> dict[str, str]:
+    """Digest of the code of the parts that all methods on a fold share."""
+    return {part: value for part, value in trial.code.items() if part != "method"}
+
+
+def _train(trial: Trial, store: Store, setup: Setup, progress: Progress) -> tuple[list[StageRun], list[pd.DataFrame]]:
+    method, fold, config = setup.method, setup.fold, setup.config
+    stages = method.stages()
+    if len(stages) != len(trial.stages):
+        raise TrainingError(f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}.")
+    training = _training(trial, setup, progress)
+    labels = fold.test_labels
+
+    def measure_test() -> dict[str, float]:
+        with setup.device.autocast():
+            logits = inference.over_batches(method.logits, setup.images, fold.test_rows)
+        return {files.TEST_ACCURACY: float((logits.argmax(1) == labels.numpy()).mean())}
+
+    runs, tables = [], []
+    for node, stage in zip(trial.stages, stages, strict=True):
+        if node is trial.stages[-1] and config.evaluation.test_curve_points:
+            epoch = -(-len(fold.labels.rows) // config.budget.batch_size)
+            training = dataclasses.replace(
+                training,
+                measure_test=measure_test,
+                test_curve_steps=steps_of_test_curve(node.steps, config.evaluation.test_curve_points, epoch),
+            )
+        stage_run, losses = run_stage(store, node, method, stage, training, progress, bool(trial.replaces))
+        runs.append(stage_run)
+        tables.append(files.losses_table(losses, node.name))
+    return runs, tables
+
+
+def _training(trial: Trial, setup: Setup, progress: Progress) -> Training:
+    trainer = setup.config.trainer
+    return Training(
+        batches=setup.batches,
+        device=setup.device,
+        accumulate=trainer.accumulate,
+        clip_norm=trainer.clip_norm,
+        code=code_key(trial.code),
+        seed=trial.seed,
+        checkpoint_every=trainer.checkpoint_every,
+        on_losses=progress.step,
+    )
+
+
+def _judge(trial: Trial, store: Store, setup: Setup, progress: Progress) -> tuple[Judges | None, StageRun | None]:
+    """The judges of the fold, trained now or loaded; None if they are turned off or there is only one training subject."""
+    if trial.judges is None or len(setup.fold.task.subjects) < 2:
+        return None, None
+    judges = build_judges(setup.registry, setup.config, setup.fold.task)
+    judges.to(setup.device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    training = dataclasses.replace(_training(trial, setup, progress), code=code_key(_shared_code(trial)))
+    stage_run, _ = run_stage(store, trial.judges, judges, judges.stages()[0], training, progress, bool(trial.replaces))
+    return judges, stage_run
+
+
+def best_epoch_metrics(losses: pd.DataFrame) -> dict[str, float | None]:
+    """The best test accuracy during training, `best_epoch_accuracy`, and by how much it exceeds the final one, `optimism`. That is
+    the overestimation from choosing the best epoch on the test set. Empty if no test curve was measured.
+
+    Args:
+        losses: table of losses of the last stage, with the rows files.TEST_ACCURACY.
+    """
+    test_curve = losses.loc[losses["loss"] == files.TEST_ACCURACY, "value"]
+    if test_curve.empty:
+        return {}
+    return {"best_epoch_accuracy": float(test_curve.max()), "optimism": float(test_curve.max() - test_curve.iloc[-1])}
+
+
+def _measure(
+    registry: Registry, trial: Trial, store: Store, outputs: Outputs
+) -> tuple[dict[str, float | None], list[str]]:
+    """(metrics, notes). The metrics of reference representations, "metric/reference", are equal for all methods on a fold. They
+    are computed once and stored under a key of all that they depend on."""
+    evaluators = [[card.name, card.version] for card in standard(registry)]
+    parts = ("dataset", "protocol", "frames_digest", "preparation", "backbone", "seed", "trainer", "core", "code")
+    values = trial.identity.to_dict()
+    judges = trial.judges.key if trial.judges else ""
+    key = digest([{part: values[part] for part in parts}, judges, code_key(_shared_code(trial)), evaluators], 24)
+    known = store.references(key)
+    metrics, notes = measure(
+        standard(registry), outputs if known is None else dataclasses.replace(outputs, references={})
+    )
+    if known is None:
+        store.write_references(key, {name: value for name, value in metrics.items() if "/" in name})
+    return metrics | (known or {}), notes
+
+
+def _grid(method: Method, images: Images, fold: Fold, outputs: Outputs) -> np.ndarray | None:
+    """An image of synthesised faces: a test image of each expression in rows, up to GRID_COLUMNS training subjects in columns. None
+    if the method does not synthesise."""
+    if not isinstance(method, Synthesizes):
+        return None
+    rows = inference.examples(outputs.labels.tolist(), len(outputs.expressions))
+    columns = inference.examples(fold.labels.subject.tolist(), len(fold.task.subjects))[:GRID_COLUMNS]
+    device = images.device
+    identities = Batch(
+        images(fold.labels.rows[columns]),
+        fold.labels.expression[columns].to(device),
+        fold.labels.subject[columns].to(device),
+    )
+    return inference.synthesis_grid(method, images(fold.test_rows[rows]), identities)
+
+
+def _cost(runs: Sequence[StageRun], config: RunConfig, device: Device, method: Method) -> dict[str, float]:
+    """The cost of the method, without the judges."""
+    steps = sum(run.steps for run in runs)
+    return {
+        "steps": steps,
+        "images_seen": steps * config.budget.batch_size,
+        "parameters": parameters(method),
+        "forward_flops": forward_flops(method, device.device),
+        "peak_memory": peak_memory(device.device),
+        "train_seconds": round(sum(run.seconds for run in runs), 3),
+    }

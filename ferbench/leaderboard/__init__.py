@@ -1,1 +1,0 @@
-"""Records, aggregated with statistics. Sees records only; imports no torch."""

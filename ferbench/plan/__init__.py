@@ -1,0 +1,1 @@
+"""Planning: from configurations to the trials of a study. It does not import torch."""

@@ -1,0 +1,98 @@
+"""Planning of a study: the trials of its configurations and their stages. It does not import torch; `--dry-run` ends here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ferbench.cards import MethodCard
+from ferbench.config.schema import RunConfig
+from ferbench.data.load import Data, load_data
+from ferbench.errors import FerbenchError
+from ferbench.hashing import digest
+from ferbench.plan.identity import Cards, Side, make_trial
+from ferbench.plan.variants import variants
+from ferbench.protocols.select import chosen_folds
+from ferbench.records.schema import Trial
+from ferbench.registry.component import Component
+from ferbench.registry.loader import Registry
+
+
+@dataclass(frozen=True)
+class Study:
+    """The trials of a study.
+
+    Attributes:
+        trials: the trials, each once, in the order in which they are run.
+        data: each dataset with its protocol, and a configuration with which its images are prepared.
+        results_dir: the results folder.
+        executor: the executor that runs the trials.
+        data_of_trial: dataset and protocol of each trial, by its id.
+    """
+
+    trials: tuple[Trial, ...]
+    data: tuple[tuple[Data, RunConfig], ...]
+    results_dir: str
+    executor: Component
+    data_of_trial: Mapping[str, Data]
+
+    @property
+    def stage_trainings(self) -> tuple[int, int]:
+        """(number of stages of all trials, number of stages to train when trials share equal ones)."""
+        keys = [stage.key for trial in self.trials for stage in trial.stages]
+        return len(keys), len(set(keys))
+
+
+def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
+    """Plan a study: all trials of the configurations, each once.
+
+    Raises:
+        FerbenchError: a name is unknown, a dataset lacks what a method needs, or the data cannot be read or split.
+    """
+    trials: dict[str, Trial] = {}
+    by_trial: dict[str, Data] = {}
+    data_of: dict[str, Data] = {}
+    prepares: dict[str, tuple[Data, RunConfig]] = {}
+    for config in [single for asked in configs for single in _assignments(asked)]:
+        protocol = {k: v for k, v in config.protocol.to_dict().items() if k != "folds"}
+        values = config.to_dict()
+        key = digest([values["dataset"], values["test_dataset"], protocol])
+        method = registry.get(MethodCard, config.method.name)
+        chosen = variants(method, config)
+        if key not in data_of:
+            data_of[key] = load_data(registry, config)
+        data = data_of[key]
+        if lacking := sorted(method.needs - data.card.provides):
+            raise FerbenchError(
+                f"method '{method.name}' needs '{lacking[0]}', which dataset '{data.card.name}' does not provide "
+                f"(it has: {', '.join(sorted(data.card.provides)) or 'none'})."
+            )
+        prepares.setdefault(digest([key, values["preparation"]]), (data, config))
+        folds = chosen_folds(data.folds, config.protocol.settings.get("folds"))
+        sides = {fold: Side.of(data, fold) for fold in folds}
+        cards = Cards.of(registry, config, data.protocol.name)
+        for seed in config.seeds:
+            for fold in folds:
+                for settings in chosen:
+                    trial = make_trial(registry, config, data, cards, settings, fold, seed, sides[fold])
+                    trials.setdefault(trial.id, trial)
+                    by_trial[trial.id] = data
+    first = configs[0]
+    return Study(tuple(trials.values()), tuple(prepares.values()), first.results_dir, first.executor, by_trial)
+
+
+def _assignments(config: RunConfig) -> list[RunConfig]:
+    """One configuration for each assignment of subjects to folds (`protocol.assignment`, `protocol.repeats`)."""
+    settings = config.protocol.settings
+    repeats, first = settings.get("repeats", 1), settings.get("assignment", 0)
+    if repeats < 1 or first < 0:
+        raise FerbenchError("protocol.repeats has to be at least 1, and protocol.assignment at least 0.")
+    if "repeats" not in settings:
+        return [config]
+    return [
+        dataclasses.replace(
+            config, protocol=Component(config.protocol.name, {**settings, "assignment": number, "repeats": 1})
+        )
+        for number in range(first, first + repeats)
+    ]

@@ -1,0 +1,267 @@
+"""Records -> boards. Rows of one board may be compared: same data, protocol, classes, preparation and budget."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ferbench.cards import Counts, CountScore
+from ferbench.errors import enumerate_first
+from ferbench.ranking import statistics, ties
+from ferbench.ranking.board import Board, Row, Score
+from ferbench.ranking.cards import Cards
+from ferbench.ranking.paired import paired
+from ferbench.records.differences import differences
+from ferbench.records.identity import ComponentIdentity
+from ferbench.records.schema import Outcome, Record, Repetition, Trial, code_key
+
+
+@dataclass(frozen=True)
+class BoardQuery:
+    """What is asked of the records.
+
+    Attributes:
+        dataset: only this one.
+        metric: to rank by. Only by accuracy, of frames or sequences, are ties told: counts of right answers, subject by subject.
+        include_ablations: also variants that are not the full method.
+        baseline: a method with which every row is compared.
+        draws: of the bootstrap; 0 leaves intervals, ties and comparisons out.
+        group: a board for each "backbone" or "method".
+        cards: of the metrics, datasets and backbones that are installed.
+    """
+
+    dataset: str | None = None
+    metric: str = "accuracy"
+    include_ablations: bool = True
+    baseline: str = ""
+    draws: int = statistics.DRAWS
+    group: str = ""
+    cards: Cards = field(default_factory=Cards)
+
+
+def boards(
+    records: Sequence[Record], failures: Iterable[Outcome] = (), query: BoardQuery = BoardQuery()
+) -> list[Board]:
+    """Group, average and rank. Incomplete rows come last and have no rank: nothing is imputed."""
+    grouped: dict[str, dict[str, list[Record]]] = {}
+    heads: dict[str, Trial] = {}
+    failed: dict[str, list[Outcome]] = {}
+    known = {record.trial.id for record in records}
+    trials = [(record.trial, record) for record in records]
+    trials += [(outcome.trial, outcome) for outcome in failures if outcome.trial.id not in known]  # type: ignore[misc]
+    for trial, item in trials:
+        if query.dataset is not None and trial.identity.dataset.name != query.dataset:
+            continue
+        if trial.variant != "full" and not query.include_ablations:
+            continue
+        before = _pretrained(item, query.cards)
+        board, row = _board_key(trial, query.group, before), _row_key(trial)
+        heads.setdefault(board, trial)
+        members = grouped.setdefault(board, {}).setdefault(row, [])
+        if isinstance(item, Record):
+            members.append(item)
+        else:
+            failed.setdefault(board + row, []).append(item)
+    made = []
+    for key, by_row in grouped.items():
+        notes: list[str] = []
+        by_row = {name: _newest(found, notes) for name, found in by_row.items()}
+        repetitions = {r.trial.repetition for found in by_row.values() for r in found}
+        repetitions |= {outcome.trial.repetition for name in by_row for outcome in failed.get(key + name, [])}
+        rows = {name: _row(found, failed.get(key + name, []), repetitions, query) for name, found in by_row.items()}
+        for one in rows.values():
+            one.superseded = any(other.method == one.method and other.version > one.version for other in rows.values())
+        made.append(_board(heads[key], by_row, rows, notes, query))
+    return sorted(made, key=lambda b: (b.dataset, b.protocol, b.setting))
+
+
+def _newest(records: list[Record], notes: list[str]) -> list[Record]:
+    """One record a repetition: where several trials of one method stand in it, since its code changed for instance, the newest."""
+    by_repetition: dict[Repetition, list[Record]] = {}
+    for record in records:
+        by_repetition.setdefault(record.trial.repetition, []).append(record)
+    newest = [max(found, key=lambda r: str(r.provenance.get("began", ""))) for found in by_repetition.values()]
+    chosen = sorted(newest, key=lambda r: r.trial.repetition)  # no figure may depend on the names of folders
+    doubled = [found for found in by_repetition.values() if len(found) > 1]
+    if doubled:
+        one, other = doubled[0][0].trial, doubled[0][1].trial
+        what = [f"{found.kind} {found.name}" for found in differences(one.identity, other.identity)]
+        notes.append(
+            f"{one.label}: {len(doubled[0])} records, which differ in {enumerate_first(what)}; the newest counts"
+            + (f". So for {len(doubled) - 1} more of {one.method}." if len(doubled) > 1 else ".")
+        )
+    return chosen
+
+
+def _board(
+    head: Trial,
+    members: Mapping[str, list[Record]],
+    rows: Mapping[str, Row],
+    notes: list[str],
+    query: BoardQuery,
+) -> Board:
+    """Order, rank and tie the rows, and compare them with the baseline."""
+    order = _order(rows, query)
+    complete = [name for name in order if rows[name].complete]
+    board = Board(
+        query.cards.dataset(head),
+        _protocol(head.identity.protocol),
+        _setting(head),
+        [rows[name] for name in order],
+        notes=notes,
+    )
+    board.identity = head.identity
+    board.expressions = next((r.expressions for found in members.values() for r in found), ())
+    counted = query.cards.metric(query.metric).by_subject if "/" not in query.metric else None
+    if counted is not None and counted.score == CountScore.ACCURACY and query.draws:
+        tables = [tables_by_subject(members[name], counted.counts) for name in complete]
+        board.detectable = ties.tie([rows[name] for name in complete], tables, query.draws)
+    else:
+        for repetition, name in enumerate(complete, 1):
+            rows[name].rank = repetition
+    base = next((n for n in complete if rows[n].name == query.baseline), None)
+    if base is not None and query.draws:
+        board.baseline = query.baseline
+        theirs = tables_by_subject(members[base], "confusion")
+        for name in complete:
+            pair = paired(tables_by_subject(members[name], "confusion"), theirs) if name != base else None
+            rows[name].against = None if pair is None else pair.difference
+    return board
+
+
+def _pretrained(item: Record | Outcome, cards: Cards) -> bool:
+    """Whether the backbone's weights were trained before, as the record or the backbone's card says."""
+    return cards.pretrained(item.trial) or (isinstance(item, Record) and bool(item.provenance.get("pretraining")))
+
+
+def _board_key(trial: Trial, group: str, pretrained: bool) -> str:
+    identity = trial.identity
+    return _key(
+        [
+            vars(identity.dataset),
+            {**vars(identity.protocol), "settings": _shared_settings(identity.protocol)},
+            identity.preparation,
+            identity.budget,
+            identity.augment,
+            trial.fold_count,
+            pretrained,
+            {"backbone": vars(identity.backbone), "method": trial.method}.get(group),
+        ]
+    )
+
+
+def _row_key(trial: Trial) -> str:
+    return _key([vars(trial.identity.method), vars(trial.identity.backbone)])
+
+
+def _key(parts: Any) -> str:
+    return json.dumps(parts, sort_keys=True)
+
+
+def _protocol(protocol: ComponentIdentity) -> str:
+    settings = ", ".join(f"{k}={v}" for k, v in _shared_settings(protocol).items())
+    return f"{protocol.name} ({settings})"
+
+
+def _shared_settings(protocol: ComponentIdentity) -> dict[str, Any]:
+    """The settings that all trials of a board share: rows may have several assignments of subjects to folds."""
+    return {k: v for k, v in protocol.settings.items() if k != "assignment"}
+
+
+def _setting(trial: Trial) -> str:
+    budget, preparation = trial.identity.budget, trial.identity.preparation
+    name = trial.config["budget"]["name"]
+    return (
+        f"budget {name}: {budget['steps']} steps of {budget['batch_size']}, {preparation['image_size']} px, "
+        f"data {trial.identity.dataset.fingerprint[:8]}"
+    )
+
+
+def _row(records: list[Record], failures: list[Outcome], repetitions: set[Repetition], query: BoardQuery) -> Row:
+    """`repetitions`: those of the whole board; a row that lacks a seed that others have is incomplete."""
+    items: list[Record | Outcome] = [*records, *failures]
+    first, cards = items[0].trial, query.cards
+    assignments, seeds = (tuple(sorted({repetition[i] for repetition in repetitions})) for i in (0, 2))
+    done = {r.trial.repetition for r in records}
+    wanted = product(assignments, range(first.fold_count), seeds)
+    row = Row(
+        method=first.method,
+        version=first.identity.method.version,
+        variant=first.variant,
+        backbone=cards.backbone(first, _pretrained(items[0], cards)),
+        fold_count=first.fold_count,
+        seeds=seeds,
+        assignments=assignments,
+        done=len(done),
+        failed=len(failures),
+        missing=[repetition for repetition in wanted if repetition not in done],
+        trials=[r.trial.id for r in records],
+        devices=tuple(sorted({str(r.provenance.get("device", "")) for r in records} - {""})),
+        pretraining=next((str(r.provenance["pretraining"]) for r in records if r.provenance.get("pretraining")), ""),
+        codes=len({code_key(r.code) for r in records if r.code}),
+        seconds=math.fsum(float(r.provenance.get("seconds", 0)) for r in records),
+    )
+    if not records:
+        return row
+    for name in dict.fromkeys(name for r in records for name in r.cost):
+        values = [r.cost[name] for r in records if name in r.cost]
+        row.cost[name] = math.fsum(values) / len(values)
+    counted = {name: metric.by_subject for name, metric in cards.metrics.items() if metric.by_subject is not None}
+    for source in Counts:
+        by_subject = tables_by_subject(records, source)
+        tables = np.stack([by_subject[subject] for subject in sorted(by_subject)])
+        scores = {name: statistics.SCORES[rule.score] for name, rule in counted.items() if rule.counts == source}
+        intervals = statistics.bootstrap_by_subject(tables, list(scores.values()), query.draws)
+        for (metric, score), interval in zip(scores.items(), intervals, strict=True):
+            row.scores[metric] = Score(float(score(tables.sum(0))), *interval)
+    apart = [[r for r in records if r.trial.repetition[0] == number] for number in assignments]
+    pooled = [np.sum(list(tables_by_subject(part, "confusion").values()), axis=0) for part in apart if part]
+    if len(pooled) > 1:
+        row.spread = float(np.std(statistics.accuracy(np.stack(pooled)), ddof=1))
+    for metric in dict.fromkeys(name for record in records for name in record.metrics):
+        if metric in counted:
+            continue
+        by_fold: dict[tuple[int, int], list[float]] = {}
+        for record in records:
+            if (value := record.metrics.get(metric)) is not None:
+                by_fold.setdefault(record.trial.repetition[:2], []).append(value)
+        row.measured[metric] = sum(map(len, by_fold.values()))
+        if by_fold:
+            means = [sum(values) / len(values) for values in by_fold.values()]
+            interval = statistics.mean_interval(means) if query.draws else (math.nan, math.nan)
+            row.scores[metric] = Score(sum(means) / len(means), *interval)
+    return row
+
+
+def tables_by_subject(records: Sequence[Record], source: str) -> dict[str, np.ndarray]:
+    """(C, C) counts of each tested subject, summed over seeds; source: see Counts."""
+    tables: dict[str, list[list[list[int]]]] = {}
+    for record in records:
+        for subject, table in getattr(record, source).items():
+            tables.setdefault(subject, []).append(table)
+    return {subject: np.array(found).sum(axis=0) for subject, found in tables.items()}
+
+
+def shared(ours: Sequence[Record], theirs: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """Of two rows the records at repetitions (assignment, fold, seed) that both have, in the same order."""
+    by_repetition = {r.trial.repetition: r for r in theirs}
+    both = sorted((r for r in ours if r.trial.repetition in by_repetition), key=lambda r: r.trial.repetition)
+    return both, [by_repetition[r.trial.repetition] for r in both]
+
+
+def _order(rows: Mapping[str, Row], query: BoardQuery) -> list[str]:
+    """Keys of the rows: complete ones by score, then the others."""
+    sign = 1 if query.cards.metric(query.metric).higher_is_better else -1
+
+    def key(name: str) -> tuple[bool, float, str]:
+        row = rows[name]
+        score = row.scores.get(query.metric)
+        return not row.complete, math.inf if score is None else -sign * score.mean, row.name
+
+    return sorted(rows, key=key)

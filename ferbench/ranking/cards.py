@@ -1,0 +1,68 @@
+"""What installed cards say of the components behind records. Boards are made without them too: a metric then has its name as its
+heading, a backbone its name with all settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ferbench import core_metrics
+from ferbench.cards import BackboneCard, Card, DatasetCard, EvaluatorCard, Metric
+from ferbench.records.schema import Trial
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Attributes:
+    metrics: by name; the core's are always among them.
+    datasets, backbones: by the name that a configuration has.
+    """
+
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: {metric.name: metric for metric in core_metrics.ALL})
+    datasets: Mapping[str, DatasetCard] = field(default_factory=dict)
+    backbones: Mapping[str, BackboneCard] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        evaluators: Iterable[EvaluatorCard],
+        datasets: Mapping[str, DatasetCard] | None = None,
+        backbones: Mapping[str, BackboneCard] | None = None,
+    ) -> Cards:
+        """From the catalogues of a registry."""
+        metrics = [*core_metrics.ALL, *(metric for card in evaluators for metric in card.metrics)]
+        return cls({metric.name: metric for metric in metrics}, datasets or {}, backbones or {})
+
+    def metric(self, name: str) -> Metric:
+        """The card of "metric" or "metric/reference"; one with the name as its title where there is none."""
+        base = name.partition("/")[0]
+        return self.metrics.get(base) or Metric(name=base, title=base)
+
+    def dataset(self, trial: Trial) -> str:
+        """How boards call a trial's dataset."""
+        node, name = trial.config["dataset"], trial.identity.dataset.name
+        card = self.datasets.get(node["name"])
+        return name if card is None else _label(card, name, node)
+
+    def backbone(self, trial: Trial, pretrained: bool) -> str:
+        """How boards call a trial's backbone: 'resnet18 (pretrained)'."""
+        node = trial.config["backbone"]
+        card = self.backbones.get(node["name"])
+        if card is not None:
+            text = _label(card, node["name"], node)
+        else:
+            settings = trial.identity.backbone.settings
+            text = " ".join([node["name"], *(f"{k}={v}" for k, v in settings.items())])
+        return f"{text} (pretrained)" if pretrained else text
+
+    def pretrained(self, trial: Trial) -> bool:
+        """Whether the settings say that the backbone's weights were trained before."""
+        node = trial.config["backbone"]
+        card = self.backbones.get(node["name"])
+        return card is not None and bool(card.pretrained) and bool(node.get(card.pretrained))
+
+
+def _label(card: Card, name: str, node: Mapping[str, object]) -> str:
+    defaults = card.defaults()
+    beside = [str(node[key]) for key in card.shown if key in node and node[key] != defaults.get(key)]
+    return " ".join([str(node.get(card.label, name)), *beside])

@@ -1,0 +1,1 @@
+"""The registry: plugins, their cards, and the components that the cards describe."""

@@ -1,0 +1,323 @@
+"""Loading of plugins from entry points and files. A broken plugin is reported and does not affect the others.
+
+Reasons for not using pluggy's own loader (docs/decisions.md, "Registry"): it stops at the first plugin that raises; it ignores
+hooks with misspelt names unless `check_pending` is called; pluggy before 1.7 leaves a refused plugin partly registered.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar, cast
+
+import pluggy
+
+from ferbench import hookspecs
+from ferbench.cards import KINDS, Card, PublishedResult
+from ferbench.deprecation import OutdatedPlugin, outdated
+from ferbench.errors import FerbenchError, UnknownName
+
+GROUP = "ferbench"
+ONLY = "FERBENCH_PLUGINS"
+"""Environment variable with the names of the entry points to load besides the core, such as 'degan,timm'; empty for none."""
+
+C = TypeVar("C", bound=Card)
+Reports = Callable[[], Iterable[object]]
+"""A plugin's hook that gives published results."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin: an entry point or a file, and whether it could be loaded.
+
+    Attributes:
+        name: name of the entry point, or of the file without its suffix.
+        module: module with the hooks, or path of the file.
+        distribution: name of the installed distribution; "file" for files.
+        version: version of the distribution.
+        state: "loaded", "broken" or "disabled" (by FERBENCH_PLUGINS).
+        cards: its cards.
+        studies: its study files.
+        reports: its published results.
+        error: for broken plugins, the error in one line.
+        trace: for broken plugins, the traceback.
+        seconds: how long loading took.
+        released: whether its version identifies its code. False for files (`--plugin`) and editable installs, but true for
+            ferbench itself, whose tests guard its declared versions.
+    """
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+    state: str
+    cards: tuple[Card, ...] = ()
+    studies: tuple[Path, ...] = ()
+    reports: tuple[Reports, ...] = ()
+    error: str = ""
+    trace: str = ""
+    seconds: float = 0.0
+    released: bool = True
+
+    @property
+    def origin(self) -> str:
+        """Distribution and version, such as "ferbench 1.0"."""
+        return f"{self.distribution} {self.version}".strip()
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The loaded plugins and their cards.
+
+    Attributes:
+        plugins: all plugins, including broken and disabled ones.
+        files: paths of the plugin files (`--plugin`), which each worker process has to load too.
+    """
+
+    plugins: tuple[Plugin, ...]
+    files: tuple[str, ...] = ()
+    _owners: dict[tuple[str, str], list[tuple[Card, Plugin]]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for plugin in self.plugins:
+            for card in plugin.cards:
+                self._owners.setdefault((card.kind, card.name), []).append((card, plugin))
+
+    def catalogue(self, kind: type[C]) -> dict[str, C]:
+        """Cards of a kind by the name that a user types. If plugins share a name, each is listed as 'distribution/name'."""
+        cards: dict[str, C] = {}
+        for (card_kind, name), owners in sorted(self._owners.items()):
+            if card_kind != kind.kind:
+                continue
+            for card, plugin in owners:
+                assert isinstance(card, kind)
+                cards[name if len(owners) == 1 else f"{plugin.distribution}/{name}"] = card
+        return cards
+
+    def get(self, kind: type[C], name: str) -> C:
+        """The card called `name`.
+
+        Raises:
+            UnknownName: there is none. The text suggests similar names and names the plugins that could not be loaded.
+            FerbenchError: two plugins have a card of that name.
+        """
+        catalogue = self.catalogue(kind)
+        if name in catalogue:
+            return catalogue[name]
+        distribution, _, bare = name.rpartition("/")
+        owners = self._owners.get((kind.kind, bare), [])
+        for card, plugin in owners:
+            if plugin.distribution == distribution:
+                assert isinstance(card, kind)
+                return card
+        if owners and not distribution:
+            claims = " and ".join(sorted(f"{p.origin} ({p.module})" for _, p in owners))
+            choices = " or ".join(sorted({f"{kind.kind}={p.distribution}/{name}" for _, p in owners}))
+            raise FerbenchError(
+                f"Two plugins have a {kind.kind} '{name}': {claims}. Write {choices}, or uninstall one of them."
+            )
+        raise UnknownName(kind.kind, name, catalogue, hint=self.broken_hint())
+
+    def owner(self, card: Card) -> Plugin:
+        """The plugin that a card comes from."""
+        return next(p for c, p in self._owners[card.kind, card.name] if c is card)
+
+    def reported(self) -> list[PublishedResult]:
+        """What papers report, from all plugins, read when it is asked for.
+
+        Raises:
+            FerbenchError: a plugin's results cannot be read, or are not PublishedResults; the plugin is named.
+        """
+        return [result for plugin in self.plugins for read in plugin.reports for result in _results(plugin, read)]
+
+    def broken_hint(self) -> str:
+        broken = [p for p in self.plugins if p.state == "broken"]
+        if not broken:
+            return ""
+        return " ".join(f"The plugin '{p.name}' ({p.origin}) could not be loaded ({p.error})." for p in broken) + (
+            " 'ferbench plugins -v' prints the traceback."
+        )
+
+    def doubled(self) -> Mapping[tuple[str, str], Sequence[Plugin]]:
+        """The plugins by (kind, name) of cards that more than one plugin has."""
+        return {key: [p for _, p in owners] for key, owners in self._owners.items() if len(owners) > 1}
+
+
+def _results(plugin: Plugin, read: Reports) -> Iterator[PublishedResult]:
+    try:
+        for item in read():
+            if not isinstance(item, PublishedResult):
+                raise FerbenchError(f"The hook ferbench_reported gave {item!r}, which is not a PublishedResult.")
+            yield item
+    except Exception as error:
+        raise FerbenchError(
+            f"The published results of plugin '{plugin.name}' ({plugin.origin}) are broken: {error}"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Entry:
+    name: str
+    module: str
+    distribution: str
+    version: str
+    load: Callable[[], ModuleType]
+    released: bool = True
+
+
+def load_registry(files: Iterable[str] = ()) -> Registry:
+    """Load all installed plugins, and `files` as plugins. The result is kept: each is loaded once in a process."""
+    return _load(tuple(str(Path(f).resolve()) for f in files), os.environ.get(ONLY))
+
+
+@lru_cache(maxsize=8)
+def _load(files: tuple[str, ...], only: str | None) -> Registry:
+    wanted = None if only is None else {name.strip() for name in only.split(",") if name.strip()} | {"core"}
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    plugins = []
+    for entry in [*_entry_points(), *map(_file_entry, files)]:
+        if wanted is not None and entry.name not in wanted and entry.distribution != "file":
+            plugins.append(Plugin(entry.name, entry.module, entry.distribution, entry.version, "disabled"))
+        else:
+            plugins.append(_load_one(manager, entry))
+            if sentence := outdated(f"'{entry.name}' ({plugins[-1].origin})", plugins[-1].cards):
+                warnings.warn(sentence, OutdatedPlugin, stacklevel=3)
+    return Registry(tuple(plugins), files)
+
+
+def _load_one(manager: pluggy.PluginManager, entry: _Entry) -> Plugin:
+    start = time.perf_counter()
+    module = None
+    try:
+        module = entry.load()
+        manager.register(module, name=f"{entry.distribution}:{entry.name}")
+        manager.check_pending()
+        cards, studies, reports = _collect(manager, module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may even call sys.exit on import; that must not end ferbench
+        if module is not None and manager.is_registered(module):
+            manager.unregister(module)
+        sentence = str(error).strip() or "no message"
+        if not isinstance(error, FerbenchError):
+            sentence = f"{type(error).__name__}: {sentence}"
+        return Plugin(
+            entry.name,
+            entry.module,
+            entry.distribution,
+            entry.version,
+            "broken",
+            error=" ".join(sentence.split()),
+            trace=traceback.format_exc(),
+            seconds=time.perf_counter() - start,
+            released=entry.released,
+        )
+    return Plugin(
+        entry.name,
+        entry.module,
+        entry.distribution,
+        entry.version,
+        "loaded",
+        cards,
+        studies,
+        reports,
+        seconds=time.perf_counter() - start,
+        released=entry.released,
+    )
+
+
+def _collect(
+    manager: pluggy.PluginManager, module: ModuleType
+) -> tuple[tuple[Card, ...], tuple[Path, ...], tuple[Reports, ...]]:
+    """The cards, study files and hooks for published results of one plugin; hooks are called one by one, so that no other
+    plugin is touched."""
+    cards: list[Card] = []
+    studies: list[Path] = []
+    reports: list[Reports] = []
+    for caller in manager.get_hookcallers(module) or []:
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is not module:
+                continue
+            if caller.name == "ferbench_reported":
+                reports.append(cast(Reports, implementation.function))
+                continue
+            for item in cast(Iterable[object], implementation.function()):
+                if isinstance(item, KINDS):
+                    cards.append(item)
+                elif isinstance(item, str | Path) and caller.name == "ferbench_studies":
+                    studies.append(Path(item))
+                else:
+                    raise FerbenchError(f"The hook {caller.name} returned {item!r}, which is not a card.")
+    names = [(card.kind, card.name) for card in cards]
+    for kind, name in names:
+        if names.count((kind, name)) > 1:
+            raise FerbenchError(f"The plugin has two cards of the {kind} '{name}'.")
+    return tuple(cards), tuple(studies), tuple(reports)
+
+
+def _entry_points() -> Iterator[_Entry]:
+    seen = set()
+    for distribution in importlib.metadata.distributions():
+        for point in distribution.entry_points.select(group=GROUP):
+            name = distribution.metadata["Name"]
+            key = (name, point.name, point.value)  # an editable install may list one distribution twice
+            if key in seen:
+                continue
+            seen.add(key)
+            load = functools.partial(importlib.import_module, point.value)
+            released = name == GROUP or not _editable(distribution)
+            yield _Entry(point.name, point.value, name, distribution.version, load, released)
+
+
+def _editable(distribution: importlib.metadata.Distribution) -> bool:
+    """Whether a distribution is an editable install, whose files may change (PEP 610)."""
+    text = distribution.read_text("direct_url.json")
+    try:
+        return bool(json.loads(text or "{}").get("dir_info", {}).get("editable"))
+    except (ValueError, AttributeError):
+        return False
+
+
+def _file_entry(path: str) -> _Entry:
+    file = Path(path)
+    digest = hashlib.sha256(path.encode()).hexdigest()[:8]
+    name = f"ferbench_file_{file.stem}_{digest}"  # two files in different folders may have the same name
+
+    def load() -> ModuleType:
+        if name in sys.modules:
+            return sys.modules[name]
+        if not file.is_file():
+            raise FerbenchError(f"There is no plugin file {file}.")
+        spec = importlib.util.spec_from_file_location(name, file)
+        if spec is None or spec.loader is None:
+            raise FerbenchError(f"The plugin file {file} is not a Python file; its name must end in '.py'.")
+        if str(file.parent.absolute()) not in sys.path:  # the file may import modules beside it
+            sys.path.append(str(file.parent.absolute()))
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        return module
+
+    return _Entry(file.stem, str(file), "file", "", load, released=False)
+
+
+__all__ = ["GROUP", "ONLY", "Plugin", "Registry", "UnknownName", "load_registry"]

@@ -1,0 +1,1 @@
+"""Figures of records and boards, one file a family."""

@@ -1,0 +1,162 @@
+"""The registry: broken plugins, doubled names, plugins by file."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ferbench.cards import BackboneCard, DatasetCard, MethodCard
+from ferbench.errors import FerbenchError, UnknownName
+from ferbench.registry import loader as module
+from ferbench.registry.loader import Registry, load_registry
+
+GOOD = """
+from ferbench import BackboneCard, hookimpl
+
+@hookimpl
+def ferbench_backbones():
+    return [BackboneCard(name="{name}", target="nowhere:Nothing", title="a backbone")]
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Puts distributions with entry points of the group on sys.path, as pip would."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module._load.cache_clear()
+
+    names: list[str] = []
+
+    def install(distribution: str, code: str) -> None:
+        package = distribution.replace("-", "_")
+        names.append(package)
+        (tmp_path / f"{package}.py").write_text(code)
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[ferbench]\n{package} = {package}\n")
+
+    yield install
+    module._load.cache_clear()
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def plugin(registry: Registry, name: str) -> module.Plugin:
+    return next(p for p in registry.plugins if p.name == name)
+
+
+def test_our_own_plugins_are_found_like_anyones() -> None:
+    registry = load_registry()
+    assert {"degan", "cross_entropy"} <= set(registry.catalogue(MethodCard))
+    assert {"oulu", "synthfaces"} <= set(registry.catalogue(DatasetCard))
+    assert {"convnet", "timm"} <= set(registry.catalogue(BackboneCard))
+    assert all(p.state == "loaded" for p in registry.plugins)
+
+
+def test_a_stranger_is_found(installed: Callable[..., None]) -> None:
+    installed("far-away", GOOD.format(name="farnet"))
+    registry = load_registry()
+    assert registry.get(BackboneCard, "farnet").title == "a backbone"
+    assert registry.owner(registry.get(BackboneCard, "farnet")).origin == "far-away 1.2"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("import nothing_of_this_name", "No module named 'nothing_of_this_name'"),
+        ("raise RuntimeError('broken\\nin two lines')", "RuntimeError: broken"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        (GOOD.format(name="Bad Name"), "lower-case letters"),
+        (
+            GOOD.format(name="x").replace("ferbench_backbones", "ferbench_backbonez"),
+            "unknown hook 'ferbench_backbonez'",
+        ),
+        (GOOD.format(name="x").replace("_backbones():", "_backbones(unknown):"), "unknown"),
+        (
+            GOOD.format(name="x").replace('title="a backbone"', 'title="a backbone", api=99'),
+            "a newer plugin interface (99",
+        ),
+        (GOOD.format(name="x").replace("return [", "return [7, "), "returned 7, which is not a card"),
+    ],
+)
+def test_a_broken_plugin_is_reported_and_the_rest_works(installed: Callable[..., None], code: str, error: str) -> None:
+    installed("broken-one", code)
+    registry = load_registry()
+    broken = plugin(registry, "broken_one")
+    assert broken.state == "broken"
+    assert error in broken.error
+    assert "\n" not in broken.error
+    assert broken.trace
+    assert "degan" in registry.catalogue(MethodCard)
+    with pytest.raises(UnknownName, match=r"plugin 'broken_one' \(broken-one 1.2\) could not be loaded"):
+        registry.get(MethodCard, "mine")
+
+
+def test_a_refused_plugin_leaves_no_hooks_behind(installed: Callable[..., None]) -> None:
+    """pluggy before 1.7 keeps the hooks that it verified before the bad one."""
+    both = GOOD.format(name="halfway") + "\n@hookimpl\ndef ferbench_methods(nonsense):\n    return []\n"
+    installed("half-way", both)
+    assert "halfway" not in load_registry().catalogue(BackboneCard)
+
+
+def test_a_name_that_two_claim_is_an_error_naming_both(installed: Callable[..., None]) -> None:
+    installed("first-dist", GOOD.format(name="twice"))
+    installed("second-dist", GOOD.format(name="twice"))
+    registry = load_registry()
+    with pytest.raises(FerbenchError, match=r"first-dist 1\.2 .* and second-dist 1\.2") as caught:
+        registry.get(BackboneCard, "twice")
+    assert "backbone=first-dist/twice or backbone=second-dist/twice" in str(caught.value)
+    assert registry.get(BackboneCard, "first-dist/twice").name == "twice"
+    assert {"first-dist/twice", "second-dist/twice"} <= set(registry.catalogue(BackboneCard))
+    assert "convnet" in registry.catalogue(BackboneCard)
+
+
+def test_the_same_distribution_listed_twice_is_no_error(installed: Callable[..., None], tmp_path: Path) -> None:
+    installed("once-dist", GOOD.format(name="once"))
+    shutil.copytree(tmp_path / "once_dist-1.2.dist-info", tmp_path / "again" / "once_dist-1.2.dist-info")
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(str(tmp_path / "again"))
+    assert "once" in load_registry().catalogue(BackboneCard)
+    patch.undo()
+
+
+def test_only_the_named_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FERBENCH_PLUGINS", "degan")
+    registry = load_registry()
+    assert list(registry.catalogue(MethodCard)) == ["degan"]
+    assert plugin(registry, "timm").state == "disabled"
+    monkeypatch.setenv("FERBENCH_PLUGINS", "")
+    assert load_registry().catalogue(MethodCard) == {}
+
+
+def test_a_file_as_plugin(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(GOOD.format(name="mine").replace("nowhere:Nothing", "{__name__}:Net").replace('"{__', 'f"{__'))
+    registry = load_registry([str(file)])
+    assert registry.get(BackboneCard, "mine").target.endswith(":Net")
+    assert registry.files == (str(file),)
+
+
+def test_a_file_may_import_a_module_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", list(sys.path))
+    (tmp_path / "beside_the_plugin.py").write_text("EXPRESSION = 3\n")
+    file = tmp_path / "neighbour.py"
+    text = GOOD.format(name="neighbour").replace("nowhere:Nothing", "{__name__}:Net").replace('"{__', 'f"{__')
+    file.write_text(f"import beside_the_plugin\n{text}")
+    registry = load_registry([str(file)])
+    assert registry.get(BackboneCard, "neighbour").target.endswith(":Net")
+
+
+def test_a_missing_plugin_file_is_reported(tmp_path: Path) -> None:
+    registry = load_registry([str(tmp_path / "no.py")])
+    assert "There is no plugin file" in plugin(registry, "no").error
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(UnknownName, match=r"no method 'degna'. Did you mean 'degan', .*\? Known: .*cross_entropy"):
+        load_registry().get(MethodCard, "degna")
