@@ -1,0 +1,1 @@
+"""Portraits in folders, as a plugin of ferbench."""

@@ -1,0 +1,116 @@
+"""The example plugins are built, installed, used and removed as distributions of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Environment:
+    """A virtual environment that sees all packages of this one, and in which others can be installed."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    def run(self, *words: object) -> str:
+        done = subprocess.run([str(self.python), *map(str, words)], capture_output=True, text=True, cwd=self.folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def pip(self, *words: object) -> None:
+        command = [sys.executable, "-m", "pip", "--python", str(self.python), *map(str, words)]
+        subprocess.run(command, capture_output=True, check=True)
+
+    def files(self) -> set[Path]:
+        """Whatever lies in its site-packages."""
+        return {path for path in self.folder.glob("lib/python*/site-packages/**/*") if "__pycache__" not in path.parts}
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    folder = tmp_path / "environment"
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "outer.pth").write_text(f"import site; site.addsitedir({sysconfig.get_paths()['purelib']!r})\n")
+    return Environment(folder)
+
+
+def wheel_of(example: str, folder: Path) -> Path:
+    options = ("--no-deps", "--no-index", "--no-build-isolation", "--quiet", "--wheel-dir", str(folder))
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(EXAMPLES / example)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture
+def installed(environment: Environment, tmp_path: Path) -> Callable[[str], Environment]:
+    def install(example: str) -> Environment:
+        wheel = wheel_of(example, tmp_path / "wheels")
+        environment.pip("install", "--no-deps", "--no-index", wheel)
+        return environment
+
+    return install
+
+
+def removed_without_a_trace(environment: Environment, before: set[Path], example: str) -> bool:
+    environment.pip("uninstall", "--yes", example)
+    return environment.files() == before and example not in environment.run("-m", "ferbench", "plugins")
+
+
+def test_the_example_method(
+    environment: Environment, installed: Callable[[str], Environment], smoke: tuple[str, ...]
+) -> None:
+    before = environment.files()
+    here = installed("ferbench-example-method")
+    assert "method center_loss" in here.run("-m", "ferbench", "plugins")
+    assert "All hold." in here.run("-m", "ferbench", "check", "center_loss", "--only", "card_without_torch")
+    assert "no_center" in here.run("-m", "ferbench", "run", "method=center_loss", "ablation=all", *smoke)
+    tests = EXAMPLES / "ferbench-example-method" / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
+    assert removed_without_a_trace(environment, before, "ferbench-example-method")
+
+
+def test_the_example_dataset(environment: Environment, installed: Callable[[str], Environment], tmp_path: Path) -> None:
+    before = environment.files()
+    here = installed("ferbench-example-dataset")
+    assert "dataset portraits" in here.run("-m", "ferbench", "plugins")
+    tests = EXAMPLES / "ferbench-example-dataset" / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, "--basetemp", tmp_path / "base", tests)
+    (root,) = (tmp_path / "base").glob("portraits0")
+    done = here.run(
+        "-m", "ferbench", "run", "method=cross_entropy", "dataset=portraits", f"dataset.root={root}", "budget=smoke",
+        "protocol=subject_kfold",
+        "protocol.k=2", "protocol.folds=[0]", "trainer.device=cpu", f"results_dir={tmp_path / 'results'}",
+    )  # fmt: skip
+    assert "cross_entropy" in done
+    assert removed_without_a_trace(environment, before, "ferbench-example-dataset")
+
+
+@pytest.mark.parametrize("example", ["ferbench-example-method", "ferbench-example-dataset"])
+def test_examples_import_the_public_surface_only(example: str) -> None:
+    import ast
+
+    public = ("interfaces", "blocks", "metrics", "testing", "cards", "errors", "hookspecs", "hashing", "files")
+    for path in (EXAMPLES / example).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                top, _, rest = name.partition(".")
+                assert top != "ferbench" or not rest or rest.partition(".")[0] in public, f"{path.name}: {name}"
