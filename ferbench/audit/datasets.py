@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ferbench.config.schema import RunConfig
 from ferbench.data.cache import CHUNK
 from ferbench.data.frames import needed_frames
+from ferbench.data.images import frame_errors
 from ferbench.data.load import Data, load_data, load_dataset
 from ferbench.errors import FerbenchError, FrameError
 from ferbench.interfaces.dataset import BatchImages, Dataset, ReportsIrregularities
@@ -112,11 +113,10 @@ def unreadable(
 
     def one(frame: str) -> FrameError | None:
         try:
-            dataset.image(frame)
+            with frame_errors(frame):
+                dataset.image(frame)
         except FrameError as error:
             return error
-        except OSError as error:
-            return FrameError(f"{frame}: {error}")
         return None
 
     bad: dict[str, str] = {}

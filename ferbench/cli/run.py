@@ -91,9 +91,8 @@ def command(dry_run: bool, retry: str | None, fresh: bool, plugins: tuple[str, .
         study = replacing(study, others)
     elif others:
         click.echo(_other_code(study, others))
-    if waiting(store := Store(study.results_dir)) and any(
-        state(store, trial, retry or "") is None for trial in study.trials
-    ):
+    store = Store(study.results_dir)
+    if any(state(store, trial, retry or "") is None for trial in study.trials) and waiting(store):
         click.echo(
             f"{store.root} contains records of version 1, which are not found: 'ferbench migrate {store.root}' takes them over."
         )

@@ -23,7 +23,7 @@ import pandas as pd
 from ferbench.config.schema import Preparation
 from ferbench.data.align import align
 from ferbench.data.frames import needed_frames
-from ferbench.data.images import _as_it_is, square
+from ferbench.data.images import _as_it_is, frame_errors, square
 from ferbench.errors import FerbenchError, FrameError, enumerate_first
 from ferbench.files import publish
 from ferbench.hashing import digest
@@ -228,8 +228,12 @@ class _Reader:
     def _one(self, frame: str, image: np.ndarray | FrameError | None = None) -> tuple[str, np.ndarray | str, bool]:
         try:
             if image is None and self.preparation.mode == "resize" and isinstance(self.dataset, Pictures):
-                return frame, square(self.dataset.picture(frame, self.preparation.image_size), self.preparation), True
-            image = self.dataset.image(frame) if image is None else image
+                with frame_errors(frame):
+                    picture = self.dataset.picture(frame, self.preparation.image_size)
+                return frame, square(picture, self.preparation), True
+            if image is None:
+                with frame_errors(frame):
+                    image = self.dataset.image(frame)
             if isinstance(image, FrameError):
                 raise image
             if self.preparation.mode == "none":
@@ -242,8 +246,6 @@ class _Reader:
             return frame, square(image, self.preparation), True
         except FrameError as error:
             return frame, str(error), True
-        except OSError as error:  # of a dataset that opens files itself
-            return frame, f"{frame}: {error}", True
 
     def _landmarks(self, frame: str, image: np.ndarray) -> np.ndarray | None:
         """(5, 2), landmarks from the dataset, else of the largest face that the detector finds; None if it finds none."""

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image
 
 from ferbench.config.schema import Preparation
 from ferbench.errors import FrameError
+
+
+@contextlib.contextmanager
+def frame_errors(frame: str) -> Iterator[None]:
+    """A context in which an OSError of a dataset that opens files itself becomes a FrameError."""
+    try:
+        yield
+    except OSError as error:
+        raise FrameError(f"{frame}: {error}", [frame]) from error
 
 
 def _as_it_is(image: np.ndarray, frame: str, size: int) -> np.ndarray:

@@ -34,6 +34,21 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
+def killed_in_training(store: Store, code: str = "") -> None:
+    """Train the stage NODE until its process is killed in step 3, after the checkpoint of step 2."""
+    killed = method()
+    made = training(checkpoint_every=2, code=code)
+
+    def dies(step: int) -> Batch:
+        if step == 3:
+            raise KeyboardInterrupt
+        return make_batch(killed.task, seed=step)
+
+    made.batches = dies
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(store, NODE, killed, killed.stages()[0], made, Progress())
+
+
 def test_a_trained_stage_is_trained_once(store: Store) -> None:
     first, second = method(), method()
     run, losses = run_stage(store, NODE, first, first.stages()[0], training(), Progress())
@@ -45,18 +60,9 @@ def test_a_trained_stage_is_trained_once(store: Store) -> None:
 
 
 def test_a_killed_stage_goes_on_from_its_checkpoint(store: Store) -> None:
-    whole, killed, resumed = method(), method(), method()
+    whole, resumed = method(), method()
     run_stage(store, StageNode("training", "whole", 4), whole, whole.stages()[0], training(), Progress())
-    made = training(checkpoint_every=2)
-
-    def dies(step: int) -> Batch:
-        if step == 3:
-            raise KeyboardInterrupt
-        return make_batch(killed.task, seed=step)
-
-    made.batches = dies
-    with pytest.raises(KeyboardInterrupt):
-        run_stage(store, NODE, killed, killed.stages()[0], made, Progress())
+    killed_in_training(store)
     begun: list[tuple[str, int, int]] = []
 
     class Listener(Progress):
@@ -90,17 +96,8 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_other_code_is_not_continued(store: Store) -> None:
-    killed, after = method(), method()
-    made = training(checkpoint_every=2, code="old")
-
-    def dies(step: int) -> Batch:
-        if step == 3:
-            raise KeyboardInterrupt
-        return make_batch(killed.task, seed=step)
-
-    made.batches = dies
-    with pytest.raises(KeyboardInterrupt):
-        run_stage(store, NODE, killed, killed.stages()[0], made, Progress())
+    after = method()
+    killed_in_training(store, code="old")
     run, losses = run_stage(store, NODE, after, after.stages()[0], training(code="new"), Progress())
     assert (run.steps_run, run.code) == (4, "new")
     assert [step for step, _, _ in losses] == [0, 1, 2, 3]
