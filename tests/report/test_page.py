@@ -27,11 +27,13 @@ EVIL = "<script>alert(1)</script>"
 def records(make: Make) -> list[Record]:
     found = [make(m, f, right=r) for m, r in (("alpha", 9), ("beta", 6), ("gamma", 3)) for f in (0, 1)]
     found.append(make("partial", 0))
-    evil = make("evil", right=1, metrics={"identity_leakage": 0.9})
-    trial = evil.trial
-    identity = dataclasses.replace(trial.identity, method=dataclasses.replace(trial.identity.method, name=EVIL))
-    evil = changed(evil, trial=type(trial)(**{**vars(trial), "identity": identity, "variant": EVIL}))
-    return [*found, changed(evil, provenance={"device": EVIL, "pretraining": EVIL, "began": EVIL, "seconds": 1.0})]
+    for name, provenance in (("evil", {}), ("pretrained", {"pretraining": EVIL})):
+        evil = make(name, right=1, metrics={"identity_leakage": 0.9})
+        trial = evil.trial
+        identity = dataclasses.replace(trial.identity, method=dataclasses.replace(trial.identity.method, name=EVIL))
+        evil = changed(evil, trial=type(trial)(**{**vars(trial), "identity": identity, "variant": EVIL}))
+        found.append(changed(evil, provenance={"device": EVIL, "began": EVIL, "seconds": 1.0, **provenance}))
+    return found
 
 
 @pytest.fixture
@@ -115,11 +117,12 @@ def opened(browser: Any, file: Path) -> None:
 
 
 def methods(browser: Any) -> list[str]:
+    """The methods shown on the first board; records with pretrained weights stand on a second one."""
     from selenium.webdriver.common.by import By
 
     return [
         button.text
-        for button in browser.find_elements(By.CSS_SELECTOR, "table.board button.open")
+        for button in browser.find_element(By.CSS_SELECTOR, "table.board").find_elements(By.CSS_SELECTOR, "button.open")
         if button.is_displayed()
     ]
 
