@@ -28,7 +28,7 @@ from ferbench.interfaces.executor import Progress
 from ferbench.plan.study import Study
 from ferbench.records import files
 from ferbench.records.differences import differences
-from ferbench.records.schema import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, Trial
+from ferbench.records.schema import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, Trial, code_key
 from ferbench.records.store import Store
 from ferbench.registry.loader import Registry
 
@@ -182,10 +182,16 @@ def print_plan(study: Study, retry: str) -> None:
             parts = []
             for stage in trial.stages:
                 target = store.stage(stage.key)
-                if store.trained(stage.key):
-                    parts.append(f"{stage.name} is trained")
-                elif stage.key in trained:
+                if stage.key in trained:
                     parts.append(f"{stage.name} shared")
+                elif (
+                    trial.replaces
+                    and store.trained(stage.key)
+                    and store.stage_run(stage.key).code != code_key(trial.code)
+                ):
+                    parts.append(f"{stage.name} {stage.steps} steps, again")
+                elif store.trained(stage.key):
+                    parts.append(f"{stage.name} is trained")
                 else:
                     started = files.checkpoint(target).is_file()
                     parts.append(f"{stage.name} {'goes on' if started else f'{stage.steps} steps'}")

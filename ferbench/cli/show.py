@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -29,7 +30,7 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
     from ferbench.cli.apart import apart, candidates, nearest
     from ferbench.cli.records import find, reproduce
 
-    record, _ = find(trial, folders)
+    record, folder = find(trial, folders)
     click.secho(f"{record.trial.id}  {record.trial.label}", bold=True)
     identity = record.trial.identity
     click.echo(f"  dataset     {identity.dataset.name} ({identity.dataset.fingerprint})")
@@ -58,7 +59,7 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
             click.echo(f"    {key:<18}{_text(value)}")
     for note in record.notes:
         click.echo(f"  note: {note}")
-    click.echo(f"  code: {_code(record)}")
+    click.echo(f"  code: {_code(record, folder)}")
     click.echo("  again with")
     click.echo(f"    {reproduce(record)}")
     known = candidates(folders)
@@ -69,18 +70,20 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
             click.echo(f"      {line}")
 
 
-def _code(record: Record) -> str:
-    """Whether the code that is installed now made the record."""
+def _code(record: Record, folder: Path) -> str:
+    """Whether the code that is installed now made the record; if not, the functions that differ."""
     from ferbench.config.schema import from_dict
-    from ferbench.plan.identity import present_code
-    from ferbench.records.differences import code_words
+    from ferbench.plan.identity import Cards
+    from ferbench.records import files
+    from ferbench.records.differences import code_words, function_differences
     from ferbench.registry.loader import load_registry
 
     try:
-        present = present_code(load_registry(record.trial.plugin_files), from_dict(record.trial.config))
+        config = from_dict(record.trial.config)
+        present = Cards.of(load_registry(record.trial.plugin_files), config, config.protocol.name)
     except FerbenchError as error:
         return f"cannot be compared with what is installed: {error}"
-    differs = code_words(record.code, present)
+    differs = code_words(record.code, present.code, function_differences(files.read_code(folder), present.functions))
     return f"not as installed, with the same declared versions; {differs}" if differs else "as installed"
 
 

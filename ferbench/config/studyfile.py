@@ -34,7 +34,7 @@ def find(name: str, registry: Registry, config_dir: str | None = None) -> Path:
         name: path of a YAML file, or the name of a file in the folder `study` of configs/, of `config_dir` or of a plugin.
 
     Raises:
-        FerbenchError: there is no such file.
+        FerbenchError: there is no such file, or several plugins have a study of that name.
         UnknownName: there is no study of that name.
     """
     if name.endswith((".yaml", ".yml")):
@@ -42,12 +42,21 @@ def find(name: str, registry: Registry, config_dir: str | None = None) -> Path:
         if not path.is_file():
             raise FerbenchError(f"study={name}: there is no such file.")
         return path
-    folders = [Path(config_dir) / "study"] if config_dir else []
-    known = {path.stem: path for plugin in registry.plugins for path in plugin.studies}
-    known |= {path.stem: path for folder in [tree() / "study", *folders] for path in sorted(folder.glob("*.yaml"))}
+    own = Path(config_dir) / "study" / f"{name}.yaml" if config_dir else None
+    if own is not None and own.is_file():
+        return own
+    known: dict[str, list[Path]] = {}
+    for path in [
+        *sorted((tree() / "study").glob("*.yaml")),
+        *(p for plugin in registry.plugins for p in plugin.studies),
+    ]:
+        known.setdefault(path.stem, []).append(path)
     if name not in known:
         raise UnknownName("study", name, known, hint="For your own file write study=./mine.yaml.")
-    return known[name]
+    if len(known[name]) > 1:
+        files = " and ".join(map(str, known[name]))
+        raise FerbenchError(f"There are several studies '{name}': {files}. Write study=FILE with one of them.")
+    return known[name][0]
 
 
 def expand(path: Path, registry: Registry, more: Sequence[str] = ()) -> list[list[str]]:

@@ -110,12 +110,15 @@ def load_dataset(registry: Registry, asked: Component) -> tuple[DatasetCard, Dat
 
 
 def detector_name(registry: Registry, preparation: Preparation) -> str:
-    """The face detector that a preparation uses: the one that it names, else the only one that is installed; "" for none.
+    """The face detector that a preparation uses: the one that it names, else the only one that is installed; "" for none, and
+    where images are not aligned.
 
     Raises:
         FerbenchError: several are installed, and none is named.
     """
-    if preparation.mode != "align" or preparation.detector:
+    if preparation.mode != "align":
+        return ""
+    if preparation.detector:
         return preparation.detector
     installed = list(registry.catalogue(DetectorCard))
     if len(installed) > 1:
@@ -131,7 +134,7 @@ def prepare_data(
     """The prepared images of a dataset with its protocol, read from the cache or prepared now. Raises as `prepare` does."""
     detector = None
     name = detector_name(registry, config.preparation)
-    if config.preparation.mode == "align" and name:
+    if name:
         card = registry.get(DetectorCard, name)
         detector = LazyDetector(f"{card.name} {card.version}", lambda: card.load()(card.settings()))
     return prepare(

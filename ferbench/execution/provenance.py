@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ferbench.cards import EvaluatorCard
 from ferbench.interfaces.backbone import Backbone
 from ferbench.training.loop import Device
 
@@ -20,7 +21,12 @@ PACKAGES = ("ferbench", "torch", "torchvision", "numpy", "scikit-learn", "pillow
 
 
 def provenance(
-    began: datetime, device: Device, backbone: Backbone, code: Mapping[str, str], packages: Sequence[str] = ()
+    began: datetime,
+    device: Device,
+    backbone: Backbone,
+    code: Mapping[str, str],
+    evaluators: Sequence[EvaluatorCard],
+    packages: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The provenance of a record.
 
@@ -29,8 +35,10 @@ def provenance(
         device: where it ran.
         backbone: its initial weights are described.
         code: digest of the code by part.
+        evaluators: what computed the metrics; their versions and packages are stated.
         packages: further packages whose versions are stated.
     """
+    packages = [*packages, *(package for card in evaluators for package in card.packages)]
     on_cuda = device.device.type == "cuda"
     return {
         "began": began.isoformat(timespec="seconds"),
@@ -41,6 +49,7 @@ def provenance(
         "precision": device.precision,
         "pretraining": backbone.pretraining,
         "code": dict(code),
+        "evaluators": {card.name: card.version for card in evaluators},
         "versions": {name: found for name in (*PACKAGES, *packages) if (found := _version(name)) is not None}
         | {"python": platform.python_version(), "cuda": torch.version.cuda if on_cuda else None},
         "revision": _revision(),

@@ -48,7 +48,8 @@ def chosen(registry: Registry, metrics: Sequence[str]) -> list[EvaluatorCard]:
 def evaluate(
     registry: Registry, store: Store, records: Sequence[Record], cards: Sequence[EvaluatorCard], again: bool = False
 ) -> Iterator[Evaluated]:
-    """Compute the metrics of evaluators for records that do not have them, and store them next to the records.
+    """Compute the metrics of evaluators for records that do not have them or have those of another version of the evaluator's
+    card, and store them next to the records.
 
     Args:
         cards: the evaluators.
@@ -58,7 +59,7 @@ def evaluate(
         One result for each record that was evaluated.
     """
     for record in records:
-        lacking = [card for card in cards if again or not {m.name for m in card.metrics} & set(record.metrics)]
+        lacking = [card for card in cards if again or not _measured(card, record)]
         if not lacking:
             continue
         try:
@@ -67,5 +68,11 @@ def evaluate(
             yield Evaluated(record, {}, error=str(error))
             continue
         metrics, notes = measure(lacking, outputs)
-        store.write_evaluated(record.trial.id, metrics)
+        store.write_evaluated(record.trial.id, metrics, {card.name: card.version for card in lacking})
         yield Evaluated(record, metrics, tuple(notes))
+
+
+def _measured(card: EvaluatorCard, record: Record) -> bool:
+    """Whether a record has the metrics of this version of an evaluator. Records that do not state it have those of version 1."""
+    versions = record.provenance.get("evaluators", {})
+    return bool({m.name for m in card.metrics} & set(record.metrics)) and versions.get(card.name, 1) == card.version

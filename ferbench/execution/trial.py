@@ -28,7 +28,7 @@ from ferbench.interfaces.dataset import ReportsIrregularities
 from ferbench.interfaces.evaluator import Outputs
 from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.method import Batch, Identifies, Method, Synthesizes
-from ferbench.plan.identity import Cards
+from ferbench.plan.identity import Cards, evaluator_functions
 from ferbench.records import files
 from ferbench.records.lease import Held
 from ferbench.records.schema import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, StageRun, Trial, code_key
@@ -149,13 +149,13 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     confusion, sequence_confusion = by_subject(outputs)
 
     notes += _stage_notes(runs, judges_run, trial)
-    cards = Cards.of(setup.registry, config, setup.data.protocol.name)
+    cards, evaluators = Cards.of(setup.registry, config, setup.data.protocol.name), standard(setup.registry)
 
     def fill(folder: Path) -> Record:
         write_outputs(folder, outputs, grid)
         checkpoints.save_tensors(folder / files.WEIGHTS, method.state_dict())
         files.write_losses(folder, pd.concat(losses, ignore_index=True))
-        files.write_code(folder, cards.functions)
+        files.write_code(folder, {**cards.functions, **evaluator_functions(evaluators)})
         return Record(
             trial=trial,
             expressions=outputs.expressions,
@@ -166,7 +166,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             notes=tuple(notes),
             stages=tuple(runs),
             cost=cost | {"seconds": round((datetime.now(UTC) - began).total_seconds(), 1)},
-            provenance=provenance(began, device, backbone, trial.code, cards.packages()),
+            provenance=provenance(began, device, backbone, trial.code, evaluators, cards.packages()),
         )
 
     store.write(trial.id, fill, replace=bool(trial.replaces))

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard, ProtocolCard, StageCard, counted
+from ferbench.cards import (
+    BackboneCard,
+    Card,
+    DatasetCard,
+    DetectorCard,
+    EvaluatorCard,
+    MethodCard,
+    ProtocolCard,
+    StageCard,
+    counted,
+)
 from ferbench.config.schema import COUNTS, SECTIONS, RunConfig
 from ferbench.data.load import Data, detector_name
 from ferbench.hashing import digest
@@ -59,21 +69,25 @@ class Cards:
     dataset: DatasetCard
     protocol: ProtocolCard
     test_dataset: DatasetCard | None = None
+    detector: DetectorCard | None = None
 
     @classmethod
     def of(cls, registry: Registry, config: RunConfig, protocol: str) -> Cards:
         """The registered cards of a configuration. `protocol`: name of the protocol that is used, which `auto` does not tell."""
+        detector = detector_name(registry, config.preparation)
         return cls(
             registry.get(MethodCard, config.method.name),
             registry.get(BackboneCard, config.backbone.name),
             registry.get(DatasetCard, config.dataset.name),
             registry.get(ProtocolCard, protocol),
             registry.get(DatasetCard, config.test_dataset.name) if config.test_dataset else None,
+            registry.get(DetectorCard, detector) if detector else None,
         )
 
     @cached_property
     def functions(self) -> dict[str, Functions]:
-        """Digests of the functions of each part: "core", "method", "backbone", "dataset", "protocol" and "test_dataset"."""
+        """Digests of the functions of each part: "core", "method", "backbone", "dataset", "protocol",
+        "test_dataset" and "detector"."""
         return {"core": core_functions()} | {part: _functions(card) for part, card in self._parts().items()}
 
     @cached_property
@@ -92,6 +106,11 @@ class Cards:
     def _parts(self) -> dict[str, Card]:
         cards = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {part: card for part, card in cards.items() if card is not None}
+
+
+def evaluator_functions(cards: Iterable[EvaluatorCard]) -> dict[str, Functions]:
+    """Digests of the functions of each evaluator of a plugin, by "evaluator NAME". Those of the core are part of "core"."""
+    return {f"evaluator {card.name}": _functions(card) for card in cards if not card.target.startswith("ferbench.")}
 
 
 def _functions(card: Card) -> Functions:
@@ -119,11 +138,13 @@ def make_trial(
         config,
         method=Component(config.method.name, dict(settings)),
         protocol=_protocol_of(config, data, cards.protocol),
-        preparation=dataclasses.replace(config.preparation, detector=detector_name(registry, config.preparation)),
+        preparation=dataclasses.replace(config.preparation, detector=cards.detector.name if cards.detector else ""),
         seeds=[seed],
         ablation="none",
     )
     sections = {name: _counted(chosen, name) for name in SECTIONS}
+    if cards.detector is not None:
+        sections["preparation"]["detector_version"] = cards.detector.version
     steps = stage_steps(method.stages, config.budget.steps)
     identity = Identity(
         dataset=DatasetIdentity(data.card.name, data.card.version, data.fingerprint),
@@ -156,15 +177,6 @@ def make_trial(
         judges=_judges(identity, config),
         code=cards.code,
     )
-
-
-def present_code(registry: Registry, config: RunConfig) -> dict[str, str]:
-    """Digests of the installed code that would run a trial of this configuration, by part.
-
-    Raises:
-        FerbenchError: a component is not installed.
-    """
-    return Cards.of(registry, config, config.protocol.name).code
 
 
 def _component(card: Card, settings: Mapping[str, Any]) -> ComponentIdentity:

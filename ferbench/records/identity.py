@@ -51,10 +51,11 @@ class Identity:
         frames_digest: hash of the frame_ids of the test set and of the training set.
         stage_steps: number of training steps of each stage.
         seed: the random seed.
-        preparation, augment, budget, trainer, evaluation: those settings of these sections that affect the result.
+        preparation, augment, budget, trainer, evaluation: those settings of these sections that affect the result. Where images
+            are aligned, `preparation` includes "detector_version", the version of the face detector's card.
         core: version of ferbench's computations in training and evaluation.
         code: digest of the code of each component without a released version (`--plugin` files and editable installs of
-            plugins), by "method", "backbone", "dataset" or "protocol".
+            plugins), by "method", "backbone", "dataset", "protocol", "test_dataset" or "detector".
         version: version of the format of the identity; 1 for records that are not migrated yet.
     """
 

@@ -136,8 +136,11 @@ def _beside(old: Path, new: Path, frames: Mapping[str, str]) -> None:
             continue
         name = names.get(path.stem, path.stem)
         if values.get("schema") == 1:
-            name, identity = upgrade.new_name(values["trial"], frames)
-            trial = upgrade.trial(values["trial"]) | {"id": name, "identity": identity}
+            try:
+                name, identity = upgrade.new_name(values["trial"], frames)
+                trial = upgrade.trial(values["trial"]) | {"id": name, "identity": identity}
+            except (KeyError, TypeError, AttributeError):
+                continue  # not a failure as version 1 wrote it; it is left as it is
             values |= {"schema": 2, "trial": trial}
         if "standing" in values:
             values["status"] = values.pop("standing")

@@ -33,7 +33,7 @@ from ferbench.errors import FerbenchError
 from ferbench.files import publish, replace_text
 from ferbench.records import files
 from ferbench.records.lease import is_held, lease
-from ferbench.records.schema import Outcome, Record, Trial, code_key
+from ferbench.records.schema import Outcome, Record, StageRun, Trial, code_key
 
 EVALUATED, SUBMISSIONS = ".evaluated", ".submissions"
 LATER = (EVALUATED, SUBMISSIONS)
@@ -108,17 +108,19 @@ class Store:
             entries_read = [self._read(self.root / name) for name in names]
         later = self._beside(EVALUATED)
         records = [r for r in entries_read if isinstance(r, Record)]
-        records = [
-            dataclasses.replace(r, metrics={**r.metrics, **later[r.trial.id]}) if r.trial.id in later else r
-            for r in records
-        ]
+        records = [_with_later(r, later[r.trial.id]) if r.trial.id in later else r for r in records]
         return records, [r for r in entries_read if isinstance(r, Damaged)]
 
-    def write_evaluated(self, trial: str, metrics: Mapping[str, float | None]) -> None:
-        """Store metrics that were computed after the trial. `scan` adds them to those of the record."""
+    def write_evaluated(
+        self, trial: str, metrics: Mapping[str, float | None], evaluators: Mapping[str, int] | None = None
+    ) -> None:
+        """Store metrics that were computed after the trial, and the versions of the evaluators by name. `scan` adds both to
+        those of the record."""
         path = self.root / EVALUATED / f"{trial}.json"
         path.parent.mkdir(exist_ok=True)
-        replace_text(path, json.dumps({**self._beside(EVALUATED, path.name).get(trial, {}), **metrics}))
+        before = self._beside(EVALUATED, path.name).get(trial, {})
+        versions = {**before.get("evaluators", {}), **(evaluators or {})}
+        replace_text(path, json.dumps({**before, **metrics, "evaluators": versions}))
 
     def submission_statuses(self) -> dict[str, str]:
         """The status of submitted records by trial, see ferbench.submission."""
@@ -227,6 +229,10 @@ class Store:
         """Whether a stage is trained."""
         return (self.stage(key) / files.STAGE).is_file()
 
+    def stage_run(self, key: str) -> StageRun:
+        """How a trained stage was trained. Raises OSError, ValueError or TypeError if its file cannot be read."""
+        return StageRun(**json.loads((self.stage(key) / files.STAGE).read_text(encoding="utf-8")))
+
     # -- metrics of reference representations, which all methods on a fold share
 
     def references(self, key: str) -> dict[str, float | None] | None:
@@ -268,3 +274,11 @@ def no_collector() -> Iterator[None]:
         gc.freeze()  # records are kept for long; the collector need not scan them
         if on:
             gc.enable()
+
+
+def _with_later(record: Record, later: Mapping[str, Any]) -> Record:
+    """A record with the metrics that `ferbench evaluate` stored about it, and the versions of their evaluators."""
+    metrics = {k: v for k, v in later.items() if k != "evaluators"}
+    versions = {**record.provenance.get("evaluators", {}), **later.get("evaluators", {})}
+    provenance = {**record.provenance, **({"evaluators": versions} if versions else {})}
+    return dataclasses.replace(record, metrics={**record.metrics, **metrics}, provenance=provenance)

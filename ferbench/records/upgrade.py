@@ -74,13 +74,19 @@ def identity(values: Mapping[str, Any], version: int = 1) -> dict[str, Any]:
         "method": {k: method[k] for k in ("name", "version", "settings")},
         "stage_steps": method.get("steps", {}),
         "seed": values.get("seed", 0),
-        "preparation": counted_preparation(values.get("preparation", {})),
+        "preparation": _preparation(values.get("preparation", {})),
         **{name: values.get(name, {}) for name in ("augment", "budget", "trainer")},
         "evaluation": evaluation(values.get("evaluation")),
         "core": 1,
         "code": {},
         "version": version,
     }
+
+
+def _preparation(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert the preparation. The card of every face detector had version 1 when records of version 1 were written."""
+    counted = counted_preparation(values)
+    return counted | {"detector_version": 1} if counted.get("detector") else counted
 
 
 def code_digests(modules: Mapping[str, str]) -> dict[str, str]:

@@ -35,6 +35,9 @@ GROUP = "ferbench"
 ONLY = "FERBENCH_PLUGINS"
 """Environment variable with the names of the entry points to load besides the core, such as 'degan,timm'; empty for none."""
 
+INSTALLED = ("site-packages", "dist-packages")
+"""Names of the folders that installed distributions are copied to."""
+
 C = TypeVar("C", bound=Card)
 Reports = Callable[[], Iterable[object]]
 """A plugin's hook that gives published results."""
@@ -285,10 +288,14 @@ def _entry_points() -> Iterator[_Entry]:
 
 
 def _editable(distribution: importlib.metadata.Distribution) -> bool:
-    """Whether a distribution is an editable install, whose files may change (PEP 610)."""
+    """Whether the files of a distribution may change without a new version: it is an editable install (PEP 610), or its metadata
+    lie in a folder of sources, as `setup.py develop` leaves them."""
     text = distribution.read_text("direct_url.json")
+    if text is None:
+        folder = getattr(distribution, "_path", None)  # of importlib.metadata.PathDistribution
+        return folder is not None and Path(folder).suffix == ".egg-info" and Path(folder).parent.name not in INSTALLED
     try:
-        return bool(json.loads(text or "{}").get("dir_info", {}).get("editable"))
+        return bool(json.loads(text).get("dir_info", {}).get("editable"))
     except (ValueError, AttributeError):
         return False
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -48,10 +49,10 @@ def render(
             chosen = chosen[:1]
         title = Text(f"{board.dataset} · {board.protocol}", style="bold")
         parts += [Text(""), title, Text(board.described, style="dim"), _table(board, chosen, cost)]
-        parts += [Text(f"  {note}", style="dim") for row in board.rows if (note := missing(row))]
-        parts += [Text(f"  {note}", style="dim") for note in footnotes(board, chosen)]
+        notes = [note for row in board.rows if (note := missing(row))] + footnotes(board, chosen)
         if cost:
-            parts += [Text(f"  {mark} {name}", style="dim") for name, mark in devices(board).items() if mark]
+            notes += [f"{mark} {name}" for name, mark in devices(board).items() if mark]
+        parts += [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes]
         if index < len(reported) and reported[index]:
             parts.append(_reported(reported[index]))
     return Group(*parts)

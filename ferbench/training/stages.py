@@ -67,19 +67,15 @@ def run_stage(
     checkpoints.load_state(method, tensors)
     method.eval().requires_grad_(False)
     progress.stage(node.name, node.steps, node.steps)
-    return dataclasses.replace(_read(target), steps_run=0), _losses(files.read_losses(target))
+    return dataclasses.replace(store.stage_run(node.key), steps_run=0), _losses(files.read_losses(target))
 
 
 def _outdated(store: Store, node: StageNode, method: Method, code: str, fresh: bool) -> bool:
     """Whether other code trained a stage, and it is to be trained again."""
     target = store.stage(node.key)
-    if not store.trained(node.key) or _read(target).code == code:
+    if not store.trained(node.key) or store.stage_run(node.key).code == code:
         return False
     return fresh or not checkpoints.fits(method, target / files.WEIGHTS)
-
-
-def _read(folder: Path) -> StageRun:
-    return StageRun(**json.loads((folder / files.STAGE).read_text(encoding="utf-8")))
 
 
 def _train(

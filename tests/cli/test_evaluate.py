@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import shutil
@@ -16,8 +17,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ferbench.cards import EvaluatorCard
 from ferbench.records.schema import Record
 from ferbench.records.store import Store
+from ferbench.registry.loader import load_registry
 from tests.conftest import SMOKE
 
 Ferbench = Callable[..., Any]
@@ -66,6 +69,23 @@ def test_what_is_evaluated_again_is_what_was_evaluated_first(ferbench: Ferbench,
     for record in Store(results).scan()[0]:
         for name in names:
             assert record.metrics.get(name) == pytest.approx(before[record.trial.id].get(name)), name
+
+
+def test_metrics_of_another_version_are_computed_again(
+    ferbench: Ferbench, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = one(results).provenance["evaluators"]
+    assert versions["leakage"] == 1
+    assert "disentanglement" not in versions, "it is computed on request"
+    assert "4 records evaluated." in ferbench("evaluate", results, "--metric", "mig").out
+    assert one(results).provenance["evaluators"] == {**versions, "disentanglement": 1}
+    registry = load_registry()
+    card = registry.get(EvaluatorCard, "disentanglement")
+    raised = dataclasses.replace(card, version=2)
+    monkeypatch.setattr("ferbench.execution.reevaluate.chosen", lambda registry, metrics: [raised])
+    assert "4 records evaluated." in ferbench("evaluate", results, "--metric", "mig").out
+    assert "0 records evaluated." in ferbench("evaluate", results, "--metric", "mig").out
+    assert one(results).provenance["evaluators"]["disentanglement"] == 2
 
 
 def test_a_changed_file_is_not_judged(ferbench: Ferbench, results: Path) -> None:

@@ -291,7 +291,8 @@ def test_a_record_of_other_code_is_reused_and_said_to_be(
     assert "1 of 1 trials are stored and were made by other code of the same declared versions: reused." in told.out
     assert "Nothing to run" in told.out
     shown = ferbench("show", before.trial.id[:6], tmp_path / "results").out
-    assert "code: not as installed, with the same declared versions; code of core" in shown
+    names = "code of core: function ferbench.training.loop:train (core)\n"
+    assert f"code: not as installed, with the same declared versions; {names}" in shown
     assert records(tmp_path / "results") == [before]
 
 
@@ -303,6 +304,7 @@ def test_fresh_runs_again_what_other_code_made(
     (before,) = records(tmp_path / "results")
     assert "Nothing to run" in ferbench(*words, "--fresh").out, "the same code made it"
     edited_core(monkeypatch, "edited")
+    assert "training 8 steps, again" in " ".join(ferbench(*words, "--fresh", "--dry-run").out.split())
     done = ferbench(*words, "--fresh")
     assert done.status == 0
     assert "1 run" in done.out

@@ -103,6 +103,8 @@ def test_a_former_name_of_a_setting_works_and_is_said_to_be_one() -> None:
         (("method=degan", "trainer.precision=fp16"), "trainer.precision is 'fp16'; it can be auto, fp32, bf16"),
         (("method=degan", "preparation.image_size=2"), "at least 16"),
         (("method=degan", "trainer.accumulate=3"), "does not divide budget.batch_size=64"),
+        (("method=null",), "method=null leaves the run without method; write method=NAME"),
+        (("method=degan", "~backbone"), "~backbone leaves the run without backbone; write backbone=NAME"),
         (("method=degan", "+extra=1"), "no setting 'extra'"),
         (("method=degan", "+method.extra=1"), "no setting of method 'degan' 'extra'"),
     ],

@@ -122,6 +122,25 @@ def test_studies_that_are_not_there(tmp_path: Path) -> None:
         find("gone.yaml", load_registry())
 
 
+def test_a_name_that_two_studies_share(tmp_path: Path) -> None:
+    files = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        study = tmp_path / name / "theirs.yaml"
+        study.write_text(SMALL)
+        file = tmp_path / f"{name}.py"
+        file.write_text(
+            f"from ferbench import hookimpl\n\n@hookimpl\ndef ferbench_studies():\n    return [{str(study)!r}]\n"
+        )
+        files.append(str(file))
+    with pytest.raises(
+        FerbenchError, match=r"several studies 'theirs': .*one/theirs.yaml and .*two/theirs.yaml. Write study=FILE"
+    ):
+        find("theirs", load_registry(files))
+    assert find("theirs", load_registry(files[:1])).parent.name == "one"
+    assert find(str(tmp_path / "two" / "theirs.yaml"), load_registry(files)).parent.name == "two"
+
+
 def test_what_the_study_names_is_not_named_again(tmp_path: Path) -> None:
     with pytest.raises(FerbenchError, match="'method=grl' does not go with study=mine, which sets method itself"):
         expand(write(tmp_path, SMALL), REGISTRY, ["method=grl"])

@@ -102,6 +102,33 @@ def test_code_counts_where_no_released_version_stands_for_it(outside: Any, edita
     assert first("method=edited").id != before.id
 
 
+def test_a_face_detector_counts_where_images_are_aligned(tmp_path: Path) -> None:
+    finder = """
+from ferbench import DetectorCard, hookimpl
+
+@hookimpl
+def ferbench_detectors():
+    return [DetectorCard(name="mine", target=__name__ + ":Finder", title="finds faces", version={version})]
+
+class Finder:
+    threshold = {threshold}
+"""
+
+    def trial(number: int, version: int, threshold: float, mode: str = "align") -> Trial:
+        path = tmp_path / f"finder{number}.py"
+        path.write_text(finder.format(version=version, threshold=threshold))
+        words = ("method=cross_entropy", f"preparation.mode={mode}")
+        return first(*words, *(["preparation.detector=mine"] if mode == "align" else []), files=(str(path),))
+
+    before = trial(0, 1, 0.5)
+    assert before.identity.preparation["detector_version"] == 1
+    assert set(before.identity.code) == {"detector"}, "a file has no released version"
+    assert trial(1, 1, 0.5).id == before.id
+    assert trial(2, 2, 0.5).id != before.id
+    assert trial(3, 1, 0.6).id != before.id
+    assert trial(4, 1, 0.5, "resize").id == trial(5, 2, 0.6, "resize").id, "nothing is aligned"
+
+
 def test_our_own_code_counts_by_its_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     before = first("method=grl")
     assert before.identity.code == {}

@@ -133,6 +133,16 @@ def test_damaged_files_do_not_stop_a_migration(archive: Path) -> None:
     assert (archive / ".evaluated" / "0000.json").read_text() == "{"
 
 
+def test_a_failure_that_cannot_be_read_is_left_as_it_is(archive: Path) -> None:
+    for folder in sorted(archive.iterdir())[1:]:
+        shutil.rmtree(folder)
+    (archive / ".failures").mkdir()
+    for name, text in (("0", '{"schema": 1, "trial": {}}'), ("1", '{"schema": 1}'), ("2", "[]")):
+        (archive / ".failures" / f"{name}.json").write_text(text)
+    assert [found.state for found in migrate(Store(archive))] == ["migrated"]
+    assert {path.name for path in (archive / ".failures").iterdir()} == {"0.json", "1.json", "2.json"}
+
+
 def test_run_tells_of_records_that_wait_for_it(ferbench: Callable[..., Any], archive: Path) -> None:
     words = ("run", "method=cross_entropy", "budget=smoke", "dataset=synthfaces", f"results_dir={archive}", "--dry-run")
     hint = f"'ferbench migrate {archive}' takes them over."

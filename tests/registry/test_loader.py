@@ -125,6 +125,28 @@ def test_the_same_distribution_listed_twice_is_no_error(installed: Callable[...,
     patch.undo()
 
 
+@pytest.mark.parametrize(
+    ("text", "released"), [(None, True), ('{"dir_info": {"editable": true}}', False), ("{}", True)]
+)
+def test_an_editable_install_has_no_released_version(
+    installed: Callable[..., None], tmp_path: Path, text: str | None, released: bool
+) -> None:
+    installed("outside", GOOD.format(name="net"))
+    info = tmp_path / "outside-1.2.dist-info"
+    if text is not None:
+        (info / "direct_url.json").write_text(text)
+    assert plugin(load_registry(), "outside").released is released
+
+
+def test_neither_has_a_folder_of_sources(installed: Callable[..., None], tmp_path: Path) -> None:
+    """As `setup.py develop` leaves it: the folder with the .egg-info is on sys.path."""
+    installed("outside", GOOD.format(name="net"))
+    old, new = tmp_path / "outside-1.2.dist-info", tmp_path / "outside.egg-info"
+    old.rename(new)
+    (new / "METADATA").rename(new / "PKG-INFO")
+    assert not plugin(load_registry(), "outside").released
+
+
 def test_only_the_named_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FERBENCH_PLUGINS", "degan")
     registry = load_registry()
