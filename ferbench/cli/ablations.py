@@ -43,13 +43,13 @@ def command(
     A difference is of accuracy in points, variant minus full, with a 95 % interval by resampling subjects; p is of a sign flip
     test by subject, corrected by Holm over the table. Training time is of whatever machine the trials ran on.
     """
-    from ferbench.cli.records import collected, need_names
+    from ferbench.cli.records import collected, installed_cards, need_names
     from ferbench.ranking.ablations import ablations
     from ferbench.report.figures.ablations import draw
 
     given = collected(folders)
     need_names(given, dataset, method)
-    found = ablations(list(given.records.values()), method, dataset)
+    found = ablations(list(given.records.values()), method, dataset, installed_cards())
     if not found:
         raise FerbenchError(
             f"There is no full method with ablations of it in {', '.join(folders) or 'results'}: "

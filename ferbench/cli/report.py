@@ -117,8 +117,9 @@ def draw(
                 continue
             try:
                 figure = figures.representations(row.name, given.where[first.trial.id], first)
-            except (OSError, ValueError) as error:
-                click.echo(f"The representation of {first.trial.id} cannot be drawn: {error}.", err=True)
+            except (FerbenchError, OSError, ValueError) as error:
+                sentence = str(error).removesuffix(".")
+                click.echo(f"The representation of {first.trial.id} cannot be drawn: {sentence}.", err=True)
                 continue
             keep(
                 figure,

@@ -100,6 +100,8 @@ def read_predictions(folder: Path, expressions: Sequence[str]) -> tuple[pd.DataF
         table = pd.read_parquet(folder / PREDICTIONS)
         columns = [f"p_{expression}" for expression in expressions]
         return table.drop(columns=columns), table[columns].to_numpy()
+    except FileNotFoundError as error:
+        raise FerbenchError(f"The record in {folder} has no {PREDICTIONS}.") from error
     except (OSError, ValueError, KeyError) as error:
         raise FerbenchError(f"The predictions in {folder} cannot be read: {error}.") from error
 

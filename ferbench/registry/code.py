@@ -248,8 +248,17 @@ def _effective(node: ast.stmt) -> list[ast.stmt]:
     return [node]
 
 
+def _is_hookimpl(decorator: ast.expr) -> bool:
+    """Whether a decorator is `hookimpl`, with or without arguments."""
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return ast.unparse(called).rpartition(".")[2] == "hookimpl"
+
+
 def _units(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """(name, source) of each function, method, class body and constant; all other statements together have the name ""."""
+    """(name, source) of each function, method, class body and constant; all other statements together have the name "".
+
+    Hooks are left out: what counts of the cards that they return (versions, settings, stages) is part of a trial's identity.
+    """
     rest = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
@@ -259,7 +268,8 @@ def _units(tree: ast.Module) -> Iterator[tuple[str, str]]:
             node.body = [part for part in node.body if part not in methods] or [ast.Pass()]
             yield node.name, ast.unparse(node)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name, ast.unparse(node)
+            if not any(_is_hookimpl(decorator) for decorator in node.decorator_list):
+                yield node.name, ast.unparse(node)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             if node.targets[0].id != "__all__":
                 yield node.targets[0].id, ast.unparse(node)

@@ -236,6 +236,18 @@ def test_the_report(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
     assert "data:image/jpeg;base64," in text, "made faces of synthfaces may be shown"
 
 
+def test_a_report_of_records_without_arrays(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
+    """Such as the archive of docs/results.md: what can be drawn from the records is drawn, and the rest is named."""
+    for name in ("predictions.parquet", "embeddings.npy"):
+        for path in results.glob(f"*/{name}"):
+            path.unlink()
+    done = ferbench("report", results, "--output", tmp_path / "report")
+    assert done.status == 0, done.err
+    assert "has no predictions.parquet." in done.err
+    assert done.err.count("The representation of ") == 2
+    assert {path.stem for path in (tmp_path / "report" / "figures").glob("*.png")} == {"leakage-1", "curves-1"}
+
+
 def test_latex_compiles_in_principle(ferbench: Ferbench, results: Path) -> None:
     text = ferbench("leaderboard", results, "--format", "latex").out
     assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 1

@@ -102,6 +102,22 @@ def test_code_counts_where_no_released_version_stands_for_it(outside: Any, edita
     assert first("method=edited").id != before.id
 
 
+@pytest.mark.needs("torch")
+def test_a_file_that_becomes_a_package_keeps_its_trials(tmp_path: Path, outside: Any) -> None:
+    """The hook with the card goes into a module of its own, as docs/howto/write-a-method.md describes."""
+    text = plugin("edited", STEP)
+    file = tmp_path / "files" / "edited.py"
+    file.parent.mkdir()
+    file.write_text(text)
+    before = first("method=edited", files=(str(file),))
+    method, hook = text.partition("@hookimpl")[::2]
+    assert "MethodCard(" in hook
+    (tmp_path / "outside_method.py").write_text(method)
+    imports = "from ferbench import *\nfrom outside_method import *\n"
+    outside(imports + "@hookimpl" + hook.replace('f"{__name__}:', '"outside_method:'), True)
+    assert first("method=edited").id == before.id
+
+
 def test_a_face_detector_counts_where_images_are_aligned(tmp_path: Path) -> None:
     finder = """
 from ferbench import DetectorCard, hookimpl

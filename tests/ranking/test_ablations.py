@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,14 @@ def test_nothing_to_compare(ferbench: Callable[..., Any], make: Make, tmp_path: 
     done = ferbench("ablations", tmp_path)
     assert done.status == 2
     assert "There is no full method with ablations of it" in done.err
+
+
+def test_boards_are_called_as_on_the_leaderboard(ferbench: Callable[..., Any], tmp_path: Path) -> None:
+    """By what the installed cards say of datasets and backbones: the preset is part of the name, default settings are not."""
+    folder = tmp_path / "synthfaces"
+    with tarfile.open(Path(__file__).parents[2] / "docs" / "records" / "synthfaces.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    heads = [line for line in ferbench("ablations", folder, "--method", "degan").out.splitlines() if "degan ·" in line]
+    assert [head.split(" · ")[1] for head in heads] == ["synthfaces", "synthfaces confounded"]
+    shown = ferbench("ablations", folder, "--method", "degan").out
+    assert "backbone convnet\n" in shown
