@@ -181,19 +181,15 @@ def print_plan(study: Study, retry: str) -> None:
         if known is None:
             parts = []
             for stage in trial.stages:
-                target = store.stage(stage.key)
-                if stage.key in trained:
-                    parts.append(f"{stage.name} shared")
-                elif (
-                    trial.replaces
-                    and store.trained(stage.key)
-                    and store.stage_run(stage.key).code != code_key(trial.code)
-                ):
-                    parts.append(f"{stage.name} {stage.steps} steps, again")
-                elif store.trained(stage.key):
+                again = bool(trial.replaces) and store.trained_by_other_code(stage.key, code_key(trial.code))
+                if store.trained(stage.key) and not again:
                     parts.append(f"{stage.name} is trained")
+                elif stage.key in trained:
+                    parts.append(f"{stage.name} shared")
+                elif again:
+                    parts.append(f"{stage.name} {stage.steps} steps, again")
                 else:
-                    started = files.checkpoint(target).is_file()
+                    started = files.checkpoint(store.stage(stage.key)).is_file()
                     parts.append(f"{stage.name} {'goes on' if started else f'{stage.steps} steps'}")
                 trained.add(stage.key)
             told = ", ".join(parts)

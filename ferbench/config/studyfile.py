@@ -42,15 +42,11 @@ def find(name: str, registry: Registry, config_dir: str | None = None) -> Path:
         if not path.is_file():
             raise FerbenchError(f"study={name}: there is no such file.")
         return path
-    own = Path(config_dir) / "study" / f"{name}.yaml" if config_dir else None
-    if own is not None and own.is_file():
-        return own
     known: dict[str, list[Path]] = {}
-    for path in [
-        *sorted((tree() / "study").glob("*.yaml")),
-        *(p for plugin in registry.plugins for p in plugin.studies),
-    ]:
+    for path in [*(tree() / "study").glob("*.yaml"), *(p for plugin in registry.plugins for p in plugin.studies)]:
         known.setdefault(path.stem, []).append(path)
+    if config_dir:  # the user's own folder takes precedence
+        known |= {path.stem: [path] for path in (Path(config_dir) / "study").glob("*.yaml")}
     if name not in known:
         raise UnknownName("study", name, known, hint="For your own file write study=./mine.yaml.")
     if len(known[name]) > 1:

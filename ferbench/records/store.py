@@ -233,6 +233,10 @@ class Store:
         """How a trained stage was trained. Raises OSError, ValueError or TypeError if its file cannot be read."""
         return StageRun(**json.loads((self.stage(key) / files.STAGE).read_text(encoding="utf-8")))
 
+    def trained_by_other_code(self, key: str, code: str) -> bool:
+        """Whether a stage is trained, and by other code than `code` (`schema.code_key`)."""
+        return self.trained(key) and self.stage_run(key).code != code
+
     # -- metrics of reference representations, which all methods on a fold share
 
     def references(self, key: str) -> dict[str, float | None] | None:

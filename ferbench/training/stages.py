@@ -72,10 +72,9 @@ def run_stage(
 
 def _outdated(store: Store, node: StageNode, method: Method, code: str, fresh: bool) -> bool:
     """Whether other code trained a stage, and it is to be trained again."""
-    target = store.stage(node.key)
-    if not store.trained(node.key) or store.stage_run(node.key).code == code:
+    if not store.trained_by_other_code(node.key, code):
         return False
-    return fresh or not checkpoints.fits(method, target / files.WEIGHTS)
+    return fresh or not checkpoints.fits(method, store.stage(node.key) / files.WEIGHTS)
 
 
 def _train(

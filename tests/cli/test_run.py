@@ -256,6 +256,8 @@ def test_dry_run_says_what_is_known(ferbench: Run, smoke: tuple[str, ...], tmp_p
     assert "synthesis is trained" in " ".join(
         ferbench("run", "method=degan", "ablation=no_disentangled", *smoke, "--dry-run").out.split()
     )
+    told = " ".join(ferbench("run", "method=degan", "ablation=all", *smoke, "--dry-run").out.split())
+    assert told.count("synthesis is trained") == 3, "what is stored is trained for every variant that shares it"
 
 
 def test_a_dry_run_says_why_a_trial_is_new(

@@ -90,6 +90,8 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     path.write_text(SMALL)
     assert find("ours", load_registry(), str(tmp_path)) == path
     assert find(str(path), load_registry()) == path
+    with pytest.raises(FerbenchError, match="no study 'our'. Did you mean 'ours'"):
+        find("our", load_registry(), str(tmp_path))
 
 
 @pytest.mark.parametrize(
