@@ -19,7 +19,6 @@ import pytest
 
 from ferbench.evaluation.evaluators import expression_probe, leakage, selectivity, verification
 from ferbench.interfaces.evaluator import Outputs
-from ferbench.ranking import statistics
 from ferbench.records.identity import ComponentIdentity, DatasetIdentity, Identity
 from ferbench.records.schema import Record, StageNode, StageRun, Trial
 from ferbench.records.store import Store
@@ -74,6 +73,7 @@ def generated(method: int, fold: int, seed: int, random: np.random.Generator) ->
         {"began": "2026-01-01T00:00:00", "seconds": 900.0, "device": "NVIDIA H100", "versions": {"torch": "2.14"},
          "code": dict.fromkeys(("core", "method", "backbone", "dataset", "protocol"), "0123456789abcdef")},
         files,
+        {"identity_leakage": {subject: float(random.random()) for subject in tables}},
     )  # fmt: skip
 
 
@@ -93,10 +93,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("draws", "goal"), [(0, 3), (2000, 15)])
-def test_ten_thousand_records(benchmark: Any, many: Path, draws: int, goal: int) -> None:
+def test_ten_thousand_records(benchmark: Any, many: Path) -> None:
     """`ferbench leaderboard`, as a process, from its start to its last line."""
-    command = [sys.executable, "-m", "ferbench", "leaderboard", str(many), "--draws", str(draws), "--format", "csv"]
+    command = [sys.executable, "-m", "ferbench", "leaderboard", str(many), "--format", "csv"]
 
     def run() -> int:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -106,9 +105,7 @@ def test_ten_thousand_records(benchmark: Any, many: Path, draws: int, goal: int)
     assert rows == METHODS
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     seconds = benchmark.stats["median"]
-    print(
-        f"\n{FOLDS * METHODS * SEEDS} records, {draws} draws: {seconds:.1f} s (goal {goal}), {memory:.2f} GiB (goal 1)"
-    )
+    print(f"\n{FOLDS * METHODS * SEEDS} records: {seconds:.1f} s (goal 15), {memory:.2f} GiB (goal 1)")
 
 
 def test_the_probes_of_one_trial(benchmark: Any) -> None:
@@ -131,37 +128,8 @@ def test_the_probes_of_one_trial(benchmark: Any) -> None:
         outputs = Outputs(frames, CLASSES, np.zeros((len(s), 6), np.float32), features)
         found: dict[str, float] = {}
         for evaluator in (leakage, expression_probe, selectivity, verification):
-            found |= evaluator.evaluate(outputs)
+            found |= {name: round(value.mean, 3) for name, value in evaluator.evaluate(outputs).items()}
         return found
 
     found = benchmark.pedantic(probes, rounds=3, warmup_rounds=1)
     print(f"\nprobes of 1,440 x 256: {benchmark.stats['median']:.1f} s (goal 5); {found}")
-
-
-def test_intervals_cover(benchmark: Any) -> None:
-    """Accuracy of 80 subjects that differ, 18 frames each, simulated 4,000 times: how often the 95 % interval of the subject
-    bootstrap holds the true mean; beside it the interval that takes frames for independent."""
-    random = np.random.default_rng(0)
-    studies, subjects, frames = 4000, 80, 18
-    truth = 8 / (8 + 2)
-
-    def simulate() -> tuple[float, float]:
-        held = naive = 0
-        for _ in range(studies):
-            right = random.binomial(frames, random.beta(8, 2, subjects))
-            tables = np.zeros((subjects, 2, 2))
-            tables[:, 0, 0], tables[:, 0, 1] = right, frames - right
-            ((low, high),) = statistics.bootstrap_by_subject(
-                tables, [statistics.accuracy], seed=int(random.integers(1 << 30))
-            )
-            held += low <= truth <= high
-            mean = right.sum() / (subjects * frames)
-            spread = 1.96 * (mean * (1 - mean) / (subjects * frames)) ** 0.5
-            naive += abs(mean - truth) <= spread
-        return held / studies, naive / studies
-
-    covered, naive = benchmark.pedantic(simulate, rounds=1)
-    print(
-        f"\ncoverage of 95 % intervals: {100 * covered:.1f} % by subject (goal 93.5 to 96.5), "
-        f"{100 * naive:.1f} % by frames taken for independent"
-    )

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ferbench.interfaces.detector import Detector as Detector
     from ferbench.interfaces.detector import Face as Face
     from ferbench.interfaces.evaluator import Outputs as Outputs
+    from ferbench.interfaces.evaluator import PerSubject as PerSubject
     from ferbench.interfaces.executor import Executor as Executor
     from ferbench.interfaces.method import Batch as Batch
     from ferbench.interfaces.method import Clock as Clock
@@ -60,6 +61,7 @@ _LAZY = {
     "Detector": "ferbench.interfaces.detector",
     "Face": "ferbench.interfaces.detector",
     "Outputs": "ferbench.interfaces.evaluator",
+    "PerSubject": "ferbench.interfaces.evaluator",
     "Executor": "ferbench.interfaces.executor",
     "Batch": "ferbench.interfaces.method",
     "Clock": "ferbench.interfaces.method",

@@ -394,8 +394,7 @@ class CountScore(StrEnum):
 
 @dataclass(frozen=True)
 class BySubject:
-    """A metric that is a score of confusion counts: boards work it out over all folds together, with an interval by resampling
-    subjects."""
+    """A metric that is a score of confusion counts: boards work it out over all folds together, with an interval and a test."""
 
     counts: Counts
     score: CountScore
@@ -414,8 +413,8 @@ class Metric:
         interval: its 95 % interval is shown beside it in tables.
         higher_is_better: direction.
         low, high: its range, as it is stored.
-        by_subject: how boards work it out from confusion counts; None for one that is averaged over folds, with Student's t
-            interval over folds, which are few: read that with care.
+        by_subject: how boards work it out from confusion counts; None for one that is averaged over folds and seeds. Such a metric
+            has an interval and ranks if its evaluator gives it by subject (`ferbench.PerSubject`).
     """
 
     name: str

@@ -40,6 +40,20 @@ LEAKAGE = (
         higher_is_better=False,
         low=-1.0,
     ),
+    Metric(
+        name="identity_leakage_kernel",
+        title="identity leakage (kernel)",
+        heading="id leak kernel",
+        higher_is_better=False,
+        low=-1.0,
+    ),
+    Metric(
+        name="identity_leakage_strongest",
+        title="identity leakage (strongest probe)",
+        heading="id leak max",
+        higher_is_better=False,
+        low=-1.0,
+    ),
 )
 EXPRESSION_PROBE = (Metric(name="expression_probe", title="expression probe", heading="expr. probe", low=-1.0),)
 SELECTIVITY = (Metric(name="selectivity", title="selectivity", low=-2.0),)

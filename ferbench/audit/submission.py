@@ -174,7 +174,7 @@ def _disputes(
     for column in ("expression", "subject"):
         if (wrong := int((mine[column].to_numpy() != outputs.frames[column].to_numpy()).sum())) > 0:
             reasons.append(f"{wrong} of {len(mine)} frames have another {column} here.")
-    return reasons + _other_figures(registry, record, dataclasses.replace(outputs, frames=mine))
+    return reasons + _other_figures(registry, record, dataclasses.replace(outputs, frames=mine), store)
 
 
 def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data: dict[str, Any]) -> tuple[Any, Any]:
@@ -191,7 +191,9 @@ def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data:
     return found, found.selected[found.selected["fold"] == record.trial.fold]
 
 
-def _other_figures(registry: Registry, record: Record, outputs: Outputs) -> list[str]:
+def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: Store) -> list[str]:
+    """In what the record's figures differ from those that its outputs have here. Of evaluators that the record states in another
+    version the host's own figures are stored, which boards then show."""
     from ferbench.evaluation.evaluators.recognition import by_subject
     from ferbench.evaluation.measure import measure, standard
 
@@ -199,14 +201,33 @@ def _other_figures(registry: Registry, record: Record, outputs: Outputs) -> list
     confusion, _ = by_subject(outputs)
     if {k: [list(row) for row in v] for k, v in confusion.items()} != record.confusion:
         reasons.append("Its confusion counts are not those of its predictions.")
-    mine, _ = measure(standard(registry), outputs)
+    stated = record.provenance.get("evaluators", {})
+    cards = standard(registry)
+    same = [card for card in cards if stated.get(card.name, 1) == card.version]
+    other = [card for card in cards if card not in same]
+    measured = measure(same, outputs)
     for name, claimed in record.metrics.items():
-        here = mine.get(name)
+        here = measured.metrics.get(name)
         if claimed is None or here is None or not math.isfinite(here):
             continue
-        if abs(here - claimed) > TOLERANCE * max(1.0, abs(claimed)):
+        if _apart(here, claimed):
             reasons.append(f"{name} is {here:.3f} here; {claimed:.3f} is claimed.")
+    for name, values in record.by_subject.items():
+        here_by_subject = measured.by_subject.get(name)
+        if here_by_subject is not None and (
+            set(values) != set(here_by_subject) or any(_apart(here_by_subject[s], values[s]) for s in values)
+        ):
+            reasons.append(f"The values of {name} by subject are not those of its outputs.")
+    if other:
+        again = measure(other, outputs)
+        by_subject_again = {name: found for name, found in again.by_subject.items() if "/" not in name}
+        versions = {card.name: card.version for card in other if card.name not in again.failed}
+        store.write_evaluated(record.trial.id, again.metrics, by_subject_again, versions)
     return reasons
+
+
+def _apart(here: float, claimed: float) -> bool:
+    return abs(here - claimed) > TOLERANCE * max(1.0, abs(claimed))
 
 
 def _against_own(record: Record, store: Store, own: Store) -> tuple[list[str], str]:

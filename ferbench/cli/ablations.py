@@ -14,6 +14,7 @@ from ferbench.cli.output import printed, write
 from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
+    from ferbench.cards import Metric
     from ferbench.ranking.ablations import Ablations, Variant
 
 HEADINGS = (
@@ -28,11 +29,18 @@ NARROW = ("acc. %", "F1 %", "leak", "difference", "p", "param.", "time")
 @folders_argument
 @method_option
 @dataset_option
+@click.option("--metric", metavar="NAME", default="accuracy", show_default=True, help="Of what the differences are.")
 @click.option("--format", "kind", type=click.Choice(["table", "markdown", "csv"]), default="table", show_default=True)
 @click.option("--output", metavar="FILE", help="Write the table to a file instead of the terminal.")
 @click.option("--chart", metavar="FILE", help="Also draw the differences (.png, .pdf or .svg).")
 def command(
-    folders: tuple[str, ...], method: str | None, dataset: str | None, kind: str, output: str | None, chart: str | None
+    folders: tuple[str, ...],
+    method: str | None,
+    dataset: str | None,
+    metric: str,
+    kind: str,
+    output: str | None,
+    chart: str | None,
 ) -> None:
     """Compare the variants of a method with the full one, on the same subjects, folds and seeds.
 
@@ -40,16 +48,18 @@ def command(
     ferbench run method=degan dataset=synthfaces ablation=all
     ferbench ablations --method degan --dataset synthfaces --chart degan.png
 
-    A difference is of accuracy in points, variant minus full, with a 95 % interval by resampling subjects; p is of a sign flip
-    test by subject, corrected by Holm over the table. Training time is of whatever machine the trials ran on.
+    A difference is of accuracy in points, or of another --metric, variant minus full, with a 95 % interval; p is of a t-test in
+    which subjects and trainings are both samples, corrected by Holm over the table. Training time is of whatever machine the
+    trials ran on.
     """
-    from ferbench.cli.records import collected, installed_cards, need_names
+    from ferbench.cli.records import collected, installed_cards, need_metric, need_names
     from ferbench.ranking.ablations import ablations
     from ferbench.report.figures.ablations import draw
 
     given = collected(folders)
     need_names(given, dataset, method)
-    found = ablations(list(given.records.values()), method, dataset, installed_cards())
+    need_metric(given, metric)
+    found = ablations(list(given.records.values()), method, dataset, installed_cards(), metric)
     if not found:
         raise FerbenchError(
             f"There is no full method with ablations of it in {', '.join(folders) or 'results'}: "
@@ -70,8 +80,8 @@ def command(
         click.echo(f"Chart of {table.method} on {table.board.dataset}: {target}", err=kind != "table")
 
 
-def _cells(variant: Variant) -> list[str]:
-    from ferbench.report.columns import cell, cost_cell, points
+def _cells(variant: Variant, metric: Metric) -> list[str]:
+    from ferbench.report.columns import cell, cost_cell, p_value, points
 
     row = variant.row
     return [
@@ -81,8 +91,8 @@ def _cells(variant: Variant) -> list[str]:
         cell(row, "accuracy").partition(" ")[0],
         cell(row, "macro_f1"),
         cell(row, "identity_leakage"),
-        points(variant.difference),
-        "-" if math.isnan(variant.corrected) else f"{variant.corrected:.3f}",
+        points(variant.difference, metric),
+        p_value(variant.corrected),
         cost_cell(row, "parameters"),
         cost_cell(row, "train_seconds"),
     ]
@@ -102,7 +112,7 @@ def _tables(found: Sequence[Ablations]) -> Any:
         for heading in NARROW:
             table.add_column(heading, justify="right", no_wrap=True)
         for variant in item.variants:
-            name, without, folds, *numbers = _cells(variant)
+            name, without, folds, *numbers = _cells(variant, item.metric)
             what = Text(name if variant.row.complete else f"{name} ({folds})")
             what.append(f"\n  {without}" if without else "", style="dim")
             table.add_row(what, *map(Text, numbers), style="" if variant.row.complete else "dim")
@@ -115,7 +125,7 @@ def _markdown(found: Sequence[Ablations]) -> str:
     for item in found:
         lines += [f"### {item.method} · {item.board.dataset} · {item.board.protocol}", "", item.board.setting, ""]
         lines += ["| " + " | ".join(HEADINGS) + " |", "|" + " --- |" * len(HEADINGS)]
-        lines += ["| " + " | ".join(_cells(variant)) + " |" for variant in item.variants]
+        lines += ["| " + " | ".join(_cells(variant, item.metric)) + " |" for variant in item.variants]
         lines.append("")
     return "\n".join(lines)
 
@@ -139,7 +149,7 @@ def _csv(found: Sequence[Ablations]) -> str:
                 *(None if s is None else s.mean for s in scores),
                 *((None,) * 3 if d is None else (d.mean, d.low, d.high)),
                 v.leakage,
-                v.p,
+                v.difference.p if v.difference else math.nan,
                 v.corrected,
             ]
             writer.writerow(

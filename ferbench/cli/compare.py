@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import rich_click as click
 
 from ferbench.cli.options import dataset_option, folders_argument
@@ -16,34 +14,39 @@ BARS = " ▁▂▃▄▅▆▇█"
 @click.argument("theirs", metavar="B")
 @folders_argument
 @dataset_option
-def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | None) -> None:
+@click.option("--metric", metavar="NAME", default="accuracy", show_default=True, help="What is compared.")
+def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | None, metric: str) -> None:
     """Compare A with B, each a method or method/variant, on the same subjects, folds and seeds.
 
     \b
     ferbench compare degan cross_entropy
-    ferbench compare degan degan/no_identity_head results/demo
+    ferbench compare degan degan/no_identity_head results/demo --metric identity_leakage
 
-    The interval resamples subjects in pairs. The first p is of sign flips by subject, the second of the corrected resampled
-    t-test over folds and seeds (Nadeau and Bengio 2003), which share training data.
+    The interval and the p-value are of a t-test in which subjects and trainings (fold and seed) are both samples; see
+    docs/reference/statistics.md. With one seed, training luck cannot be measured, and the sentence at the end says so.
     """
-    from ferbench.cli.records import collected, installed_cards
+    from ferbench.cli.records import collected, installed_cards, need_metric
     from ferbench.ranking.compare import compare
-    from ferbench.report.columns import cell
+    from ferbench.report.columns import cell, p_value, points
 
-    records = collected(folders).records
-    for found in compare(list(records.values()), ours, theirs, dataset, installed_cards()):
+    given, cards = collected(folders), installed_cards()
+    need_metric(given, metric)
+    for found in compare(list(given.records.values()), ours, theirs, dataset, cards, metric):
         a, b, d = found.ours, found.theirs, found.difference
         click.secho(f"\n{a.name} against {b.name} · {found.board.dataset} · {found.board.protocol}", bold=True)
-        click.echo(f"{found.board.setting}; {found.trials} trials each, {len(found.subjects)} subjects")
+        click.echo(
+            f"{found.board.setting}, backbone {a.backbone}; {found.trials} trials each, {len(found.subjects)} subjects"
+        )
         click.echo(f"  accuracy          {cell(a, 'accuracy')}  against  {cell(b, 'accuracy')}")
         click.echo(f"  identity leakage  {cell(a, 'identity_leakage')}  against  {cell(b, 'identity_leakage')}")
-        click.echo(
-            f"  difference        {100 * d.mean:+.1f} points [{100 * d.low:+.1f}, {100 * d.high:+.1f}],  p {_p(found.p)} by "
-            f"subject, {_p(found.p_folds)} by fold"
-        )
+        if metric not in ("accuracy", "identity_leakage"):
+            click.echo(f"  {found.metric.title:<17} {cell(a, metric, cards)}  against  {cell(b, metric, cards)}")
+        unit = "points " if found.metric.unit == "%" else ""
+        mean, _, interval = points(d, found.metric).partition(" ")
+        click.echo(f"  difference        {mean} {unit}{interval},  p {p_value(d.p)}")
         gaps = sorted(found.subjects.values())
         counts = [sum(g > 0 for g in gaps), sum(g == 0 for g in gaps), sum(g < 0 for g in gaps)]
-        click.echo(f"  subjects          better on {counts[0]}, equal on {counts[1]}, worse on {counts[2]}")
+        click.echo(f"  subjects          in accuracy better on {counts[0]}, equal on {counts[1]}, worse on {counts[2]}")
         click.echo(f"                    {histogram(gaps)}")
         click.echo("  recall")
         width = max(len(expression) for expression, _, _ in found.classes)
@@ -52,10 +55,6 @@ def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | Non
         click.echo(click.wrap_text(found.words(), 78, "  ", "  "))
         if found.code:
             click.echo(click.wrap_text(found.code, 78, "  ", "  "))
-
-
-def _p(value: float) -> str:
-    return "-" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def histogram(gaps: list[float], bins: int = 21) -> str:

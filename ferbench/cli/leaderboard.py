@@ -41,8 +41,6 @@ FORMATS = ("table", "markdown", "csv", "json", "latex", "html")
 @click.option(
     "--cost", is_flag=True, help="Show images seen, parameters, FLOPs, memory and time instead of further metrics."
 )
-@click.option("--draws", metavar="N", type=click.IntRange(0), default=2000, show_default=True,
-              help="Bootstrap draws; 0 leaves intervals, ties and comparisons out.")  # fmt: skip
 def command(
     folders: tuple[str, ...],
     kind: str,
@@ -56,12 +54,11 @@ def command(
     optimism: bool,
     with_reported: bool,
     cost: bool,
-    draws: int,
 ) -> None:
     """Rank what was run, from one or several results folders (default: results).
 
     A board holds what may be compared: the same data, protocol, classes, preparation, pretraining and budget. A row is a method
-    variant on a backbone. Intervals are 95 %: of recognition by resampling test subjects, of the others over folds.
+    variant on a backbone. Intervals are 95 %, with subjects and trainings as samples.
     Rows that lack folds are shown below, without a rank; rows that the data do not tell apart share one.
 
     \b
@@ -81,13 +78,13 @@ def command(
     given = collected(folders)
     cards = installed_cards()
     shown = columns(metrics or (OPTIMISM if optimism else DEFAULT), cards)
-    query = BoardQuery(dataset, shown[0].metric, include_ablations, baseline or "", draws, group or "", cards)
+    query = BoardQuery(dataset, shown[0].metric, include_ablations, baseline or "", group or "", cards)
     found = chosen_boards(given, query, metrics)
     papers = published(found, cards) if with_reported else []
     if factor is not None:
         if kind not in ("table", "csv"):
             raise FerbenchError(f"--by {factor} is given as a table or as CSV, not as {kind}.")
-        text = _by_factor(given, found, factor, kind, draws, output is not None)
+        text = _by_factor(given, found, factor, kind, output is not None)
     elif kind == "table":
         text = printed(render(found, shown, cost, papers), to_file=output is not None)
     elif kind == "html":
@@ -106,10 +103,10 @@ def command(
     write(text, output)
 
 
-def _by_factor(given: Collected, found: Sequence[Board], factor: str, kind: str, draws: int, to_file: bool) -> str:
+def _by_factor(given: Collected, found: Sequence[Board], factor: str, kind: str, to_file: bool) -> str:
     from ferbench.ranking.breakdown import breakdown
     from ferbench.report import export
     from ferbench.report.terminal import render_breakdown
 
-    tables = [(board, breakdown(board, given.records, given.where, factor, draws)) for board in found]
+    tables = [(board, breakdown(board, given.records, given.where, factor)) for board in found]
     return export.breakdown_csv(tables) if kind == "csv" else printed(render_breakdown(tables), to_file)

@@ -104,6 +104,13 @@ def reproduce(record: Record) -> str:
     return command_of(load_registry(record.trial.plugin_files), record.trial)
 
 
+def need_metric(given: Collected, name: str) -> None:
+    """Raise UnknownName if records have no metric of that name."""
+    known = {metric for record in given.records.values() for metric in record.metrics}
+    if known and name not in known:
+        raise UnknownName("metric", name, known)
+
+
 def chosen_boards(given: Collected, query: BoardQuery, wanted: Sequence[str] = ()) -> list[Board]:
     """The boards that were asked for, with the status of submitted records. `wanted`: metrics that have to be there.
 
@@ -115,10 +122,8 @@ def chosen_boards(given: Collected, query: BoardQuery, wanted: Sequence[str] = (
     from ferbench.ranking.submitted import mark
 
     records = list(given.records.values())
-    known = {name for record in records for name in record.metrics}
     for name in wanted:
-        if records and name not in known:
-            raise UnknownName("metric", name, known)
+        need_metric(given, name)
     need_names(given, query.dataset, query.baseline)
     found = boards(records, given.failures, query)
     if not found:

@@ -1,14 +1,47 @@
-"""Evaluators on outputs: all metrics, and a sentence for each that the data did not allow."""
+"""Running evaluators on outputs."""
 
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from ferbench.cards import EvaluatorCard
 from ferbench.errors import NotMeasurable
-from ferbench.interfaces.evaluator import Outputs
+from ferbench.interfaces.evaluator import Outputs, PerSubject, Value
 from ferbench.registry.loader import Registry
+
+
+@dataclass
+class Measured:
+    """What evaluators found.
+
+    Attributes:
+        metrics: by name; None for those that the data do not allow.
+        by_subject: the values of subjects of the metrics that were given so (`PerSubject`).
+        notes: a sentence for each metric or evaluator that the data do not allow, and for each evaluator that failed.
+        failed: the evaluators that failed, by name, with their traceback. Their metrics are not in `metrics`.
+    """
+
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    by_subject: dict[str, dict[str, float]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, found: Mapping[str, Value]) -> None:
+        """Add what one evaluator returned. A metric that is not finite, or not for one of the subjects, is None."""
+        metrics: dict[str, float | None] = {}
+        by_subject: dict[str, dict[str, float]] = {}
+        for name, value in found.items():
+            if isinstance(value, PerSubject):
+                values = {str(subject): float(each) for subject, each in value.values.items()}
+                if values and all(map(math.isfinite, values.values())):
+                    by_subject[name] = values
+                value = math.fsum(values.values()) / len(values) if values else None
+            metrics[name] = None if value is None or not math.isfinite(value) else float(value)
+        self.metrics |= metrics
+        self.by_subject |= by_subject
 
 
 def standard(registry: Registry) -> list[EvaluatorCard]:
@@ -16,19 +49,23 @@ def standard(registry: Registry) -> list[EvaluatorCard]:
     return [card for card in registry.catalogue(EvaluatorCard).values() if not card.on_request]
 
 
-def measure(cards: Iterable[EvaluatorCard], outputs: Outputs) -> tuple[dict[str, float | None], list[str]]:
-    """(metrics, None for those that the data did not allow; the sentences on these).
+def measure(cards: Iterable[EvaluatorCard], outputs: Outputs) -> Measured:
+    """Run evaluators. None of them can cost a trained trial: one that fails is named in a note, and the others run.
 
     Raises:
-        FerbenchError: an evaluator's target does not exist, said before any of them is worked out.
+        FerbenchError: an evaluator's target does not exist, said before any of them is run.
     """
-    metrics: dict[str, float | None] = {}
-    notes = []
+    measured = Measured()
     for card, evaluate in [(card, card.load()) for card in cards]:
         try:
-            found: Mapping[str, float | None] = evaluate(outputs)
+            measured.add(evaluate(outputs))
         except NotMeasurable as error:
-            notes.append(str(error))
-            found = {metric.name: None for metric in card.metrics}
-        metrics |= {k: None if v is None or not math.isfinite(v) else float(v) for k, v in found.items()}
-    return metrics, notes
+            measured.notes.append(str(error))
+            measured.metrics |= {metric.name: None for metric in card.metrics}
+        except Exception as error:
+            measured.failed[card.name] = traceback.format_exc()
+            measured.notes.append(
+                f"The evaluator '{card.name}' failed ({type(error).__name__}: {error}); its metrics are missing. "
+                f"'ferbench evaluate --metric {card.metrics[0].name if card.metrics else 'NAME'}' runs it again."
+            )
+    return measured

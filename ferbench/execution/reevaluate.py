@@ -67,9 +67,14 @@ def evaluate(
         except (FerbenchError, OSError, ValueError, KeyError, TypeError) as error:
             yield Evaluated(record, {}, error=str(error))
             continue
-        metrics, notes = measure(lacking, outputs)
-        store.write_evaluated(record.trial.id, metrics, {card.name: card.version for card in lacking})
-        yield Evaluated(record, metrics, tuple(notes))
+        measured = measure(lacking, outputs)
+        by_subject = {name: found for name, found in measured.by_subject.items() if "/" not in name}
+        versions = {card.name: card.version for card in lacking if card.name not in measured.failed}
+        store.write_evaluated(record.trial.id, measured.metrics, by_subject, versions)
+        failed = (
+            " ".join(note for note in measured.notes if note.startswith("The evaluator '")) if measured.failed else ""
+        )
+        yield Evaluated(record, measured.metrics, tuple(measured.notes), failed)
 
 
 def _measured(card: EvaluatorCard, record: Record) -> bool:

@@ -19,7 +19,7 @@ from ferbench.errors import FerbenchError, TrainingError
 from ferbench.evaluation import inference
 from ferbench.evaluation.evaluators.recognition import by_subject
 from ferbench.evaluation.judges import Judges
-from ferbench.evaluation.measure import measure, standard
+from ferbench.evaluation.measure import Measured, measure, standard
 from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
 from ferbench.execution.setup import Fold, Setup, build_judges
@@ -140,9 +140,12 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             if judges is not None and isinstance(method, Synthesizes)
             else None,
         )
+        _need_finite(outputs)
         grid = _grid(method, images, fold, outputs)
-    metrics, notes = _measure(setup.registry, trial, store, outputs)
-    metrics |= best_epoch_metrics(losses[-1])
+    measured = _measure(setup.registry, trial, store, outputs)
+    for trace in measured.failed.values():
+        progress.message(trace.strip())
+    metrics, notes = measured.metrics | best_epoch_metrics(losses[-1]), measured.notes
     notes += setup.prepared.notes()
     if isinstance(setup.data.dataset, ReportsIrregularities):
         notes += setup.data.dataset.irregularities()
@@ -163,6 +166,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             metrics=metrics,
             confusion=confusion,
             sequence_confusion=sequence_confusion,
+            by_subject=measured.by_subject,
             notes=tuple(notes),
             stages=tuple(runs),
             cost=cost | {"seconds": round((datetime.now(UTC) - began).total_seconds(), 1)},
@@ -170,6 +174,15 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
         )
 
     store.write(trial.id, fill, replace=bool(trial.replaces))
+
+
+def _need_finite(outputs: Outputs) -> None:
+    """Raise TrainingError if logits are NaN or infinite: they say no class. The trained stages are stored and are not lost."""
+    if bad := int((~np.isfinite(outputs.logits).all(axis=1)).sum()):
+        raise TrainingError(
+            f"The logits of {bad} of {len(outputs.logits)} test frames are NaN or infinite, so that no class can be read from "
+            "them. The trained stages are kept."
+        )
 
 
 def _stage_notes(runs: Sequence[StageRun], judges: StageRun | None, trial: Trial) -> list[str]:
@@ -253,23 +266,21 @@ def best_epoch_metrics(losses: pd.DataFrame) -> dict[str, float | None]:
     return {"best_epoch_accuracy": float(test_curve.max()), "optimism": float(test_curve.max() - test_curve.iloc[-1])}
 
 
-def _measure(
-    registry: Registry, trial: Trial, store: Store, outputs: Outputs
-) -> tuple[dict[str, float | None], list[str]]:
-    """(metrics, notes). The metrics of reference representations, "metric/reference", are equal for all methods on a fold. They
-    are computed once and stored under a key of all that they depend on."""
+def _measure(registry: Registry, trial: Trial, store: Store, outputs: Outputs) -> Measured:
+    """What the evaluators found. The metrics of reference representations, "metric/reference", are equal for all methods on a fold.
+    They are computed once and stored under a key of all that they depend on."""
     evaluators = [[card.name, card.version] for card in standard(registry)]
     parts = ("dataset", "protocol", "frames_digest", "preparation", "backbone", "seed", "trainer", "core", "code")
     values = trial.identity.to_dict()
     judges = trial.judges.key if trial.judges else ""
     key = digest([{part: values[part] for part in parts}, judges, code_key(_shared_code(trial)), evaluators], 24)
     known = store.references(key)
-    metrics, notes = measure(
-        standard(registry), outputs if known is None else dataclasses.replace(outputs, references={})
-    )
-    if known is None:
-        store.write_references(key, {name: value for name, value in metrics.items() if "/" in name})
-    return metrics | (known or {}), notes
+    measured = measure(standard(registry), outputs if known is None else dataclasses.replace(outputs, references={}))
+    measured.by_subject = {name: found for name, found in measured.by_subject.items() if "/" not in name}
+    if known is None and not measured.failed:
+        store.write_references(key, {name: value for name, value in measured.metrics.items() if "/" in name})
+    measured.metrics |= known or {}
+    return measured
 
 
 def _grid(method: Method, images: Images, fold: Fold, outputs: Outputs) -> np.ndarray | None:

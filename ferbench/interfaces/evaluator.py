@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -10,6 +11,30 @@ import numpy as np
 import pandas as pd
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PerSubject:
+    """A metric as the mean of a value of each test subject. An evaluator that returns it instead of a number gives boards what they
+    need for intervals, tests and ranks of the metric.
+
+    Attributes:
+        values: by subject ID, for all test subjects that count; none of them NaN.
+
+    >>> PerSubject({"P1": 0.25, "P2": 0.75}).mean
+    0.5
+    """
+
+    values: Mapping[str, float]
+
+    @property
+    def mean(self) -> float:
+        """The metric. Raises ZeroDivisionError without subjects."""
+        return math.fsum(self.values.values()) / len(self.values)
+
+
+Value = float | PerSubject | None
+"""What an evaluator gives for a metric; None where the data do not allow it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +124,8 @@ class Outputs:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """(N, C), softmax of the logits: each row adds up to 1."""
-        shifted = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
+        """(N, C), float64, softmax of the logits: each row adds up to 1. In float32, logits that differ by little would tie."""
+        logits = self.logits.astype(np.float64)
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
         return result

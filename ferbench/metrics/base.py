@@ -100,10 +100,11 @@ class FactorMetric(Metric):
         """(N, D), (N,) by factor -> the figure."""
 
     @staticmethod
-    def random_half(count: int) -> np.ndarray:
-        """(N,), bool: a random half to fit on, always the same."""
-        chosen = np.zeros(count, dtype=bool)
-        chosen[np.random.default_rng(0).permutation(count)[: count // 2]] = True
+    def fitted_half(features: np.ndarray, factors: dict[str, np.ndarray]) -> np.ndarray:
+        """(N,), bool: a half to fit on, with as many frames of each level as can be; the same for any order of the frames."""
+        order = np.lexsort([*features.T, *factors.values()])
+        chosen = np.zeros(len(features), dtype=bool)
+        chosen[order[::2]] = True
         return chosen
 
 

@@ -31,4 +31,4 @@ class DCI(FactorMetric):
         self.part = part
 
     def score(self, features: np.ndarray, factors: dict[str, np.ndarray]) -> float:
-        return dci(features, factors, self.random_half(len(features)))[self.part]
+        return dci(features, factors, self.fitted_half(features, factors))[self.part]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ferbench.evaluation.measures.leakage import leakage
-from ferbench.evaluation.measures.probes import LinearProbe, Probe, nearest_neighbours
+from ferbench.evaluation.measures.probes import LinearProbe, Probe, kernel_machine, nearest_neighbours
 from ferbench.metrics.base import FeatureMetric
 
-PROBES: dict[str, Probe] = {"linear": LinearProbe, "knn": nearest_neighbours}
+PROBES: dict[str, Probe] = {"linear": LinearProbe, "knn": nearest_neighbours, "kernel": kernel_machine}
 
 
 class IdentityLeakage(FeatureMetric):
@@ -23,7 +23,7 @@ class IdentityLeakage(FeatureMetric):
     1.0
 
     Args:
-        probe: "linear", or "knn" for the nearest neighbour.
+        probe: "linear", "knn" for the nearest neighbour, or "kernel" for a support vector machine with a Gaussian kernel.
     """
 
     higher_is_better = False

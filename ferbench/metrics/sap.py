@@ -22,4 +22,4 @@ class SAP(FactorMetric):
     higher_is_better = True
 
     def score(self, features: np.ndarray, factors: dict[str, np.ndarray]) -> float:
-        return float(np.mean(list(sap(features, factors, self.random_half(len(features))).values())))
+        return float(np.mean(list(sap(features, factors, self.fitted_half(features, factors)).values())))

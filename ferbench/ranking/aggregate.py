@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from ferbench.cards import Counts, CountScore
+from ferbench.cards import Counts
 from ferbench.errors import enumerate_first
-from ferbench.ranking import statistics, ties
+from ferbench.ranking import intervals, ties
+from ferbench.ranking.answers import Answers
 from ferbench.ranking.board import Board, Row, Score
 from ferbench.ranking.cards import Cards
-from ferbench.ranking.paired import paired
+from ferbench.ranking.sample import Sample, counted, mean_of, measured
+from ferbench.ranking.scores import SCORES, accuracy
 from ferbench.records.differences import differences
 from ferbench.records.identity import ComponentIdentity
 from ferbench.records.schema import Outcome, Record, Repetition, Trial, code_key
@@ -28,10 +30,9 @@ class BoardQuery:
 
     Attributes:
         dataset: only this one.
-        metric: to rank by. Only by accuracy, of frames or sequences, are ties told: counts of right answers, subject by subject.
+        metric: to rank by. Rows are tied by metrics of confusion counts; a metric without a test by subject only orders them.
         include_ablations: also variants that are not the full method.
         baseline: a method with which every row is compared.
-        draws: of the bootstrap; 0 leaves intervals, ties and comparisons out.
         group: a board for each "backbone" or "method".
         cards: of the metrics, datasets and backbones that are installed.
     """
@@ -40,7 +41,6 @@ class BoardQuery:
     metric: str = "accuracy"
     include_ablations: bool = True
     baseline: str = ""
-    draws: int = statistics.DRAWS
     group: str = ""
     cards: Cards = field(default_factory=Cards)
 
@@ -73,7 +73,8 @@ def boards(
         notes: list[str] = []
         by_row = {name: _newest(found, notes) for name, found in by_row.items()}
         repetitions = {r.trial.repetition for found in by_row.values() for r in found}
-        repetitions |= {outcome.trial.repetition for name in by_row for outcome in failed.get(key + name, [])}
+        failures = [outcome for name in by_row for outcome in failed.get(key + name, [])]
+        repetitions |= _counting(failures, repetitions, notes)
         rows = {name: _row(found, failed.get(key + name, []), repetitions, query) for name, found in by_row.items()}
         for one in rows.values():
             one.superseded = any(other.method == one.method and other.version > one.version for other in rows.values())
@@ -99,6 +100,19 @@ def _newest(records: list[Record], notes: list[str]) -> list[Record]:
     return chosen
 
 
+def _counting(failures: Sequence[Outcome], done: set[Repetition], notes: list[str]) -> set[Repetition]:
+    """The repetitions of failed trials that count for the completeness of rows. A seed (or assignment) that no finished trial of
+    the board has does not: otherwise a single failure would make every row incomplete. A note names it."""
+    known = {(repetition.assignment, repetition.seed) for repetition in done}
+    counting = {o.trial.repetition for o in failures if not done or o.trial.repetition[::2] in known}
+    for outcome in failures:
+        if outcome.trial.repetition not in counting:
+            notes.append(
+                f"{outcome.trial.label} failed; no finished trial has its seed, so that it does not count against any row."
+            )
+    return counting
+
+
 def _board(
     head: Trial,
     members: Mapping[str, list[Record]],
@@ -117,22 +131,45 @@ def _board(
         notes=notes,
     )
     board.identity = head.identity
+    board.metric = query.cards.metric(query.metric)
     board.expressions = next((r.expressions for found in members.values() for r in found), ())
-    counted = query.cards.metric(query.metric).by_subject if "/" not in query.metric else None
-    if counted is not None and counted.score == CountScore.ACCURACY and query.draws:
-        tables = [tables_by_subject(members[name], counted.counts) for name in complete]
-        board.detectable = ties.tie([rows[name] for name in complete], tables, query.draws)
-    else:
-        for repetition, name in enumerate(complete, 1):
-            rows[name].rank = repetition
+    board.notes += _versions(members)
+    samples = [sample_of(members[name], query.metric, query.cards) for name in complete]
+    known = [sample for sample in samples if sample is not None]
+    if len(known) == len(complete) and query.cards.known(query.metric):
+        ties.tie(board, [rows[name] for name in complete], known, query.cards.metric(query.metric).higher_is_better)
+    elif len(complete) > 1 and not query.cards.known(query.metric):
+        board.notes.append(
+            f"Rows are ordered by {query.metric} and not ranked: no installed plugin says whether a high value is good."
+        )
+    elif len(complete) > 1:
+        board.notes.append(
+            f"Rows are ordered by {query.metric} and not ranked: records do not hold it by subject, so that no test can say which "
+            "differences are more than chance."
+        )
     base = next((n for n in complete if rows[n].name == query.baseline), None)
-    if base is not None and query.draws:
+    if base is not None:
         board.baseline = query.baseline
-        theirs = tables_by_subject(members[base], "confusion")
+        theirs = counted(Answers.of(members[base], Counts.FRAMES), SCORES["accuracy"])
         for name in complete:
-            pair = paired(tables_by_subject(members[name], "confusion"), theirs) if name != base else None
-            rows[name].against = None if pair is None else pair.difference
+            ours = counted(Answers.of(members[name], Counts.FRAMES), SCORES["accuracy"])
+            if name != base and not ours.unlike(theirs):
+                rows[name].against = intervals.difference_of(ours, theirs)
     return board
+
+
+def _versions(members: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """A sentence for each evaluator of which several versions measured the records. Records that state none have version 1."""
+    records = [record for found in members.values() for record in found]
+    stated = {name for record in records for name in record.provenance.get("evaluators", {})}
+    for name in sorted(stated):
+        versions = {int(record.provenance.get("evaluators", {}).get(name, 1)) for record in records}
+        if len(versions) > 1:
+            older = {r.trial.method for r in records if r.provenance.get("evaluators", {}).get(name, 1) < max(versions)}
+            yield (
+                f"Some records of {enumerate_first(sorted(older))} were measured by an older version of the evaluator '{name}'; "
+                "'ferbench evaluate' measures them again where their outputs are stored."
+            )
 
 
 def _pretrained(item: Record | Outcome, cards: Cards) -> bool:
@@ -212,40 +249,35 @@ def _row(records: list[Record], failures: list[Outcome], repetitions: set[Repeti
     for name in dict.fromkeys(name for r in records for name in r.cost):
         values = [r.cost[name] for r in records if name in r.cost]
         row.cost[name] = math.fsum(values) / len(values)
-    counted = {name: metric.by_subject for name, metric in cards.metrics.items() if metric.by_subject is not None}
-    for source in Counts:
-        by_subject = tables_by_subject(records, source)
-        tables = np.stack([by_subject[subject] for subject in sorted(by_subject)])
-        scores = {name: statistics.SCORES[rule.score] for name, rule in counted.items() if rule.counts == source}
-        intervals = statistics.bootstrap_by_subject(tables, list(scores.values()), query.draws)
-        for (metric, score), interval in zip(scores.items(), intervals, strict=True):
-            row.scores[metric] = Score(float(score(tables.sum(0))), *interval)
+    answers = {source: Answers.of(records, source) for source in Counts}
+    for name in (name for name, metric in cards.metrics.items() if metric.by_subject is not None):
+        sample = _sample(records, name, cards, answers)
+        assert sample is not None  # every record holds counts
+        row.scores[name] = intervals.score_of(sample)
     apart = [[r for r in records if r.trial.repetition[0] == number] for number in assignments]
-    pooled = [np.sum(list(tables_by_subject(part, "confusion").values()), axis=0) for part in apart if part]
+    pooled = [Answers.of(part, Counts.FRAMES).pooled for part in apart if part]
     if len(pooled) > 1:
-        row.spread = float(np.std(statistics.accuracy(np.stack(pooled)), ddof=1))
+        row.spread = float(np.std(accuracy(np.stack(pooled)), ddof=1))
     for metric in dict.fromkeys(name for record in records for name in record.metrics):
-        if metric in counted:
+        if metric in row.scores:
             continue
-        by_fold: dict[tuple[int, int], list[float]] = {}
-        for record in records:
-            if (value := record.metrics.get(metric)) is not None:
-                by_fold.setdefault(record.trial.repetition[:2], []).append(value)
-        row.measured[metric] = sum(map(len, by_fold.values()))
-        if by_fold:
-            means = [sum(values) / len(values) for values in by_fold.values()]
-            interval = statistics.mean_interval(means) if query.draws else (math.nan, math.nan)
-            row.scores[metric] = Score(sum(means) / len(means), *interval)
+        row.measured[metric] = sum(record.metrics.get(metric) is not None for record in records)
+        if row.measured[metric]:
+            sample = _sample(records, metric, cards, answers)
+            row.scores[metric] = Score(mean_of(records, metric)) if sample is None else intervals.score_of(sample)
     return row
 
 
-def tables_by_subject(records: Sequence[Record], source: str) -> dict[str, np.ndarray]:
-    """(C, C) counts of each tested subject, summed over seeds; source: see Counts."""
-    tables: dict[str, list[list[list[int]]]] = {}
-    for record in records:
-        for subject, table in getattr(record, source).items():
-            tables.setdefault(subject, []).append(table)
-    return {subject: np.array(found).sum(axis=0) for subject, found in tables.items()}
+def sample_of(records: Sequence[Record], metric: str, cards: Cards) -> Sample | None:
+    """The sample of a metric of one row; None if its records do not hold the metric by subject."""
+    return _sample(records, metric, cards, {source: Answers.of(records, source) for source in Counts})
+
+
+def _sample(records: Sequence[Record], metric: str, cards: Cards, answers: Mapping[Counts, Answers]) -> Sample | None:
+    card = cards.metric(metric)
+    if card.by_subject is not None and metric == card.name:
+        return counted(answers[card.by_subject.counts], SCORES[card.by_subject.score])
+    return measured(records, metric, answers[Counts.FRAMES], card)
 
 
 def shared(ours: Sequence[Record], theirs: Sequence[Record]) -> tuple[list[Record], list[Record]]:

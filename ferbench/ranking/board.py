@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from ferbench.cards import Metric
+from ferbench.ranking.statistics import ALPHA
 from ferbench.records.identity import Identity
 
 
@@ -17,15 +19,45 @@ class Score:
     high: float = math.nan
 
 
+@dataclass(frozen=True)
+class Difference(Score):
+    """A difference of scores, ours minus theirs, with its one interval and its one test: of subjects and trainings.
+
+    Attributes:
+        p: two-sided, of Student's t; NaN for fewer than two subjects.
+        error: standard error. freedom: degrees of freedom of it.
+        luck: standard deviation of the difference between two trainings on the same fold, as far as it is training luck; NaN where
+            it cannot be told from other differences.
+        covers_luck: whether error contains training luck. Where all folds were trained with one seed only, it does not, unless
+            each subject was tested by a training of its own.
+        trainings: how many trainings with a luck of their own the difference is as good as.
+        subjects: how many subjects tested each.
+    """
+
+    p: float = math.nan
+    error: float = math.nan
+    freedom: float = math.nan
+    luck: float = math.nan
+    covers_luck: bool = False
+    trainings: float = 0.0
+    subjects: int = 0
+
+    @property
+    def clear(self) -> bool:
+        """Whether the data tell the two apart."""
+        return self.p < ALPHA
+
+
 @dataclass
 class Row:
     """A method variant on a backbone.
 
     Attributes:
         superseded: the board has a newer version of the method.
-        rank: 1 for the best; None where folds or seeds are missing. tied: another row has the same. rank_low, rank_high: 95 %
-            interval of the rank, subjects resampled.
-        against: accuracy minus that of the baseline, with its interval.
+        rank: 1 for the best; None where folds or seeds are missing, or rows cannot be compared. tied: another row has the same.
+            rank_low, rank_high: 1 and the number of rows that are told to be better, and the number of rows less those that are
+            told to be worse: simultaneous 95 % intervals of all ranks.
+        against: accuracy minus that of the baseline.
         seeds, assignments: those of the board; assignments are of subjects to folds (protocol.repeats).
         spread: standard deviation of accuracy over the assignments, NaN for one.
         scores: by metric. measured: by metric, how many records have it.
@@ -66,7 +98,7 @@ class Row:
     tied: bool = False
     rank_low: int | None = None
     rank_high: int | None = None
-    against: Score | None = None
+    against: Difference | None = None
 
     @property
     def planned(self) -> int:
@@ -88,8 +120,11 @@ class Board:
     """Rows that may be compared.
 
     Attributes:
-        detectable: the smallest difference to the best row that these data would often have shown; None where that cannot
-            be said.
+        detectable: the smallest difference to the best row that 8 of 10 such studies would show, the median over the other rows,
+            with all pairs of rows tested; None where that cannot be said.
+        pairs: how many pairs of rows were tested. subjects: how many subjects tested each.
+        covers_luck: whether the tests of its rows contain training luck. metric: the card of the metric that ranks.
+        separable: how many rows so many subjects can tell apart at most: with more, no p-value can be small enough.
         expressions: the classes.
         notes: sentences on what was left out or doubled.
         identity: of one of its trials (Trial.identity): dataset, protocol, preparation.
@@ -100,6 +135,11 @@ class Board:
     setting: str
     rows: list[Row]
     detectable: float | None = None
+    pairs: int = 0
+    subjects: int = 0
+    separable: int = 0
+    covers_luck: bool = False
+    metric: Metric | None = None
     baseline: str = ""
     expressions: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.factors import NAMES, cut
-from ferbench.ranking import statistics
+from ferbench.ranking import intervals
+from ferbench.ranking.answers import Answers
 from ferbench.ranking.board import Board, Row, Score
+from ferbench.ranking.sample import counted
+from ferbench.ranking.scores import SCORES
 from ferbench.records import files
 from ferbench.records.schema import Record
 
@@ -24,7 +28,7 @@ GROUPS = 4
 class Breakdown:
     """Attributes:
     levels: of the factor, with the number of test frames each.
-    rows: of the board, each with its accuracy by level; intervals resample the subjects that have the level.
+    rows: of the board, each with its accuracy by level; intervals are of the subjects that have the level, and of trainings.
     """
 
     factor: str
@@ -32,9 +36,7 @@ class Breakdown:
     rows: list[tuple[Row, dict[str, Score]]]
 
 
-def breakdown(
-    board: Board, records: Mapping[str, Record], where: Mapping[str, Path], factor: str, draws: int = statistics.DRAWS
-) -> Breakdown:
+def breakdown(board: Board, records: Mapping[str, Record], where: Mapping[str, Path], factor: str) -> Breakdown:
     """Raises UnknownName where the predictions have no such column, FerbenchError where they cannot be read."""
     tables = []
     for number, row in enumerate(board.rows):
@@ -49,13 +51,24 @@ def breakdown(
     found = []
     for number, row in enumerate(board.rows):
         own = frames[frames["row"] == number]
-        counts = own.groupby(["level", "subject"], observed=True)["right"].agg(["sum", "size"])
-        scores = {}
-        for level in levels.index:
-            if level in counts.index.get_level_values(0):
-                scores[str(level)] = _score(counts.loc[level].to_numpy(dtype=float), draws)
-        found.append((row, scores))
+        scores = {
+            str(level): intervals.score_of(counted(_answers(part), SCORES["accuracy"]))
+            for level, part in own.groupby("level", observed=True)
+        }
+        found.append((row, {str(level): scores[str(level)] for level in levels.index if str(level) in scores}))
     return Breakdown(factor, {str(k): int(v) for k, v in levels.items()}, found)
+
+
+def _answers(frames: pd.DataFrame) -> Answers:
+    """The right and wrong answers of a row on the frames of a level, as counts of two classes."""
+    folds: dict[Any, Any] = {}
+    for fold, part in frames.groupby(["assignment", "fold"]):
+        counts = part.groupby(["seed", "subject"])["right"].agg(["sum", "size"]).unstack(fill_value=0)
+        right, size = counts["sum"].to_numpy(dtype=float), counts["size"].to_numpy(dtype=float)
+        tables = np.zeros((*right.shape, 2, 2))
+        tables[..., 0, 0], tables[..., 0, 1] = right, size - right
+        folds[fold] = (tuple(counts["sum"].columns), tuple(counts.index), tables)
+    return Answers(folds)
 
 
 def _frames(folder: Path, record: Record, factor: str) -> pd.DataFrame:
@@ -70,6 +83,7 @@ def _frames(folder: Path, record: Record, factor: str) -> pd.DataFrame:
             "subject": table["subject"],
             "level": table[factor],
             "right": predicted == table["expression"].to_numpy(),
+            **dict(zip(("assignment", "fold", "seed"), record.trial.repetition, strict=True)),
         }
     )
 
@@ -77,13 +91,3 @@ def _frames(folder: Path, record: Record, factor: str) -> pd.DataFrame:
 def _levels(values: pd.Series) -> pd.Series:
     groups = cut(values, GROUPS, most=2 * GROUPS)
     return groups if groups is not None else values.astype(object).where(values.notna(), "-").astype(str)
-
-
-def _score(counts: np.ndarray, draws: int) -> Score:
-    """counts (S, 2): right and all, of each subject."""
-    mean = float(counts[:, 0].sum() / counts[:, 1].sum())
-    if len(counts) < 2 or not draws:
-        return Score(mean)
-    drawn = statistics.resampled(len(counts), draws).astype(float) @ counts
-    low, high = np.quantile(drawn[:, 0] / np.maximum(drawn[:, 1], 1), [0.025, 0.975])
-    return Score(mean, float(low), float(high))

@@ -3,6 +3,7 @@ heading, a backbone its name with all settings."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -36,7 +37,11 @@ class Cards:
     def metric(self, name: str) -> Metric:
         """The card of "metric" or "metric/reference"; one with the name as its title where there is none."""
         base = name.partition("/")[0]
-        return self.metrics.get(base) or Metric(name=base, title=base)
+        return self.metrics.get(base) or Metric(name=base, title=base, low=-math.inf, high=math.inf)
+
+    def known(self, name: str) -> bool:
+        """Whether there is a card of "metric" or "metric/reference"."""
+        return name.partition("/")[0] in self.metrics
 
     def dataset(self, trial: Trial) -> str:
         """How boards call a trial's dataset."""

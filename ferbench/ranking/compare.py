@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ferbench.cards import Counts, Metric
 from ferbench.errors import FerbenchError, UnknownName, enumerate_first
-from ferbench.ranking import statistics
-from ferbench.ranking.aggregate import BoardQuery, boards, shared, tables_by_subject
-from ferbench.ranking.board import Board, Row, Score
+from ferbench.ranking import intervals
+from ferbench.ranking.aggregate import BoardQuery, boards, sample_of, shared
+from ferbench.ranking.answers import Answers
+from ferbench.ranking.board import Board, Difference, Row
 from ferbench.ranking.cards import Cards
-from ferbench.ranking.paired import paired
+from ferbench.ranking.scores import accuracy
+from ferbench.ranking.statistics import ALPHA
 from ferbench.records.schema import Record
 
 
@@ -21,11 +25,10 @@ class Comparison:
     """`ours` against `theirs` on one board.
 
     Attributes:
-        difference: of accuracy, ours minus theirs, with the 95 % interval of paired subjects.
-        p: of sign flips by subject. p_folds: of the corrected resampled t-test over folds and seeds.
+        metric: the card of the metric that is compared.
+        difference: of the metric, ours minus theirs.
         subjects: accuracy of each subject, ours minus theirs.
         classes: (expression, recall of ours, recall of theirs).
-        detectable: the smallest difference that these data would show in 8 of 10 studies.
         code: a sentence where the two were trained by other code of ferbench itself; empty where they were not.
         trials: how many each has on the folds and seeds that both ran; nothing else is compared.
     """
@@ -33,51 +36,86 @@ class Comparison:
     board: Board
     ours: Row
     theirs: Row
-    difference: Score
-    p: float
-    p_folds: float
+    metric: Metric
+    difference: Difference
     subjects: dict[str, float]
     classes: list[tuple[str, float, float]]
-    detectable: float
     trials: int
     code: str = ""
 
-    @property
-    def clear(self) -> bool:
-        """Whether the data tell the two apart: the interval excludes 0 and the sign flip test rejects."""
-        return not self.difference.low <= 0 <= self.difference.high and self.p < statistics.ALPHA
-
     def words(self) -> str:
-        """What may be concluded."""
-        ours, theirs = self.ours.name, self.theirs.name
-        size = f"{abs(100 * self.difference.mean):.1f} points"
-        if self.clear:
-            better, worse = (ours, theirs) if self.difference.mean > 0 else (theirs, ours)
-            text = f"{better} recognises expressions better than {worse} here, by {size}"
-            if self.p_folds >= statistics.ALPHA:
-                text += "; the folds and seeds alone do not show it (second p), so a repetition is worth its time"
-            return text + "."
+        """What may be concluded, and of what."""
+        ours, theirs, difference = self.ours.name, self.theirs.name, self.difference
+        if math.isnan(difference.p):
+            return f"{ours} and {theirs} were tested on one subject; nothing can be concluded from it."
+        size = self._size(abs(difference.mean))
+        if intervals.smallest_p(difference.subjects) >= ALPHA:
+            return (
+                f"{difference.subjects} subjects cannot tell {ours} and {theirs} apart, whatever they show: p is at least "
+                f"{intervals.smallest_p(difference.subjects):.3f}."
+            )
+        if not difference.clear:
+            return (
+                f"These data do not tell {ours} and {theirs} apart. That is no proof of equality: a true difference of less than "
+                f"{self._size(intervals.detectable(difference))} would often have gone unseen.{self._luck()}"
+            )
+        ahead = (difference.mean > 0) is self.metric.higher_is_better
+        better, worse = (ours, theirs) if ahead else (theirs, ours)
+        if self.metric.name == "accuracy":
+            many, one = "recognise expressions better", "recognises expressions better"
+        else:
+            many, one = f"have a better {self.metric.title}", f"has a better {self.metric.title}"
+        if not difference.covers_luck:
+            return f"These trainings of {better} {many} than those of {worse}, by {size}.{self._luck()}"
+        return f"{better} {one} than {worse} here, by {size}.{self._luck()}"
+
+    def _size(self, value: float) -> str:
+        """A difference in the unit of the metric: '2.1 points', '0.04'."""
+        text = f"{value * self.metric.factor:.{self.metric.decimals}f}"
+        return f"{text} points" if self.metric.unit == "%" else f"{text} {self.metric.unit}".rstrip()
+
+    def _luck(self) -> str:
+        """What is known of training luck."""
+        difference = self.difference
+        if not math.isnan(difference.luck):
+            return (
+                " Training luck is part of the interval: between two trainings the difference varies by "
+                f"{self._size(difference.luck)} (standard deviation)."
+            )
+        if difference.covers_luck:
+            return " Each subject was tested by trainings of its own, so that training luck is part of the interval."
+        text = " Training luck could not be measured, because each fold was trained with one seed."
+        if not difference.clear:
+            return text
+        limit = self._size(intervals.overturned_by(difference))
         return (
-            f"These data do not tell {ours} and {theirs} apart. That is no proof of equality: a true difference of less than "
-            f"{100 * self.detectable:.1f} points would often have gone unseen."
+            f"{text} If the difference between two trainings varies by more than {limit} (standard deviation), it may "
+            "be luck. So nothing is said of the methods in general; seeds=[0,1,2] would tell."
         )
 
 
 def compare(
-    records: Sequence[Record], ours: str, theirs: str, dataset: str | None = None, cards: Cards | None = None
+    records: Sequence[Record],
+    ours: str,
+    theirs: str,
+    dataset: str | None = None,
+    cards: Cards | None = None,
+    metric: str = "accuracy",
 ) -> list[Comparison]:
     """A comparison on every board that has both.
 
     Args:
         ours, theirs: "method" or "method/variant".
-        cards: of what is installed, for the names of datasets and backbones.
+        cards: of what is installed, for metrics and the names of datasets and backbones.
+        metric: what is compared.
 
     Raises:
         UnknownName: there is no such row.
-        FerbenchError: no board has both on the same folds and seeds.
+        FerbenchError: no board has both on the same folds and seeds, or the records do not hold the metric by subject.
     """
+    cards = cards or Cards()
     by_id = {record.trial.id: record for record in records}
-    all_boards = boards(records, query=BoardQuery(dataset=dataset, cards=cards or Cards()))
+    all_boards = boards(records, query=BoardQuery(dataset=dataset, cards=cards))
     names = {row.name for board in all_boards for row in board.rows}
     for wanted in (ours, theirs):
         if wanted not in names:
@@ -92,7 +130,7 @@ def compare(
                 continue
             x, y = shared(*([by_id[trial] for trial in row.trials] for row in (a, b)))
             if x:
-                found.append(_compare(board, a, b, x, y))
+                found.append(_compare(board, a, b, x, y, metric, cards))
             else:
                 unlike.append(f"{board.dataset} ({a.done} and {b.done} trials)")
     if not found:
@@ -101,17 +139,21 @@ def compare(
     return found
 
 
-def _compare(board: Board, a: Row, b: Row, ours: list[Record], theirs: list[Record]) -> Comparison:
-    pair = paired(tables_by_subject(ours, "confusion"), tables_by_subject(theirs, "confusion"))
-    assert pair is not None  # the same folds of one board test the same subjects
-    difference, counts = pair.difference, (pair.ours.sum(0), pair.theirs.sum(0))
-    gaps = [
-        float(x.metrics["accuracy"] or 0) - float(y.metrics["accuracy"] or 0) for x, y in zip(ours, theirs, strict=True)
-    ]
-    identity = ours[0].trial.identity
-    ratio = max(1, len(identity.test_subjects)) / max(1, len(identity.train_subjects))
-    recalls = [np.diagonal(table) / np.maximum(table.sum(1), 1) for table in counts]
-    shown = counts[0].sum(1) > 0
+def _compare(
+    board: Board, a: Row, b: Row, ours: list[Record], theirs: list[Record], metric: str, cards: Cards
+) -> Comparison:
+    samples = [sample_of(records, metric, cards) for records in (ours, theirs)]
+    if samples[0] is None or samples[1] is None:
+        raise FerbenchError(
+            f"{metric} of {a.name} and {b.name} on {board.dataset} cannot be compared: their records do not hold it by subject. "
+            f"'ferbench evaluate --metric {metric}' works it out from stored outputs, if its evaluator gives it by subject."
+        )
+    if reason := samples[0].unlike(samples[1]):
+        raise FerbenchError(f"{a.name} and {b.name} {reason} on {board.dataset}, and cannot be compared.")
+    x, y = Answers.of(ours, Counts.FRAMES), Answers.of(theirs, Counts.FRAMES)
+    gaps = accuracy(x.by_subject) - accuracy(y.by_subject)
+    recalls = [np.diagonal(table) / np.maximum(table.sum(1), 1) for table in (x.pooled, y.pooled)]
+    shown = x.pooled.sum(1) > 0
     classes = [
         (expression, float(recalls[0][i]), float(recalls[1][i]))
         for i, expression in enumerate(ours[0].expressions)
@@ -121,12 +163,10 @@ def _compare(board: Board, a: Row, b: Row, ours: list[Record], theirs: list[Reco
         board=board,
         ours=a,
         theirs=b,
-        difference=difference,
-        p=pair.p,
-        p_folds=statistics.corrected_resampled_t(gaps, ratio)[1],
-        subjects=pair.by_subject,
+        metric=cards.metric(metric),
+        difference=intervals.difference_of(samples[0], samples[1]),
+        subjects=dict(zip(x.subjects, map(float, gaps), strict=True)),
         classes=classes,
-        detectable=statistics.detectable(difference.low, difference.high),
         trials=len(ours),
         code=_code(ours, theirs),
     )

@@ -1,49 +1,81 @@
-"""Which rows of a board the data tell apart: tie groups, rank intervals, and what the board could have shown."""
+"""Which rows of a board the data tell apart: shared ranks, intervals of ranks, and what the board could have shown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
-from ferbench.ranking import statistics
-from ferbench.ranking.board import Row
-from ferbench.ranking.paired import Tables, right
+from ferbench.ranking import intervals
+from ferbench.ranking.board import Board, Row
+from ferbench.ranking.sample import Sample
+from ferbench.ranking.statistics import ALPHA, holm
 
 
-def tie(rows: Sequence[Row], tables: Sequence[Tables], draws: int = statistics.DRAWS) -> float | None:
-    """Give ranks with ties to complete rows, the best first.
+def tie(board: Board, rows: Sequence[Row], samples: Sequence[Sample], higher: bool = True) -> None:
+    """Give ranks with ties to complete rows, the best first, and say on the board what it could have shown.
 
-    A row shares the rank of the first row of its group unless it is worse by a sign flip test by subject, corrected by Holm over
-    all pairs of the board; the first that is worse begins a group of its own, with its place as its rank: 1, 1, 3.
+    Two rows are told apart by the test of their difference (`intervals.differences`), corrected by Holm over all pairs of the
+    board, so that in 95 of 100 boards no pair of equal rows is told apart. A row shares the rank of the rows above it until it is
+    told to be worse than one of these; then it begins a group, with its place as its rank: 1, 1, 3. No rank lies outside its
+    interval: no row of a group is told from the row, so that only rows above the group can be told to be better.
 
-    Returns:
-        The smallest difference to the best row that the data would have shown in 8 of 10 studies, the median over the other
-        rows; None where the rows were not tested on the same subjects, and no tie can be told.
+    Rows that were not tested on the same frames get no rank, and a note says so.
+
+    Args:
+        board: its notes and what it could have shown are set. rows: the complete ones, in order. samples: of each of them.
+        higher: whether a higher value is better.
     """
-    for place, row in enumerate(rows, 1):
-        row.rank = place
-    subjects = sorted(tables[0]) if tables else []
-    if len(rows) < 2 or len(subjects) < 2 or any(sorted(t) != subjects for t in tables):
-        return None
-    stacked = np.stack([[t[s] for s in subjects] for t in tables])
-    answers = right(stacked)
-    pairs = list(combinations(range(len(rows)), 2))
-    first, second = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
-    p_values = statistics.sign_flip_test(answers[first] - answers[second])
-    corrected = dict(zip(pairs, statistics.holm(p_values.tolist()), strict=True))
+    if len(rows) < 2:
+        for row in rows:
+            row.rank = 1
+        return
+    for row, found in zip(rows, samples, strict=True):
+        if reason := found.unlike(samples[0]):
+            board.notes.append(f"{row.name} and {rows[0].name} {reason}: rows of this board are not ranked.")
+            return
+    board.subjects = len(samples[0].subjects)
+    if board.subjects < 2:
+        board.notes.append("Rows of this board are not ranked: they were tested on one subject.")
+        return
+    better = _told_better(board, samples, higher)
     leader = 0
-    for place in range(1, len(rows)):
-        if corrected[leader, place] < statistics.ALPHA:
+    for place, row in enumerate(rows):
+        if better[leader:place, place].any():
             leader = place
-        else:
-            rows[place].rank = rows[leader].rank
+        row.rank = leader + 1
+        row.rank_low = 1 + int(better[:, place].sum())
+        row.rank_high = len(rows) - int(better[place].sum())
     for row in rows:
         row.tied = sum(other.rank == row.rank for other in rows) > 1
-    counts = statistics.resampled(len(subjects), draws).astype(float)
-    drawn = np.stack([counts @ r / (counts @ t.sum((1, 2))) for r, t in zip(answers, stacked, strict=True)], axis=1)
-    for row, (low, high) in zip(rows, statistics.rank_intervals(drawn), strict=True):
-        row.rank_low, row.rank_high = int(low), int(high)
-    gaps = [np.quantile(drawn[:, 0] - drawn[:, i], [0.025, 0.975]) for i in range(1, len(rows))]
-    return float(np.median([statistics.detectable(low, high) for low, high in gaps]))
+
+
+def _told_better(board: Board, samples: Sequence[Sample], higher: bool) -> np.ndarray:
+    """(M, M), whether a row (first index) is told to be better than another."""
+    first, second = np.triu_indices(len(samples), 1)
+    found = intervals.differences(samples, first, second)
+    told = np.zeros((len(samples), len(samples)), dtype=bool)
+    for a, b, difference, p in zip(first, second, found, holm([d.p for d in found]), strict=True):
+        if p < ALPHA:
+            told[(a, b) if (difference.mean > 0) is higher else (b, a)] = True
+    board.pairs = len(found)
+    board.covers_luck = found[0].covers_luck
+    board.separable = separable(board.subjects)
+    board.detectable = float(np.median([intervals.detectable(d, board.pairs) for d in found[: len(samples) - 1]]))
+    return told
+
+
+def separable(subjects: int) -> int:
+    """How many rows so many subjects can tell apart at most: of more rows, the smallest p-value times the number of pairs is not
+    below 0.05.
+
+    >>> separable(8), separable(10)
+    (4, 7)
+    """
+    smallest = intervals.smallest_p(subjects)
+    if smallest >= ALPHA:
+        return 1
+    rows = 2
+    while rows * (rows + 1) / 2 * smallest < ALPHA and rows < 10_000:
+        rows += 1
+    return rows

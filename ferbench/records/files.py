@@ -86,7 +86,7 @@ def write_predictions(
     """
     table = frames.drop(columns="fold", errors="ignore").reset_index(drop=True)
     for expression, column in zip(expressions, probabilities.T, strict=True):
-        table[f"p_{expression}"] = column.astype(np.float32)
+        table[f"p_{expression}"] = column.astype(np.float64)
     table.to_parquet(folder / PREDICTIONS, index=False)
 
 

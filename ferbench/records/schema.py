@@ -144,6 +144,7 @@ class Record:
             image), peak_memory (in bytes), train_seconds (of all stages, including stored ones), seconds (of this trial).
         provenance: versions, machine, device, precision, times, and digests of the code.
         files: SHA-256 of the other files in the folder, by name.
+        by_subject: for metrics that evaluators give by subject (`PerSubject`), the value of each subject; their mean is the metric.
         schema: version of record.json.
     """
 
@@ -158,6 +159,7 @@ class Record:
     cost: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    by_subject: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def to_json(self) -> str:

@@ -112,15 +112,22 @@ class Store:
         return records, [r for r in entries_read if isinstance(r, Damaged)]
 
     def write_evaluated(
-        self, trial: str, metrics: Mapping[str, float | None], evaluators: Mapping[str, int] | None = None
+        self,
+        trial: str,
+        metrics: Mapping[str, float | None],
+        by_subject: Mapping[str, Mapping[str, float]] | None = None,
+        evaluators: Mapping[str, int] | None = None,
     ) -> None:
-        """Store metrics that were computed after the trial, and the versions of the evaluators by name. `scan` adds both to
-        those of the record."""
+        """Store metrics that were computed after the trial, their values by subject, and the versions of the evaluators by name.
+        `scan` adds them to those of the record."""
         path = self.root / EVALUATED / f"{trial}.json"
         path.parent.mkdir(exist_ok=True)
         before = self._beside(EVALUATED, path.name).get(trial, {})
-        versions = {**before.get("evaluators", {}), **(evaluators or {})}
-        replace_text(path, json.dumps({**before, **metrics, "evaluators": versions}))
+        beside = {
+            "evaluators": {**before.get("evaluators", {}), **(evaluators or {})},
+            "by_subject": {**before.get("by_subject", {}), **(by_subject or {})},
+        }
+        replace_text(path, json.dumps({**before, **metrics, **beside}))
 
     def submission_statuses(self) -> dict[str, str]:
         """The status of submitted records by trial, see ferbench.submission."""
@@ -282,7 +289,11 @@ def no_collector() -> Iterator[None]:
 
 def _with_later(record: Record, later: Mapping[str, Any]) -> Record:
     """A record with the metrics that `ferbench evaluate` stored about it, and the versions of their evaluators."""
-    metrics = {k: v for k, v in later.items() if k != "evaluators"}
+    metrics = {k: v for k, v in later.items() if k not in ("evaluators", "by_subject")}
     versions = {**record.provenance.get("evaluators", {}), **later.get("evaluators", {})}
     provenance = {**record.provenance, **({"evaluators": versions} if versions else {})}
-    return dataclasses.replace(record, metrics={**record.metrics, **metrics}, provenance=provenance)
+    by_subject = {name: found for name, found in record.by_subject.items() if name not in metrics}
+    by_subject |= later.get("by_subject", {})
+    return dataclasses.replace(
+        record, metrics={**record.metrics, **metrics}, by_subject=by_subject, provenance=provenance
+    )

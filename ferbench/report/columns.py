@@ -80,11 +80,25 @@ def against(row: Row) -> str:
     return points(row.against)
 
 
-def points(score: Score | None) -> str:
-    """'-1.2 [-3.0, +0.4]', a difference in points, '-' where there is nothing to compare with."""
+def points(score: Score | None, card: Metric | None = None) -> str:
+    """'-1.2 [-3.0, +0.4]', a difference as the metric is shown, of accuracy without a card; '-' where there is nothing to compare
+    with."""
     if score is None:
         return "-"
-    return f"{100 * score.mean:+.1f} [{100 * score.low:+.1f}, {100 * score.high:+.1f}]"
+    factor, digits = (card.factor, card.decimals) if card else (100, 1)
+    mean, low, high = (f"{factor * value:+.{digits}f}" for value in (score.mean, score.low, score.high))
+    return mean if math.isnan(score.low) else f"{mean} [{low}, {high}]"
+
+
+def size(value: float, card: Metric) -> str:
+    """A difference in the unit of the metric: '2.1 points', '0.04'."""
+    text = f"{value * card.factor:.{card.decimals}f}"
+    return f"{text} points" if card.unit == "%" else f"{text} {card.unit}".rstrip()
+
+
+def p_value(value: float) -> str:
+    """'0.034', '< 0.001', or '-' where there is none."""
+    return "-" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def spread(row: Row) -> str:
@@ -126,11 +140,30 @@ def footnotes(board: Board, shown: Sequence[Column] = ()) -> list[str]:
                 f"{column.heading}: some records of {enumerate_first(partly)} lack it and do not count; 'ferbench evaluate' "
                 "works out what they allow."
             )
+        without = [r.name for r in board.rows if r.done and r.measured.get(column.metric) == 0]
+        if without:
+            found.append(
+                f"{column.heading}: not measurable for {enumerate_first(without)}; the records say why ('ferbench show')."
+            )
     if any(row.tied for row in board.rows):
-        found.append("=: the data do not tell these from the first of their group (sign flips by subject, Holm).")
-    if board.detectable is not None:
         found.append(
-            f"Differences to the best of under {100 * board.detectable:.1f} points would often go unseen here."
+            "=: the data do not tell these from the others of their group (t-test of subjects and trainings, Holm over "
+            f"{board.pairs} {'pairs' if board.pairs > 1 else 'pair'})."
+        )
+    ranked = sum(row.rank is not None for row in board.rows)
+    if board.pairs and ranked > board.separable:
+        most = f"at most {board.separable} rows" if board.separable > 1 else "no rows"
+        found.append(
+            f"{board.subjects} subjects can tell {most} apart: of {ranked} rows, no difference can be told from chance in "
+            f"{board.pairs} tests. Fewer rows or more subjects can."
+        )
+    elif board.detectable is not None and board.metric is not None:
+        found.append(
+            f"Differences to the best of under {size(board.detectable, board.metric)} would often go unseen here."
+        )
+    if board.pairs and not board.covers_luck:
+        found.append(
+            "One seed: training luck could not be measured, so ranks are of these trainings, not of the methods in general."
         )
     if mixed := [row.name for row in board.rows if row.codes > 1]:
         found.append(

@@ -50,11 +50,13 @@ def _flat(row: Row) -> dict[str, Any]:
         values["spread"] = row.spread
     if row.against is not None:
         against_ = row.against
-        values |= {"against_baseline": against_.mean, "against_low": against_.low, "against_high": against_.high}
+        values |= {
+            "against_baseline": against_.mean, "against_low": against_.low, "against_high": against_.high, "against_p": against_.p,
+        }  # fmt: skip
     for metric, score in row.scores.items():
         for suffix, value in (("", score.mean), ("_low", score.low), ("_high", score.high)):
-            values[metric + suffix] = None if math.isnan(value) else round(value, 6)
-    return values
+            values[metric + suffix] = value
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
 
 
 def to_json(boards: Sequence[Board]) -> str:

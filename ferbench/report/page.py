@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ferbench.ranking.aggregate import tables_by_subject
+from ferbench.cards import Counts
+from ferbench.ranking.answers import Answers
 from ferbench.ranking.board import Board, Row, Score
 from ferbench.ranking.reported import NOT_RUN, Reported
 from ferbench.records import files
@@ -179,7 +180,7 @@ def _panel(row: Row, given: Collected, faces: Collection[str], command: Callable
         }
         for r in records
     ]
-    counts = np.sum(list(tables_by_subject(records, "confusion").values()), axis=0)
+    counts = Answers.of(records, Counts.FRAMES).pooled
     names = records[0].expressions
     support, predicted, right = counts.sum(1), counts.sum(0), np.diagonal(counts)
     by_class = [

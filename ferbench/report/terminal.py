@@ -76,7 +76,7 @@ def _table(board: Board, chosen: Sequence[Column], cost: bool) -> Table:
     marks = devices(board)
     ended = False
     for row in board.rows:
-        if row.rank is None and not ended and table.row_count:
+        if not row.complete and not ended and table.row_count:
             table.add_section()
             ended = True
         mark = marks.get("; ".join(row.devices), "")

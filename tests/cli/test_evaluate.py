@@ -71,21 +71,67 @@ def test_what_is_evaluated_again_is_what_was_evaluated_first(ferbench: Ferbench,
             assert record.metrics.get(name) == pytest.approx(before[record.trial.id].get(name)), name
 
 
+BROKEN = """
+from ferbench import EvaluatorCard, Metric, hookimpl
+
+@hookimpl
+def ferbench_evaluators():
+    return [EvaluatorCard(name="mine", target=__name__ + ":evaluate", title="t", metrics=[Metric(name="mine", title="mine")])]
+
+def evaluate(outputs):
+    raise RuntimeError("no such table")
+"""
+
+
+def test_an_evaluator_that_fails_costs_no_trained_trial(ferbench: Ferbench, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    words = [
+        "method=cross_entropy",
+        *SMOKE,
+        "dataset.subjects=8",
+        "protocol=subject_kfold",
+        "protocol.k=2",
+        "protocol.folds=0",
+    ]
+    results = tmp_path / "results"
+    done = ferbench("run", "--plugin", tmp_path / "broken.py", *words, f"results_dir={results}")
+    assert done.status == 0, done.err
+    (record,) = Store(results).scan()[0]
+    assert record.metrics["accuracy"] is not None
+    assert "mine" not in record.metrics
+    assert any(note.startswith("The evaluator 'mine' failed (RuntimeError: no such table)") for note in record.notes)
+    assert "RuntimeError: no such table" in done.out, "the traceback is shown"
+    assert set(record.by_subject) >= {"identity_leakage", "expression_probe", "selectivity", "identity_auc"}
+    for name, values in record.by_subject.items():
+        assert record.metrics[name] == pytest.approx(np.mean(list(values.values())))
+
+
+def test_leakage_is_compared_and_ranked_by_subject(ferbench: Ferbench, results: Path) -> None:
+    shown = ferbench("leaderboard", results, "--metric", "identity_leakage", "--metric", "identity_leakage_strongest")
+    assert "id leak max" in shown.out, shown.err
+    assert not any("not ranked" in line for line in shown.out.splitlines())
+    done = ferbench("compare", "tergan", "cross_entropy", results, "--metric", "identity_leakage")
+    assert done.status == 0, done.err
+    assert "difference        " in done.out
+    assert " points" not in next(line for line in done.out.splitlines() if "difference   " in line)
+    assert "no metric 'nonsense'" in ferbench("compare", "tergan", "cross_entropy", results, "--metric", "nonsense").err
+
+
 def test_metrics_of_another_version_are_computed_again(
     ferbench: Ferbench, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = one(results).provenance["evaluators"]
-    assert versions["leakage"] == 1
+    assert versions["leakage"] == 2
     assert "disentanglement" not in versions, "it is computed on request"
     assert "4 records evaluated." in ferbench("evaluate", results, "--metric", "mig").out
-    assert one(results).provenance["evaluators"] == {**versions, "disentanglement": 1}
+    assert one(results).provenance["evaluators"] == {**versions, "disentanglement": 2}
     registry = load_registry()
     card = registry.get(EvaluatorCard, "disentanglement")
-    raised = dataclasses.replace(card, version=2)
+    raised = dataclasses.replace(card, version=3)
     monkeypatch.setattr("ferbench.execution.reevaluate.chosen", lambda registry, metrics: [raised])
     assert "4 records evaluated." in ferbench("evaluate", results, "--metric", "mig").out
     assert "0 records evaluated." in ferbench("evaluate", results, "--metric", "mig").out
-    assert one(results).provenance["evaluators"]["disentanglement"] == 2
+    assert one(results).provenance["evaluators"]["disentanglement"] == 3
 
 
 def test_a_changed_file_is_not_judged(ferbench: Ferbench, results: Path) -> None:
@@ -185,6 +231,32 @@ def test_claims_that_the_predictions_do_not_bear_out(ferbench: Ferbench, results
     other = ferbench("submit", "verify", file, "--into", tmp_path / "into")
     assert other.status == 2
     assert "with other content; unpack" in other.err, "one submission never takes the place of another"
+
+
+def test_values_by_subject_are_checked_and_older_measures_made_again(
+    ferbench: Ferbench, results: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.zip"
+    ferbench("submit", "pack", results, "--method", "tergan", "--output", file)
+
+    def narrower(record: dict[str, Any]) -> None:
+        """The same mean with less spread: a narrower interval."""
+        mean = record["metrics"]["identity_leakage"]
+        record["by_subject"]["identity_leakage"] = dict.fromkeys(record["by_subject"]["identity_leakage"], mean)
+
+    done = ferbench("submit", "verify", forged(file, tmp_path / "n.zip", narrower), "--into", tmp_path / "narrow")
+    assert "The values of identity_leakage by subject are not those of its outputs." in done.out
+
+    def older(record: dict[str, Any]) -> None:
+        record["provenance"]["evaluators"]["leakage"] = 1
+        record["metrics"]["identity_leakage"] = -0.5
+
+    done = ferbench("submit", "verify", forged(file, tmp_path / "o.zip", older), "--into", tmp_path / "old")
+    assert "2 records: 2 submitted." in done.out
+    own = {r.trial.id: r for r in Store(results).scan()[0]}
+    for record in Store(tmp_path / "old").scan()[0]:
+        assert record.metrics["identity_leakage"] == pytest.approx(own[record.trial.id].metrics["identity_leakage"])
+        assert record.provenance["evaluators"]["leakage"] == 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sklearn import metrics
 
 from ferbench.evaluation.evaluators.recognition import by_subject, evaluate, sequences
 from ferbench.interfaces.evaluator import Outputs
-from ferbench.ranking import statistics
+from ferbench.ranking.scores import SCORES
 
 CLASSES = ("a", "b", "c")
 
@@ -59,9 +59,9 @@ def test_the_confusion_by_subject_gives_the_same_scores(labels: list[int], seed:
     of_frames, of_sequences = by_subject(made)
     tables = np.sum([np.array(t) for t in of_frames.values()], axis=0)
     by_sequence = np.sum([np.array(t) for t in of_sequences.values()], axis=0)
-    for name, score in statistics.SCORES.items():
-        assert found[name] == pytest.approx(float(score(tables)), abs=1e-6)
-        assert found[f"sequence_{name}"] == pytest.approx(float(score(by_sequence)), abs=1e-6)
+    for name, score in SCORES.items():
+        assert found[name] == pytest.approx(float(score.value(tables)), abs=1e-6)
+        assert found[f"sequence_{name}"] == pytest.approx(float(score.value(by_sequence)), abs=1e-6)
 
 
 def test_a_sequence_is_the_mean_of_its_frames_probabilities() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from ferbench.evaluation.evaluators import synthesis
+from ferbench.evaluation.measures.synthesis import kid
 from ferbench.interfaces.evaluator import Outputs, Syntheses
 
 
@@ -83,3 +84,20 @@ def test_too_few_faces_for_fid() -> None:
 def test_methods_that_make_no_faces_have_no_figures() -> None:
     few = np.zeros((4, 2), np.float32)
     assert synthesis.evaluate(dataclasses.replace(outputs(few, few), syntheses=None)) == {}
+
+
+@pytest.mark.parametrize(("reals", "mades"), [(20, 15), (8, 30)])
+def test_kid_of_sets_of_unlike_size(reals: int, mades: int) -> None:
+    """The unbiased estimate as a double sum over pairs."""
+    random = np.random.default_rng(0)
+    real, made = random.normal(size=(reals, 4)), random.normal(0.3, 1, size=(mades, 4))
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> float:
+        return float((x @ y / 4 + 1) ** 3)
+
+    def within(z: np.ndarray) -> float:
+        pairs = [(i, j) for i in range(len(z)) for j in range(len(z)) if i != j]
+        return sum(kernel(z[i], z[j]) for i, j in pairs) / len(pairs)
+
+    across = sum(kernel(x, y) for x in real for y in made) / (reals * mades)
+    assert kid(real, made) == pytest.approx(within(real) + within(made) - 2 * across)

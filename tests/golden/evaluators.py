@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ferbench.cards import EvaluatorCard
-from ferbench.interfaces.evaluator import Outputs, Syntheses
+from ferbench.interfaces.evaluator import Outputs, PerSubject, Syntheses
 from tests.golden.summary import rounded
 
 EXPRESSIONS = ("anger", "fear", "happiness", "surprise")
@@ -24,9 +24,14 @@ PROBED = {"leakage", "probe", "selectivity", "verification", "disentanglement"}
 def values(card: EvaluatorCard) -> dict[str, Any]:
     """Every metric, of outputs with all parts and of outputs with the least that a trial has."""
     prefix = "probe/" if card.name in PROBED else ""
-    found = {}
+    found: dict[str, Any] = {}
     for name, made in (("all", outputs()), ("least", outputs(least=True))):
         for metric, value in card.load()(made).items():
+            if isinstance(value, PerSubject):
+                found[f"{prefix}{name}/{metric} by subject"] = [
+                    rounded(each) for _, each in sorted(value.values.items())
+                ]
+                value = value.mean
             nothing = value is None or not math.isfinite(value)
             found[f"{prefix}{name}/{metric}"] = "no value" if nothing else [rounded(float(value))]
     return found or {"least": "no metrics"}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import mutual_info_score
 
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, NotMeasurable
 from ferbench.evaluation.evaluators import disentanglement
-from ferbench.evaluation.measures.dci import completeness
+from ferbench.evaluation.measures.dci import completeness, dci
 from ferbench.evaluation.measures.dci import disentanglement as disentangled
 from ferbench.evaluation.measures.factors import BINS, factors_of, halves, mutual_information
+from ferbench.evaluation.measures.mig import mig
+from ferbench.evaluation.measures.sap import sap
 from ferbench.interfaces.evaluator import Outputs
 from ferbench.metrics import DCI, MIG, SAP
 
@@ -120,3 +124,43 @@ def test_bad_input() -> None:
         metric.compute()
     with pytest.raises(ValueError, match="part is 'all'; it can be disentanglement, completeness, informativeness"):
         DCI("all")
+
+
+@pytest.mark.parametrize("count", [200, 1200])
+@pytest.mark.parametrize("noise", [0, 7])
+def test_dci_of_perfect_codes_and_of_noise(count: int, noise: int) -> None:
+    """Factors of unequal numbers of levels, one dimension each, and dimensions of noise beside them."""
+    random = np.random.default_rng(0)
+    factors = {name: random.integers(0, levels, count) for name, levels in (("a", 6), ("b", 4), ("c", 2))}
+    fit = np.arange(count) % 2 == 0
+    codes = np.stack([codes * scale for codes, scale in zip(factors.values(), (1.0, 100.0, 0.01), strict=True)], 1)
+    perfect = dci(np.concatenate([codes, random.normal(size=(count, noise))], 1), factors, fit)
+    assert min(perfect["disentanglement"], perfect["completeness"], perfect["informativeness"]) > 0.985
+    nothing = dci(random.normal(size=(count, 10)), factors, fit)
+    assert max(nothing["disentanglement"], nothing["completeness"]) < 0.03
+
+
+@pytest.mark.parametrize(("kind", "settings"), [(MIG, {}), (SAP, {}), (DCI, {"part": "disentanglement"})])
+def test_the_order_of_frames_does_not_matter(kind: type, settings: dict[str, str]) -> None:
+    random = torch.Generator().manual_seed(0)
+    codes = GRID + 0.7 * torch.randn(GRID.shape, generator=random)
+    order = torch.randperm(len(GRID), generator=random)
+    values = []
+    for rows in (torch.arange(len(GRID)), order):
+        metric = kind(**settings)
+        metric.update(codes[rows], GRID[rows])
+        values.append(float(metric.compute()))
+    assert values[0] == pytest.approx(values[1], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("measure", "name"),
+    [(lambda f, v, h: mig(f, v), "MIG"), (sap, "SAP"), (dci, "DCI")],
+)
+def test_features_that_are_not_finite_are_a_sentence(measure: Callable[..., object], name: str) -> None:
+    features = np.random.default_rng(0).normal(size=(40, 3))
+    features[5, 1] = np.nan
+    with pytest.raises(
+        NotMeasurable, match=f"{name} cannot be measured: the features of 1 of 40 frames are NaN or infinite"
+    ):
+        measure(features, {"a": np.arange(40) % 2, "b": np.arange(40) % 3}, np.arange(40) < 20)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from scipy import stats
 
 from ferbench.ranking.ablations import ablations
 from ferbench.records.schema import Record
@@ -36,8 +37,10 @@ def test_the_difference_on_the_same_subjects(make: Make) -> None:
     assert full.difference is None
     assert less.removed == "identity_head=false"
     assert less.difference is not None
-    assert (less.difference.mean, less.difference.low, less.difference.high) == pytest.approx((-0.3, -0.3, -0.3))
-    assert less.p == less.corrected == pytest.approx(2 / 2**8)
+    assert less.difference.mean == pytest.approx(-0.3)
+    half = stats.t.ppf(0.975, 7) / 80
+    assert (less.difference.low, less.difference.high) == pytest.approx((-0.3 - half, -0.3 + half)), "one frame of 80"
+    assert less.difference.p == less.corrected == pytest.approx(2 / 2**8)
     assert less.leakage == pytest.approx(0)
 
 
@@ -48,8 +51,11 @@ def test_p_values_are_corrected_over_the_variants(make: Make) -> None:
     ]
     (table,) = ablations(records)
     by_name = {v.row.variant: v for v in table.variants}
-    assert by_name["no_head"].corrected == pytest.approx(2 * by_name["no_head"].p)
-    assert by_name["same"].corrected == by_name["same"].p == 1
+    less, same = by_name["no_head"].difference, by_name["same"].difference
+    assert less is not None
+    assert same is not None
+    assert by_name["no_head"].corrected == pytest.approx(2 * less.p)
+    assert by_name["same"].corrected == same.p == 1
     assert by_name["same"].removed == "lr=0.1"
     assert [v.row.variant for v in table.variants] == ["full", "no_head", "same"], "the largest loss first"
 
@@ -89,7 +95,7 @@ def test_the_command(ferbench: Callable[..., Any], folder: Path, tmp_path: Path)
     before = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     done = ferbench("ablations", folder, "--method", "m", "--dataset", "made")
     assert done.status == 0, done.err
-    assert "-30.0 [-30.0, -30.0]" in done.out
+    assert "-30.0 [-33.0, -27.0]" in done.out
     assert "  identity_head=false" in done.out
     assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == before, (
         "it writes nothing"

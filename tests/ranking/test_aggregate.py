@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
+from ferbench.errors import FerbenchError
 from ferbench.ranking.aggregate import BoardQuery, boards
-from ferbench.records.schema import FAILED, Outcome
+from ferbench.ranking.compare import compare
+from ferbench.records.schema import FAILED, Outcome, Record
 from tests.made_records import Make
 
 
@@ -32,7 +37,38 @@ def test_other_metrics_are_averaged_over_folds(make: Make) -> None:
     )
     score = board.rows[0].scores["identity_leakage"]
     assert score.mean == pytest.approx(0.3)
-    assert score.low < 0.2 < 0.4 < score.high
+    assert math.isnan(score.low), "no interval: the records do not hold it by subject"
+
+
+def test_a_metric_by_subject_has_an_interval_and_ranks(make: Make) -> None:
+    """Means over subjects and folds; the contributions of subjects are those of a mean of 16 values."""
+
+    def record(method: str, fold: int, leaks: tuple[float, float]) -> Record:
+        names = (f"P{2 * fold}", f"P{2 * fold + 1}")
+        made = make(method, fold, folds=8, metrics={"identity_leakage": sum(leaks) / 2})
+        return dataclasses.replace(made, by_subject={"identity_leakage": dict(zip(names, leaks, strict=True))})
+
+    random = np.random.default_rng(0)
+    tight, leaky = random.normal(0.1, 0.05, (8, 2)), random.normal(0.6, 0.1, (8, 2))
+    records = [record(m, f, tuple(v[f])) for m, v in (("tight", tight), ("leaky", leaky)) for f in range(8)]
+    (board,) = boards(records, query=BoardQuery(metric="identity_leakage"))
+    assert [(row.method, row.rank, row.tied) for row in board.rows] == [("tight", 1, False), ("leaky", 2, False)]
+    score = board.rows[1].scores["identity_leakage"]
+    half = stats.t.ppf(0.975, 15) * (stats.sem(leaky.ravel()) ** 2 + (2 / 160) ** 2) ** 0.5
+    assert (score.mean, score.low, score.high) == pytest.approx(
+        (leaky.mean(), leaky.mean() - half, leaky.mean() + half)
+    )
+    (pair,) = compare(records, "tight", "leaky", metric="identity_leakage")
+    assert pair.difference.p < 1e-4
+    assert pair.words().startswith("These trainings of tight have a better identity leakage than those of leaky, by 0.")
+    with pytest.raises(FerbenchError, match="expression_probe of tight and leaky on made cannot be compared"):
+        compare(records, "tight", "leaky", metric="expression_probe")
+
+
+def test_records_measured_by_two_versions_are_said_to_be(make: Make) -> None:
+    records = [make("old"), dataclasses.replace(make("new"), provenance={"evaluators": {"leakage": 2}})]
+    (board,) = boards(records)
+    assert board.notes[0].startswith("Some records of old were measured by an older version of the evaluator 'leakage'")
 
 
 def test_a_metric_that_could_not_be_measured_is_left_out_of_the_mean(make: Make) -> None:
@@ -54,6 +90,17 @@ def test_the_best_complete_row_is_first_and_incomplete_ones_have_no_rank(make: M
 def test_a_missing_seed_makes_a_row_incomplete(make: Make) -> None:
     (board,) = boards([make(fold=f, seed=s) for f, s in ((0, 0), (1, 0), (0, 1))])
     assert (board.rows[0].done, board.rows[0].planned, board.rows[0].rank) == (3, 4, None)
+
+
+def test_a_failure_with_a_seed_that_nobody_else_ran_counts_against_nobody(make: Make) -> None:
+    records = [make(m, f) for m in ("a", "b") for f in (0, 1)]
+    (board,) = boards(records, [Outcome(make("a", 0, seed=7).trial, FAILED, "no luck")])
+    assert [(row.complete, row.rank) for row in board.rows] == [(True, 1), (True, 1)]
+    assert board.notes == [
+        "a · fold 0 · seed 7 failed; no finished trial has its seed, so that it does not count against any row."
+    ]
+    (board,) = boards(records[1:], [Outcome(records[0].trial, FAILED, "no luck")])
+    assert [row.complete for row in board.rows] == [True, False], "a seed that others have"
 
 
 def test_ranking_by_leakage_puts_the_lowest_first(make: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from ferbench.cli.compare import histogram
 from ferbench.errors import FerbenchError
+from ferbench.ranking import intervals
 from ferbench.ranking.compare import compare
 from ferbench.records.schema import Record
 from ferbench.records.store import Store
@@ -32,27 +34,54 @@ def test_a_clear_difference(make: Make) -> None:
     (found,) = compare(records(make, [9, 8, 9, 9, 8], [6, 6, 6, 7, 5]), "a", "b")
     assert found.difference.mean == pytest.approx(0.26)
     assert found.difference.low > 0
-    assert found.p == pytest.approx(2 / 2**10)
+    assert found.difference.p == pytest.approx(2 / 2**10), "no fewer than a sign test of ten subjects gives"
     assert len(found.subjects) == 10
-    assert found.clear
-    assert found.words().startswith("a recognises expressions better than b here, by 26.0 points")
+    assert found.difference.clear
+    words = found.words()
+    assert words.startswith("These trainings of a recognise expressions better than those of b, by 26.0 points.")
+    limit = 100 * intervals.overturned_by(found.difference)
+    assert "Training luck could not be measured, because each fold was trained with one seed." in words
+    assert f"varies by more than {limit:.1f} points (standard deviation), it may be luck" in words
+
+
+def test_several_seeds_measure_luck(make: Make) -> None:
+    """Nothing differs between seeds: luck is 0, and the claim is of the methods."""
+    made = [
+        make(name, fold, right - fold % 2, seed=seed, folds=4)
+        for name, right in (("a", 9), ("b", 6))
+        for fold in range(4)
+        for seed in (0, 1)
+    ]
+    (found,) = compare(made, "a", "b")
+    assert found.difference.luck == 0
+    assert found.words() == (
+        "a recognises expressions better than b here, by 30.0 points. Training luck is part of the interval: between two "
+        "trainings the difference varies by 0.0 points (standard deviation)."
+    )
+
+
+def test_one_subject_says_nothing(make: Make) -> None:
+    made = [
+        dataclasses.replace(make(m, folds=1), confusion={"P0": [[r, 10 - r], [0, 0]]}) for m, r in (("a", 9), ("b", 5))
+    ]
+    assert compare(made, "a", "b")[0].words() == "a and b were tested on one subject; nothing can be concluded from it."
 
 
 def test_the_other_way_round(make: Make) -> None:
     made = records(make, [9, 8, 9, 9, 8], [6, 6, 6, 7, 5])
     there, back = compare(made, "a", "b")[0], compare(made, "b", "a")[0]
     assert back.difference.mean == pytest.approx(-there.difference.mean)
-    assert (back.p, back.p_folds) == pytest.approx((there.p, there.p_folds))
-    assert back.words().startswith("a recognises expressions better than b")
+    assert back.difference.p == pytest.approx(there.difference.p)
+    assert back.words().startswith("These trainings of a recognise expressions better than those of b")
 
 
 def test_no_difference_is_no_proof_of_equality(make: Make) -> None:
     (found,) = compare(records(make, [8, 6, 8, 6], [6, 8, 7, 7]), "a", "b")
-    assert found.p == 1
-    assert not found.clear
+    assert found.difference.p == 1
+    assert not found.difference.clear
     size = re.findall(r"a true difference of less than ([\d.]+) points would often have gone unseen", found.words())
-    assert float(size[0]) == pytest.approx(100 * found.detectable, abs=0.06)
-    assert found.detectable > (found.difference.high - found.difference.low) / 2
+    assert float(size[0]) == pytest.approx(100 * intervals.detectable(found.difference), abs=0.06)
+    assert intervals.detectable(found.difference) > (found.difference.high - found.difference.low) / 2
 
 
 def test_the_recall_of_each_class(make: Make) -> None:
@@ -97,8 +126,10 @@ def test_one_screen(ferbench: Callable[..., Any], make: Make, tmp_path: Path) ->
     done = ferbench("compare", "a", "b", tmp_path)
     assert done.status == 0, done.err
     assert "difference        +26.0 points [+2" in done.out
+    assert "p 0.002\n" in done.out
+    assert "32 px, data ffffffff, backbone net; 5 trials each" in done.out, "boards of two backbones have two headings"
     assert "better on 10, equal on 0, worse on 0" in done.out
-    assert "a recognises expressions better than b here" in done.out.replace("\n  ", " ")
+    assert "These trainings of a recognise expressions better than those of b" in done.out.replace("\n  ", " ")
     assert max(map(len, done.out.splitlines())) <= 100
 
 

@@ -123,16 +123,6 @@ def test_groups(make: Make) -> None:
     assert len(boards(records, query=BoardQuery(group="backbone"))) == 1
 
 
-def test_without_draws_there_are_no_intervals_and_no_ties(make: Make) -> None:
-    records = [make(m, f) for m in ("a", "b") for f in (0, 1)]
-    (board,) = boards(records, query=BoardQuery(draws=0, baseline="a"))
-    assert [row.rank for row in board.rows] == [1, 2]
-    assert not any(row.tied for row in board.rows)
-    assert board.rows[0].scores["accuracy"].low != board.rows[0].scores["accuracy"].low, "NaN"
-    assert board.detectable is None
-    assert board.baseline == ""
-
-
 def test_a_plugins_metric_has_the_direction_of_its_card(make: Make) -> None:
     records = [make(m, f, metrics={"mine": v}) for m, v in (("a", 1.0), ("b", 2.0)) for f in (0, 1)]
     for higher, first in ((True, "b"), (False, "a")):
@@ -169,6 +159,12 @@ def test_later_metrics_are_read_with_the_record(make: Make, tmp_path: Path) -> N
     assert (record.metrics["mig"], record.metrics["sap"], record.metrics["accuracy"]) == (0.5, None, 0.8)
     stored_text = json.loads((store.path(record.trial.id) / "record.json").read_text())
     assert "mig" not in stored_text["metrics"], "the record itself stays as it is"
+
+
+def test_a_metric_that_could_not_be_measured_is_said_to_be_so(make: Make) -> None:
+    (board,) = boards([make(fold=f, metrics={"identity_leakage": None}) for f in (0, 1)])
+    (note,) = footnotes(board, columns(["identity_leakage"]))
+    assert note == "id leak: not measurable for m; the records say why ('ferbench show')."
 
 
 def test_a_metric_that_some_records_lack_is_said_to_be_partial(make: Make) -> None:

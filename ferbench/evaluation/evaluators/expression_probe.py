@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ferbench.evaluation.measures.expression_probe import expression_probe
-from ferbench.interfaces.evaluator import Outputs
+from ferbench.evaluation.measures.expression_probe import expression_probe_by_subject
+from ferbench.interfaces.evaluator import Outputs, PerSubject
 
 
-def evaluate(outputs: Outputs) -> Mapping[str, float]:
+def evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
     """`expression_probe`, and each of the references as "expression_probe/NAME"; see
     ferbench.evaluation.measures.expression_probe.
 
@@ -18,9 +18,9 @@ def evaluate(outputs: Outputs) -> Mapping[str, float]:
     return outputs.once(__name__, _evaluate)
 
 
-def _evaluate(outputs: Outputs) -> Mapping[str, float]:
+def _evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
     labels = outputs.frames["expression"].to_numpy(dtype=str)
     return {
-        f"expression_probe{name}": expression_probe(features, outputs.subjects, labels)
+        f"expression_probe{name}": PerSubject(expression_probe_by_subject(features, outputs.subjects, labels))
         for name, features in outputs.representations.items()
     }

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ferbench.evaluation.measures.leakage import leakage
-from ferbench.evaluation.measures.probes import LinearProbe, nearest_neighbours
-from ferbench.interfaces.evaluator import Outputs
+from ferbench.evaluation.measures.leakage import leakage_by_subject
+from ferbench.evaluation.measures.probes import LinearProbe, Probe, kernel_machine, nearest_neighbours
+from ferbench.interfaces.evaluator import Outputs, PerSubject
+
+PROBES: Mapping[str, Probe] = {
+    "identity_leakage": LinearProbe,
+    "identity_leakage_knn": nearest_neighbours,
+    "identity_leakage_kernel": kernel_machine,
+}
+STRONGEST = "identity_leakage_strongest"
 
 
-def evaluate(outputs: Outputs) -> Mapping[str, float]:
-    """`identity_leakage` (linear probe) and `identity_leakage_knn` (nearest neighbour), and each of the references as
-    "identity_leakage/NAME"; see ferbench.evaluation.measures.leakage.
+def evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
+    """`identity_leakage` (linear probe), `identity_leakage_knn` (nearest neighbour), `identity_leakage_kernel` (support vector
+    machine), and `identity_leakage_strongest`, that of the three that is highest; and each for the references as
+    "identity_leakage/NAME". See ferbench.evaluation.measures.leakage.
 
     Raises:
-        NotMeasurable: fewer than two subjects have two expressions.
+        NotMeasurable: fewer than two subjects have two expressions, or no probe can be fitted.
     """
     return outputs.once(__name__, _evaluate)
 
 
-def _evaluate(outputs: Outputs) -> Mapping[str, float]:
+def _evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
     labels = outputs.frames["expression"].to_numpy(dtype=str)
-    found = {}
+    found: dict[str, PerSubject] = {}
     for name, features in outputs.representations.items():
-        found[f"identity_leakage{name}"] = leakage(features, outputs.subjects, labels, LinearProbe)
-        found[f"identity_leakage_knn{name}"] = leakage(features, outputs.subjects, labels, nearest_neighbours)
+        own = {
+            f"{metric}{name}": PerSubject(leakage_by_subject(features, outputs.subjects, labels, probe))
+            for metric, probe in PROBES.items()
+        }
+        found |= own | {f"{STRONGEST}{name}": max(own.values(), key=lambda value: value.mean)}
     return found

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ferbench.evaluation.evaluators import expression_probe, leakage
-from ferbench.interfaces.evaluator import Outputs
+from ferbench.evaluation.measures.selectivity import minus
+from ferbench.interfaces.evaluator import Outputs, PerSubject
 
 
-def evaluate(outputs: Outputs) -> Mapping[str, float]:
+def evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
     """`selectivity`, and each of the references as "selectivity/NAME". Raises NotMeasurable as the two do."""
     worth, leak = expression_probe.evaluate(outputs), leakage.evaluate(outputs)
     return {
-        f"selectivity{name}": worth[f"expression_probe{name}"] - leak[f"identity_leakage{name}"]
+        f"selectivity{name}": PerSubject(
+            minus(worth[f"expression_probe{name}"].values, leak[f"identity_leakage{name}"].values)
+        )
         for name in outputs.representations
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ferbench.evaluation.measures.identity_auc import identity_auc
-from ferbench.interfaces.evaluator import Outputs
+from ferbench.evaluation.measures.identity_auc import identity_auc_by_subject
+from ferbench.interfaces.evaluator import Outputs, PerSubject
 
 
-def evaluate(outputs: Outputs) -> Mapping[str, float]:
+def evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
     """`identity_auc`, and each of the references as "identity_auc/NAME"; see ferbench.evaluation.measures.identity_auc.
 
     Raises:
@@ -16,6 +16,6 @@ def evaluate(outputs: Outputs) -> Mapping[str, float]:
     """
     expressions = outputs.frames["expression"].to_numpy(dtype=str)
     return {
-        f"identity_auc{name}": identity_auc(features, outputs.subjects, expressions)
+        f"identity_auc{name}": PerSubject(identity_auc_by_subject(features, outputs.subjects, expressions))
         for name, features in outputs.representations.items()
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ferbench.evaluation.measures.factors import entropy, gaps, mutual_information
+from ferbench.evaluation.measures.probes import finite
 
 
 def mig(features: np.ndarray, factors: dict[str, np.ndarray]) -> dict[str, float]:
@@ -19,6 +20,10 @@ def mig(features: np.ndarray, factors: dict[str, np.ndarray]) -> dict[str, float
 
     Args:
         features: (N, D), float. factors: by name (N,), int, levels from 0, each with at least two.
+
+    Raises:
+        NotMeasurable: features are not finite.
     """
+    finite(features, "MIG")
     scale = np.array([entropy(codes) for codes in factors.values()])
     return dict(zip(factors, map(float, gaps(mutual_information(features, factors)) / scale), strict=True))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from sklearn.model_selection import GroupKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from ferbench.errors import NotMeasurable
 
 Probe = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 """(features (N, D), labels (N,), groups (N,)) -> something fitted, whose `predict` takes features (M, D) and gives labels (M,)."""
@@ -99,35 +103,90 @@ def _usable(labels: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np
     return found
 
 
-def cross_probe(
-    probe: Probe,
-    features: np.ndarray,
-    labels: np.ndarray,
-    groups: np.ndarray,
-    classes: Sequence[Any] | np.ndarray,
-    folds: int = 3,
-) -> float:
-    """How well a probe, fitted on some groups, tells the labels on the others; each group is tested once.
+def kernel_machine(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pipeline:
+    """A support vector machine with a Gaussian kernel on standardised features: the probe of what no plane separates.
+
+    >>> codes = np.array([[0.0], [1.0], [2.0], [0.1], [1.1], [2.1]])
+    >>> kernel_machine(codes, np.array(list("abaaba")), np.zeros(6)).predict(np.array([[1.0], [2.0]])).tolist()
+    ['b', 'a']
+
+    Args:
+        features: (N, D). labels: (N,), at least two. groups: not used.
+    """
+    return make_pipeline(StandardScaler(), SVC(C=10.0, gamma="scale")).fit(features, labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Probed:
+    """What probes that were fitted on some groups answered for the frames of the others.
+
+    Attributes:
+        labels, predicted: (N,), true and predicted label of each frame.
+        known: (N,), bool, whether the label of the frame was among those that its probe was fitted on.
+        fold: (N,), int, number of the probe that answered; -1 for frames for which none could be fitted.
+    """
+
+    labels: np.ndarray
+    predicted: np.ndarray
+    known: np.ndarray
+    fold: np.ndarray
+
+    def above_chance(self, strata: np.ndarray | None = None) -> np.ndarray:
+        """(N,): of each frame 1 if its label was predicted, less the share of frames of other labels for which the same label was
+        predicted; NaN where the frame was not known or there are no others to compare with.
+
+        The mean over the frames of a label, and of that over labels, is the informedness of the probe: 1 where it is always
+        right, 0 in expectation where features say nothing about labels, however unequal the numbers of frames are, since then the
+        label is predicted for its own frames as often as for those of others. Where all labels have as many frames, it is
+        (a - c) / (1 - c) with the accuracy a and c = 1 / labels.
+
+        Args:
+            strata: (N,), frames are compared within one stratum (and fold) only.
+        """
+        found = np.full(len(self.labels), np.nan)
+        _, codes = np.unique(np.concatenate([self.labels, self.predicted]), return_inverse=True)
+        labels, predicted = codes[: len(self.labels)], codes[len(self.labels) :]
+        cells = self.fold if strata is None else np.stack([self.fold, np.unique(strata, return_inverse=True)[1]], 1)
+        _, cell = np.unique(cells, axis=0, return_inverse=True)
+        for number in np.unique(cell[self.fold >= 0]):
+            rows = np.flatnonzero(cell == number)
+            own, said = labels[rows], predicted[rows]
+            alike = own[:, None] == own[None, :]
+            others = (~alike).sum(1)
+            wrongly = ((said[None, :] == own[:, None]) & ~alike).sum(1)
+            known = self.known[rows] & (others > 0)
+            value = (said == own) - wrongly / np.maximum(others, 1)
+            found[rows[known]] = value[known]
+        return found
+
+
+def cross_probe(probe: Probe, features: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int = 3) -> Probed:
+    """Fit a probe on some groups and let it predict the labels of the others; each group is predicted once.
 
     >>> labels, groups = np.tile([0, 1], 6), np.repeat([0, 1, 2], 4)
-    >>> cross_probe(nearest_neighbours, np.eye(2)[labels], labels, groups, [0, 1])
+    >>> float(cross_probe(nearest_neighbours, np.eye(2)[labels], labels, groups).above_chance().mean())
     1.0
 
     Args:
         probe: how to fit one.
-        features: (N, D); labels, groups: (N,), at least two groups; classes: all labels, at least two.
+        features: (N, D); labels, groups: (N,), at least two groups.
         folds: into how many parts the groups are divided, at most.
-
-    Returns:
-        (a - c) / (1 - c) of the balanced accuracy a, pooled over the folds, and chance c = 1 / len(classes): 0 is chance,
-        1 is perfect, and less than 0 is possible.
     """
-    predicted = np.empty(len(labels), dtype=labels.dtype)
-    tested = np.zeros(len(labels), dtype=bool)
-    for fit, test in GroupKFold(min(folds, len(np.unique(groups)))).split(features, labels, groups):
-        known = test[np.isin(labels[test], labels[fit])]
-        predicted[known] = probe(features[fit], labels[fit], groups[fit]).predict(features[known])
-        tested[known] = True
-    accuracy = balanced_accuracy(labels[tested], predicted[tested])
-    chance = 1 / len(classes)
-    return float((accuracy - chance) / (1 - chance))
+    predicted, known = labels.copy(), np.zeros(len(labels), dtype=bool)
+    fold = np.full(len(labels), -1)
+    splits = GroupKFold(min(folds, len(np.unique(groups)))).split(features, labels, groups)
+    for number, (fit, test) in enumerate(splits):
+        if len(np.unique(labels[fit])) < 2:
+            continue
+        predicted[test] = probe(features[fit], labels[fit], groups[fit]).predict(features[test])
+        known[test] = np.isin(labels[test], labels[fit])
+        fold[test] = number
+    return Probed(labels, predicted, known, fold)
+
+
+def finite(features: np.ndarray, metric: str) -> None:
+    """Raise NotMeasurable if features (N, D) of some frames are NaN or infinite."""
+    if bad := int((~np.isfinite(features).all(axis=1)).sum()):
+        raise NotMeasurable(
+            f"{metric} cannot be measured: the features of {bad} of {len(features)} frames are NaN or infinite."
+        )

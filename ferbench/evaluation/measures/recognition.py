@@ -10,6 +10,8 @@ from torchmetrics.functional.classification import (
     multiclass_f1_score,
 )
 
+from ferbench.errors import NotMeasurable
+
 BINS = 15
 """Of confidence, in the expected calibration error."""
 
@@ -23,7 +25,14 @@ def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     Args:
         probabilities: (N, C), or anything whose largest entry is the predicted class. labels: (N,), int.
+
+    Raises:
+        NotMeasurable: probabilities are not finite.
     """
+    if bad := int((~np.isfinite(probabilities).all(axis=1)).sum()):
+        raise NotMeasurable(
+            f"accuracy cannot be measured: the logits of {bad} of {len(labels)} frames are NaN or infinite."
+        )
     classes = probabilities.shape[1]
     predicted, target = torch.from_numpy(probabilities.argmax(1)), torch.from_numpy(labels)
     # torchmetrics' own macro average counts a class that is predicted and never true as recalled with 0

@@ -1,7 +1,9 @@
 """Separated attribute predictability: Kumar et al. (ICLR 2018), as Locatello et al. (ICML 2019) compute it for discrete factors.
 
 SAP = mean over factors of (accuracy of the best dimension - accuracy of the second best),
-each by a linear SVM (C = 0.01, classes balanced) that sees that dimension alone, on frames it was not fitted on
+each by a linear SVM (C = 0.01, classes balanced) that sees that dimension alone, on frames it was not fitted on. Unlike there,
+dimensions are standardised first: with a fixed C, the score would otherwise depend on the scale of the features. The problem is
+solved in its primal form, whose solution does not depend on the order of frames or on random numbers.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ferbench.evaluation.measures.factors import gaps
+from ferbench.evaluation.measures.probes import finite
 
 
 def sap(features: np.ndarray, factors: dict[str, np.ndarray], fit: np.ndarray) -> dict[str, float]:
@@ -20,7 +23,11 @@ def sap(features: np.ndarray, factors: dict[str, np.ndarray], fit: np.ndarray) -
 
     Args:
         features: (N, D), float. factors: by name (N,), int. fit: (N,), bool, the frames to fit on; the others are scored.
+
+    Raises:
+        NotMeasurable: features are not finite.
     """
+    finite(features, "SAP")
     return dict(zip(factors, map(float, gaps(sap_scores(features, factors, fit))), strict=True))
 
 
@@ -37,6 +44,6 @@ def sap_scores(features: np.ndarray, factors: dict[str, np.ndarray], fit: np.nda
             continue
         for dimension in range(features.shape[1]):
             seen = standard[:, [dimension]]
-            model = LinearSVC(C=0.01, class_weight="balanced").fit(seen[fit], codes[fit])
+            model = LinearSVC(C=0.01, class_weight="balanced", dual=False).fit(seen[fit], codes[fit])
             found[dimension, column] = model.score(seen[~fit], codes[~fit])
     return found

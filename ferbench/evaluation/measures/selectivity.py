@@ -2,15 +2,18 @@
 
     selectivity = expression_probe - identity_leakage
 
-both normalised to chance.
+both 0 for chance and 1 for all that can be known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from ferbench.evaluation.measures.expression_probe import expression_probe
-from ferbench.evaluation.measures.leakage import leakage
+from ferbench.evaluation.measures.expression_probe import expression_probe_by_subject
+from ferbench.evaluation.measures.leakage import leakage_by_subject
 
 
 def selectivity(features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray) -> float:
@@ -28,6 +31,25 @@ def selectivity(features: np.ndarray, subjects: np.ndarray, expressions: np.ndar
         of the two is worse than chance.
 
     Raises:
-        NotMeasurable: fewer than two subjects have two expressions.
+        NotMeasurable: as of the two.
     """
-    return expression_probe(features, subjects, expressions) - leakage(features, subjects, expressions)
+    worth = expression_probe_by_subject(features, subjects, expressions)
+    leak = leakage_by_subject(features, subjects, expressions)
+    return float(np.mean(list(minus(worth, leak).values())))
+
+
+def minus(ours: Mapping[Any, float], theirs: Mapping[Any, float]) -> dict[Any, float]:
+    """By subject, such that the mean is the difference of the two means. A subject that one of them lacks has its mean there, and
+    the others then weigh more.
+
+    >>> minus({"a": 1.0, "b": 0.5}, {"a": 0.25})
+    {'a': 0.75, 'b': 0.25}
+    """
+    names = sorted({*ours, *theirs})
+
+    def spread(values: Mapping[Any, float]) -> dict[Any, float]:
+        mean, scale = float(np.mean(list(values.values()))), len(names) / len(values)
+        return {name: mean + scale * (values[name] - mean) if name in values else mean for name in names}
+
+    one, other = spread(ours), spread(theirs)
+    return {name: one[name] - other[name] for name in names}

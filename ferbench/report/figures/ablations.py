@@ -27,7 +27,7 @@ def trials_of(table: Ablations) -> list[str]:
 
 
 def figure(table: Ablations) -> Any:
-    """Accuracy on the left, identity leakage on the right, variant minus full; an interval that holds 0 is gray."""
+    """The metric on the left, identity leakage on the right, variant minus full; what is not told from 0 is gray."""
     variants = [v for v in table.variants if v.difference is not None][::-1]
     made, (left, right) = pyplot().subplots(
         1, 2, figsize=(8.4, 1.3 + 0.36 * max(len(variants), 1)), sharey=True, width_ratios=[2, 1]
@@ -35,13 +35,19 @@ def figure(table: Ablations) -> Any:
     for place_, v in enumerate(variants):
         d = v.difference
         assert d is not None
-        colour = UNCLEAR if d.low <= 0 <= d.high else WORSE if d.mean < 0 else BETTER
-        left.plot([100 * d.low, 100 * d.high], [place_, place_], color=colour, linewidth=2, solid_capstyle="butt")
-        left.plot([100 * d.mean], [place_], "o", color=colour, markersize=6)
+        better = (d.mean > 0) is table.metric.higher_is_better
+        colour = UNCLEAR if not d.clear else BETTER if better else WORSE
+        factor = table.metric.factor
+        left.plot([factor * d.low, factor * d.high], [place_, place_], color=colour, linewidth=2, solid_capstyle="butt")
+        left.plot([factor * d.mean], [place_], "o", color=colour, markersize=6)
         right.barh(place_, v.leakage, height=0.55, color=WORSE if v.leakage > 0 else BETTER)
+    unit = ", points" if table.metric.unit == "%" else ""
     left.set_yticks(range(len(variants)), [v.row.variant for v in variants])
     left.set_ylim(-0.6, max(len(variants), 1) - 0.4)
-    for axis, label in ((left, "accuracy, points (variant minus full)"), (right, "identity leakage (likewise)")):
+    for axis, label in (
+        (left, f"{table.metric.title}{unit} (variant minus full)"),
+        (right, "identity leakage (likewise)"),
+    ):
         axis.axvline(0, color=INK, linewidth=1)
         axis.set_xlabel(label, color=INK)
         axis.grid(axis="x", color="#e4e4e4", linewidth=0.7)

@@ -1,0 +1,78 @@
+"""The confusion counts of a row, by fold, training and subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ferbench.ranking.scores import CountedScore
+from ferbench.records.schema import Record
+
+Array = np.ndarray
+Fold = tuple[int, int]
+"""An assignment of subjects to folds, and a fold of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one method answered.
+
+    Attributes:
+        folds: for each fold the subjects (S_g names, sorted), the seeds (R_g), and the confusion counts (R_g, S_g, C, C).
+    """
+
+    folds: dict[Fold, tuple[tuple[str, ...], tuple[int, ...], Array]]
+
+    @classmethod
+    def of(cls, records: Sequence[Record], source: str) -> Answers:
+        """From records of one row, one for each repetition. `source`: the counts of a record that are read, see `cards.Counts`."""
+        by_fold: dict[Fold, dict[int, dict[str, list[list[int]]]]] = {}
+        for record in records:
+            assignment, fold, seed = record.trial.repetition
+            by_fold.setdefault((assignment, fold), {})[seed] = getattr(record, source)
+        folds = {}
+        for key, by_seed in sorted(by_fold.items()):
+            subjects = tuple(sorted({subject for tables in by_seed.values() for subject in tables}))
+            size = len(records[0].expressions)
+            nothing = [[0] * size] * size
+            counts = [[tables.get(subject, nothing) for subject in subjects] for _, tables in sorted(by_seed.items())]
+            shape = (len(by_seed), len(subjects), size, size)
+            folds[key] = (subjects, tuple(sorted(by_seed)), np.array(counts, dtype=float).reshape(shape))
+        return cls(folds)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """All subjects, sorted."""
+        return tuple(sorted({name for names, _, _ in self.folds.values() for name in names}))
+
+    @property
+    def pooled(self) -> Array:
+        """(C, C), the counts of all subjects and trainings."""
+        result: np.ndarray = np.sum([counts.sum((0, 1)) for _, _, counts in self.folds.values()], axis=0)
+        return result
+
+    @property
+    def by_subject(self) -> Array:
+        """(S, C, C), the counts of each subject of `subjects`, summed over trainings."""
+        place = {name: number for number, name in enumerate(self.subjects)}
+        found = np.zeros((len(place), *self.pooled.shape))
+        for names, _, counts in self.folds.values():
+            np.add.at(found, [place[name] for name in names], counts.sum(0))
+        return found
+
+    @property
+    def repeats(self) -> float:
+        """How many trainings have tested a subject, on average."""
+        cells = sum(len(names) * len(seeds) for names, seeds, _ in self.folds.values())
+        return cells / max(len(self.subjects), 1)
+
+    def frames(self, score: CountedScore) -> float:
+        """The number of different frames that count for a score: see `CountedScore.frames`."""
+        return score.frames(self.pooled) / max(self.repeats, 1)
+
+    @property
+    def sizes(self) -> dict[Fold, Array]:
+        """For each fold the numbers of frames (R_g, S_g, C) by true class."""
+        return {fold: counts.sum(3) for fold, (_, _, counts) in self.folds.items()}
