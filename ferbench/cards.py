@@ -438,6 +438,11 @@ class Metric:
         """Digits behind the point, in tables."""
         return self.digits if self.digits is not None else 1 if self.unit == "%" else 2
 
+    def size(self, value: float) -> str:
+        """A difference in the unit of the metric: '2.1 points', '0.04'."""
+        text = f"{value * self.factor:.{self.decimals}f}"
+        return f"{text} points" if self.unit == "%" else f"{text} {self.unit}".rstrip()
+
     @property
     def column(self) -> str:
         """Column heading, with the unit."""

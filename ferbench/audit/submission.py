@@ -220,9 +220,7 @@ def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: 
             reasons.append(f"The values of {name} by subject are not those of its outputs.")
     if other:
         again = measure(other, outputs)
-        by_subject_again = {name: found for name, found in again.by_subject.items() if "/" not in name}
-        versions = {card.name: card.version for card in other if card.name not in again.failed}
-        store.write_evaluated(record.trial.id, again.metrics, by_subject_again, versions)
+        store.write_evaluated(record.trial.id, again.metrics, again.by_subject, again.versions(other))
     return reasons
 
 

@@ -81,21 +81,24 @@ def _earlier(folders: Sequence[str]) -> Spread:
     Raises:
         FerbenchError: no board has two complete rows and two seeds.
     """
+    from ferbench.cards import Counts
     from ferbench.cli.records import collected, installed_cards
-    from ferbench.ranking.aggregate import BoardQuery, boards, sample_of
+    from ferbench.ranking.aggregate import BoardQuery, boards
+    from ferbench.ranking.answers import Answers
     from ferbench.ranking.power import spread_of
+    from ferbench.ranking.sample import counted
+    from ferbench.ranking.scores import SCORES
 
     given, cards = collected(folders), installed_cards()
     for board in sorted(
         boards(list(given.records.values()), query=BoardQuery(cards=cards)), key=lambda b: -len(b.rows)
     ):
         rows = [row for row in board.rows if row.complete]
-        samples = [sample_of([given.records[trial] for trial in row.trials], "accuracy", cards) for row in rows]
-        known = [sample for sample in samples if sample is not None and not sample.unlike(samples[0] or sample)]
-        if (spread := spread_of(known)) is not None:
+        answers = [Answers.of([given.records[trial] for trial in row.trials], Counts.FRAMES) for row in rows]
+        samples = [counted(of_row, SCORES["accuracy"]) for of_row in answers]
+        if (spread := spread_of([sample for sample in samples if not sample.unlike(samples[0])])) is not None:
             return spread
     raise FerbenchError(
-        f"{', '.join(folders)} has no board on which two methods ran with two seeds on the same folds of several "
-        "subjects; without a folder, "
-        "'ferbench power' assumes what a study of ours found."
+        f"{', '.join(folders)} has no board on which two methods ran with two seeds on the same folds of several subjects; "
+        "without a folder, 'ferbench power' assumes what a study of ours found."
     )

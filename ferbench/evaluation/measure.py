@@ -19,7 +19,7 @@ class Measured:
 
     Attributes:
         metrics: by name; None for those that the data do not allow.
-        by_subject: the values of subjects of the metrics that were given so (`PerSubject`).
+        by_subject: the values of subjects of the metrics that were given so (`PerSubject`), without those of references.
         notes: a sentence for each metric or evaluator that the data do not allow, and for each evaluator that failed.
         failed: the evaluators that failed, by name, with their traceback. Their metrics are not in `metrics`.
     """
@@ -36,12 +36,16 @@ class Measured:
         for name, value in found.items():
             if isinstance(value, PerSubject):
                 values = {str(subject): float(each) for subject, each in value.values.items()}
-                if values and all(map(math.isfinite, values.values())):
+                if "/" not in name and values and all(map(math.isfinite, values.values())):
                     by_subject[name] = values
                 value = math.fsum(values.values()) / len(values) if values else None
             metrics[name] = None if value is None or not math.isfinite(value) else float(value)
         self.metrics |= metrics
         self.by_subject |= by_subject
+
+    def versions(self, cards: Iterable[EvaluatorCard]) -> dict[str, int]:
+        """The versions, by name, of those of the evaluators that did not fail."""
+        return {card.name: card.version for card in cards if card.name not in self.failed}
 
 
 def standard(registry: Registry) -> list[EvaluatorCard]:

@@ -68,9 +68,7 @@ def evaluate(
             yield Evaluated(record, {}, error=str(error))
             continue
         measured = measure(lacking, outputs)
-        by_subject = {name: found for name, found in measured.by_subject.items() if "/" not in name}
-        versions = {card.name: card.version for card in lacking if card.name not in measured.failed}
-        store.write_evaluated(record.trial.id, measured.metrics, by_subject, versions)
+        store.write_evaluated(record.trial.id, measured.metrics, measured.by_subject, measured.versions(lacking))
         failed = (
             " ".join(note for note in measured.notes if note.startswith("The evaluator '")) if measured.failed else ""
         )

@@ -276,7 +276,6 @@ def _measure(registry: Registry, trial: Trial, store: Store, outputs: Outputs) -
     key = digest([{part: values[part] for part in parts}, judges, code_key(_shared_code(trial)), evaluators], 24)
     known = store.references(key)
     measured = measure(standard(registry), outputs if known is None else dataclasses.replace(outputs, references={}))
-    measured.by_subject = {name: found for name, found in measured.by_subject.items() if "/" not in name}
     if known is None and not measured.failed:
         store.write_references(key, {name: value for name, value in measured.metrics.items() if "/" in name})
     measured.metrics |= known or {}

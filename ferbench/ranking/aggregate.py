@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -249,7 +249,7 @@ def _row(records: list[Record], failures: list[Outcome], repetitions: set[Repeti
     for name in dict.fromkeys(name for r in records for name in r.cost):
         values = [r.cost[name] for r in records if name in r.cost]
         row.cost[name] = math.fsum(values) / len(values)
-    answers = {source: Answers.of(records, source) for source in Counts}
+    answers = {source: Answers.of(records, source) for source in Counts}.__getitem__
     for name in (name for name, metric in cards.metrics.items() if metric.by_subject is not None):
         sample = _sample(records, name, cards, answers)
         assert sample is not None  # every record holds counts
@@ -270,14 +270,16 @@ def _row(records: list[Record], failures: list[Outcome], repetitions: set[Repeti
 
 def sample_of(records: Sequence[Record], metric: str, cards: Cards) -> Sample | None:
     """The sample of a metric of one row; None if its records do not hold the metric by subject."""
-    return _sample(records, metric, cards, {source: Answers.of(records, source) for source in Counts})
+    return _sample(records, metric, cards, lambda source: Answers.of(records, source))
 
 
-def _sample(records: Sequence[Record], metric: str, cards: Cards, answers: Mapping[Counts, Answers]) -> Sample | None:
+def _sample(
+    records: Sequence[Record], metric: str, cards: Cards, answers: Callable[[Counts], Answers]
+) -> Sample | None:
     card = cards.metric(metric)
     if card.by_subject is not None and metric == card.name:
-        return counted(answers[card.by_subject.counts], SCORES[card.by_subject.score])
-    return measured(records, metric, answers[Counts.FRAMES], card)
+        return counted(answers(card.by_subject.counts), SCORES[card.by_subject.score])
+    return measured(records, metric, answers(Counts.FRAMES), card)
 
 
 def shared(ours: Sequence[Record], theirs: Sequence[Record]) -> tuple[list[Record], list[Record]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,20 @@ from ferbench.records.schema import Record
 Array = np.ndarray
 Fold = tuple[int, int]
 """An assignment of subjects to folds, and a fold of it."""
+
+
+ByFold = Mapping[Fold, tuple[tuple[str, ...], tuple[int, ...], Array]]
+"""For each fold its subjects, its seeds, and an array with a value for each seed and subject."""
+
+
+def subjects_of(folds: ByFold) -> tuple[str, ...]:
+    """All subjects, sorted."""
+    return tuple(sorted({name for names, _, _ in folds.values() for name in names}))
+
+
+def repeats_of(folds: ByFold) -> float:
+    """How many trainings have tested a subject, on average."""
+    return sum(len(names) * len(seeds) for names, seeds, _ in folds.values()) / max(len(subjects_of(folds)), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +59,7 @@ class Answers:
     @property
     def subjects(self) -> tuple[str, ...]:
         """All subjects, sorted."""
-        return tuple(sorted({name for names, _, _ in self.folds.values() for name in names}))
+        return subjects_of(self.folds)
 
     @property
     def pooled(self) -> Array:
@@ -62,15 +76,9 @@ class Answers:
             np.add.at(found, [place[name] for name in names], counts.sum(0))
         return found
 
-    @property
-    def repeats(self) -> float:
-        """How many trainings have tested a subject, on average."""
-        cells = sum(len(names) * len(seeds) for names, seeds, _ in self.folds.values())
-        return cells / max(len(self.subjects), 1)
-
     def frames(self, score: CountedScore) -> float:
         """The number of different frames that count for a score: see `CountedScore.frames`."""
-        return score.frames(self.pooled) / max(self.repeats, 1)
+        return score.frames(self.pooled) / max(repeats_of(self.folds), 1)
 
     @property
     def sizes(self) -> dict[Fold, Array]:

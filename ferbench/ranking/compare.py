@@ -48,7 +48,7 @@ class Comparison:
         ours, theirs, difference = self.ours.name, self.theirs.name, self.difference
         if math.isnan(difference.p):
             return f"{ours} and {theirs} were tested on one subject; nothing can be concluded from it."
-        size = self._size(abs(difference.mean))
+        size = self.metric.size(abs(difference.mean))
         if intervals.smallest_p(difference.subjects) >= ALPHA:
             return (
                 f"{difference.subjects} subjects cannot tell {ours} and {theirs} apart, whatever they show: p is at least "
@@ -57,7 +57,7 @@ class Comparison:
         if not difference.clear:
             return (
                 f"These data do not tell {ours} and {theirs} apart. That is no proof of equality: a true difference of less than "
-                f"{self._size(intervals.detectable(difference))} would often have gone unseen.{self._luck()}"
+                f"{self.metric.size(intervals.detectable(difference))} would often have gone unseen.{self._luck()}"
             )
         ahead = (difference.mean > 0) is self.metric.higher_is_better
         better, worse = (ours, theirs) if ahead else (theirs, ours)
@@ -69,25 +69,20 @@ class Comparison:
             return f"These trainings of {better} {many} than those of {worse}, by {size}.{self._luck()}"
         return f"{better} {one} than {worse} here, by {size}.{self._luck()}"
 
-    def _size(self, value: float) -> str:
-        """A difference in the unit of the metric: '2.1 points', '0.04'."""
-        text = f"{value * self.metric.factor:.{self.metric.decimals}f}"
-        return f"{text} points" if self.metric.unit == "%" else f"{text} {self.metric.unit}".rstrip()
-
     def _luck(self) -> str:
         """What is known of training luck."""
         difference = self.difference
         if not math.isnan(difference.luck):
             return (
                 " Training luck is part of the interval: between two trainings the difference varies by "
-                f"{self._size(difference.luck)} (standard deviation)."
+                f"{self.metric.size(difference.luck)} (standard deviation)."
             )
         if difference.covers_luck:
             return " Each subject was tested by trainings of its own, so that training luck is part of the interval."
         text = " Training luck could not be measured, because each fold was trained with one seed."
         if not difference.clear:
             return text
-        limit = self._size(intervals.overturned_by(difference))
+        limit = self.metric.size(intervals.overturned_by(difference))
         return (
             f"{text} If the difference between two trainings varies by more than {limit} (standard deviation), it may "
             "be luck. So nothing is said of the methods in general; seeds=[0,1,2] would tell."

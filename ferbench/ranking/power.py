@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ferbench.ranking.answers import repeats_of
 from ferbench.ranking.intervals import LEVEL, POWER, smallest_p
 from ferbench.ranking.sample import Sample, components_of
 from ferbench.ranking.statistics import ALPHA
+from ferbench.ranking.variance import contrast
 
 MOST_SEEDS = 100
 
@@ -67,15 +69,10 @@ def spread_of(samples: Sequence[Sample]) -> Spread | None:
     found = components_of(samples)
     if not found.measures_luck:
         return None
-    first, second = np.triu_indices(len(samples), 1)
-
-    def contrast(matrix: np.ndarray) -> np.ndarray:
-        diagonal = np.diagonal(matrix)
-        result: np.ndarray = diagonal[first] + diagonal[second] - 2 * matrix[first, second]
-        return result
-
-    repeats = sum(len(names) * len(seeds) for names, seeds, _ in samples[0].folds.values()) / found.subjects
-    rest = np.maximum(contrast(found.rest), 0) * found.subjects * repeats / found.shared
-    luck = np.maximum(contrast(found.training) - contrast(found.rest), 0) * found.trainings / found.shared
-    subject = np.maximum(contrast(found.subject) * found.subjects - (rest + luck) / repeats, 0)
+    pairs = np.triu_indices(len(samples), 1)
+    of_subjects, of_trainings, of_rest = (contrast(m, *pairs) for m in (found.subject, found.training, found.rest))
+    repeats = repeats_of(samples[0].folds)
+    rest = np.maximum(of_rest, 0) * found.subjects * repeats / found.shared
+    luck = np.maximum(of_trainings - of_rest, 0) * found.trainings / found.shared
+    subject = np.maximum(of_subjects * found.subjects - (rest + luck) / repeats, 0)
     return Spread(*(float(np.median(values)) ** 0.5 for values in (subject, rest, luck)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ferbench.cards import Metric
-from ferbench.ranking.answers import Answers, Fold
+from ferbench.ranking.answers import Answers, ByFold, Fold, subjects_of
 from ferbench.ranking.scores import SCORES, CountedScore
 from ferbench.ranking.variance import Components, Group, components
 from ferbench.records.schema import Record, Repetition
@@ -34,7 +34,7 @@ class Sample:
     value: float
     low: float
     high: float
-    folds: Mapping[Fold, tuple[tuple[str, ...], tuple[int, ...], Array]]
+    folds: ByFold
     frames: float
     sizes: Mapping[Fold, Array]
     share: bool = False
@@ -42,7 +42,7 @@ class Sample:
     @property
     def subjects(self) -> tuple[str, ...]:
         """All subjects, sorted."""
-        return tuple(sorted({name for names, _, _ in self.folds.values() for name in names}))
+        return subjects_of(self.folds)
 
     def unlike(self, other: Sample) -> str:
         """Why two rows cannot be compared subject by subject, as the end of a sentence; empty if they can."""

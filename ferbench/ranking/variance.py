@@ -74,13 +74,8 @@ class Components:
 
     def of_differences(self, first: Array, second: Array) -> Variance:
         """The variances of score[first] - score[second]; two (P,) arrays of rows -> arrays of (P,)."""
-
-        def contrast(matrix: Array) -> Array:
-            diagonal = np.diagonal(matrix)
-            result: np.ndarray = np.maximum(diagonal[first] + diagonal[second] - 2 * matrix[first, second], 0)
-            return result
-
-        return self._variance(*(contrast(matrix) for matrix in (self.subject, self.training, self.rest)))
+        parts = (contrast(matrix, first, second) for matrix in (self.subject, self.training, self.rest))
+        return self._variance(*(np.maximum(part, 0) for part in parts))
 
     def _variance(self, subject: Array, training: Array, rest: Array) -> Variance:
         if self.measures_luck:
@@ -105,6 +100,14 @@ class Variance:
     total: Array
     luck: Array
     freedom: Array
+
+
+def contrast(matrix: Array, first: Array, second: Array) -> Array:
+    """The variances of differences of rows, from variances and covariances (M, M): two (P,) arrays of rows -> (P,). Estimates may
+    be below 0 by rounding."""
+    diagonal = np.diagonal(matrix)
+    result: np.ndarray = diagonal[first] + diagonal[second] - 2 * matrix[first, second]
+    return result
 
 
 def components(groups: Sequence[Group], subjects: int) -> Components:

@@ -90,12 +90,6 @@ def points(score: Score | None, card: Metric | None = None) -> str:
     return mean if math.isnan(score.low) else f"{mean} [{low}, {high}]"
 
 
-def size(value: float, card: Metric) -> str:
-    """A difference in the unit of the metric: '2.1 points', '0.04'."""
-    text = f"{value * card.factor:.{card.decimals}f}"
-    return f"{text} points" if card.unit == "%" else f"{text} {card.unit}".rstrip()
-
-
 def p_value(value: float) -> str:
     """'0.034', '< 0.001', or '-' where there is none."""
     return "-" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
@@ -159,7 +153,7 @@ def footnotes(board: Board, shown: Sequence[Column] = ()) -> list[str]:
         )
     elif board.detectable is not None and board.metric is not None:
         found.append(
-            f"Differences to the best of under {size(board.detectable, board.metric)} would often go unseen here."
+            f"Differences to the best of under {board.metric.size(board.detectable)} would often go unseen here."
         )
     if board.pairs and not board.covers_luck:
         found.append(
