@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from studies import World
 
+from benchmarks.studies import World
 from ferbench.ranking.intervals import difference_of
 from ferbench.ranking.power import ASSUMED, Spread, spread_of
 from ferbench.ranking.sample import Sample, counted

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from studies import World
 
+from benchmarks.studies import World
 from ferbench.errors import FerbenchError
 from ferbench.ranking.aggregate import BoardQuery, boards
 from ferbench.ranking.board import Board, Row

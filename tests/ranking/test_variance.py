@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from studies import World
 
+from benchmarks.studies import World
 from ferbench.ranking.intervals import difference_of, score_of
 from ferbench.ranking.sample import counted
 from ferbench.ranking.scores import SCORES
