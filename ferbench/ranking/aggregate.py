@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,9 @@ from ferbench.ranking.scores import SCORES, accuracy
 from ferbench.records.differences import differences
 from ferbench.records.identity import ComponentIdentity
 from ferbench.records.schema import Outcome, Record, Repetition, Trial, code_key
+
+Asked = Callable[[Counts], Answers]
+"""What a row answered, by which counts are asked for."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,14 @@ def boards(
         repetitions = {r.trial.repetition for found in by_row.values() for r in found}
         failures = [outcome for name in by_row for outcome in failed.get(key + name, [])]
         repetitions |= _counting(failures, repetitions, notes)
-        rows = {name: _row(found, failed.get(key + name, []), repetitions, query) for name, found in by_row.items()}
+        answers = {name: _asked(found) for name, found in by_row.items()}
+        rows = {
+            name: _row(found, answers[name], failed.get(key + name, []), repetitions, query)
+            for name, found in by_row.items()
+        }
         for one in rows.values():
             one.superseded = any(other.method == one.method and other.version > one.version for other in rows.values())
-        made.append(_board(heads[key], by_row, rows, notes, query))
+        made.append(_board(heads[key], by_row, answers, rows, notes, query))
     return sorted(made, key=lambda b: (b.dataset, b.protocol, b.setting))
 
 
@@ -116,6 +124,7 @@ def _counting(failures: Sequence[Outcome], done: set[Repetition], notes: list[st
 def _board(
     head: Trial,
     members: Mapping[str, list[Record]],
+    answers: Mapping[str, Asked],
     rows: Mapping[str, Row],
     notes: list[str],
     query: BoardQuery,
@@ -134,7 +143,7 @@ def _board(
     board.metric = query.cards.metric(query.metric)
     board.expressions = next((r.expressions for found in members.values() for r in found), ())
     board.notes += _versions(members)
-    samples = [sample_of(members[name], query.metric, query.cards) for name in complete]
+    samples = [_sample(members[name], query.metric, query.cards, answers[name]) for name in complete]
     known = [sample for sample in samples if sample is not None]
     if len(known) == len(complete) and query.cards.known(query.metric):
         ties.tie(board, [rows[name] for name in complete], known, query.cards.metric(query.metric).higher_is_better)
@@ -150,9 +159,9 @@ def _board(
     base = next((n for n in complete if rows[n].name == query.baseline), None)
     if base is not None:
         board.baseline = query.baseline
-        theirs = counted(Answers.of(members[base], Counts.FRAMES), SCORES["accuracy"])
+        theirs = counted(answers[base](Counts.FRAMES), SCORES["accuracy"])
         for name in complete:
-            ours = counted(Answers.of(members[name], Counts.FRAMES), SCORES["accuracy"])
+            ours = counted(answers[name](Counts.FRAMES), SCORES["accuracy"])
             if name != base and not ours.unlike(theirs):
                 rows[name].against = intervals.difference_of(ours, theirs)
     return board
@@ -220,7 +229,9 @@ def _setting(trial: Trial) -> str:
     )
 
 
-def _row(records: list[Record], failures: list[Outcome], repetitions: set[Repetition], query: BoardQuery) -> Row:
+def _row(
+    records: list[Record], answers: Asked, failures: list[Outcome], repetitions: set[Repetition], query: BoardQuery
+) -> Row:
     """`repetitions`: those of the whole board; a row that lacks a seed that others have is incomplete."""
     items: list[Record | Outcome] = [*records, *failures]
     first, cards = items[0].trial, query.cards
@@ -249,7 +260,6 @@ def _row(records: list[Record], failures: list[Outcome], repetitions: set[Repeti
     for name in dict.fromkeys(name for r in records for name in r.cost):
         values = [r.cost[name] for r in records if name in r.cost]
         row.cost[name] = math.fsum(values) / len(values)
-    answers = {source: Answers.of(records, source) for source in Counts}.__getitem__
     for name in (name for name, metric in cards.metrics.items() if metric.by_subject is not None):
         sample = _sample(records, name, cards, answers)
         assert sample is not None  # every record holds counts
@@ -270,12 +280,15 @@ def _row(records: list[Record], failures: list[Outcome], repetitions: set[Repeti
 
 def sample_of(records: Sequence[Record], metric: str, cards: Cards) -> Sample | None:
     """The sample of a metric of one row; None if its records do not hold the metric by subject."""
-    return _sample(records, metric, cards, lambda source: Answers.of(records, source))
+    return _sample(records, metric, cards, _asked(records))
 
 
-def _sample(
-    records: Sequence[Record], metric: str, cards: Cards, answers: Callable[[Counts], Answers]
-) -> Sample | None:
+def _asked(records: Sequence[Record]) -> Asked:
+    """The answers of records of one row, of each kind made once."""
+    return functools.cache(lambda source: Answers.of(records, source))
+
+
+def _sample(records: Sequence[Record], metric: str, cards: Cards, answers: Asked) -> Sample | None:
     card = cards.metric(metric)
     if card.by_subject is not None and metric == card.name:
         return counted(answers(card.by_subject.counts), SCORES[card.by_subject.score])

@@ -14,7 +14,6 @@ Array = np.ndarray
 Fold = tuple[int, int]
 """An assignment of subjects to folds, and a fold of it."""
 
-
 ByFold = Mapping[Fold, tuple[tuple[str, ...], tuple[int, ...], Array]]
 """For each fold its subjects, its seeds, and an array with a value for each seed and subject."""
 
@@ -37,7 +36,7 @@ class Answers:
         folds: for each fold the subjects (S_g names, sorted), the seeds (R_g), and the confusion counts (R_g, S_g, C, C).
     """
 
-    folds: dict[Fold, tuple[tuple[str, ...], tuple[int, ...], Array]]
+    folds: ByFold
 
     @classmethod
     def of(cls, records: Sequence[Record], source: str) -> Answers:
