@@ -36,6 +36,11 @@ class Variant:
     leakage: float = math.nan
     corrected: float = math.nan
 
+    @property
+    def clear(self) -> bool:
+        """Whether the data tell the variant from the full method, after the correction."""
+        return self.corrected < statistics.ALPHA
+
 
 @dataclass
 class Ablations:

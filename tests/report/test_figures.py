@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import pytest
 
+from ferbench.ranking.ablations import ablations
 from ferbench.ranking.aggregate import boards
 from ferbench.ranking.board import Board
+from ferbench.report.figures.ablations import figure as ablations_figure
 from ferbench.report.figures.board import leakage
-from ferbench.report.figures.style import numbered
+from ferbench.report.figures.style import UNCLEAR, WORSE, numbered
 from tests.made_records import Make
 
 
@@ -31,3 +34,21 @@ def test_a_method_has_one_colour_in_the_figures_of_all_boards(make: Make) -> Non
     assert (first.rows[0].name, second.rows[0].name) == ("m", "n")
     assert colours(first).items() <= colours(second).items()
     assert len(set(colours(second).values())) == 3
+
+
+@pytest.mark.parametrize(("folds", "corrected", "colour"), [(3, 0.0625, UNCLEAR), (4, 0.0156, WORSE)])
+def test_the_chart_of_ablations_tells_apart_what_its_table_does(
+    make: Make, folds: int, corrected: float, colour: str
+) -> None:
+    """Six and eight subjects: p alone is 0.03 and 0.008, which Holm doubles for two variants."""
+    rights = {"full": 9, "less": 6, "much less": 3}
+    records = [
+        make("m", fold, right, folds=folds, variant=name) for name, right in rights.items() for fold in range(folds)
+    ]
+    (table,) = ablations(records)
+    assert [v.corrected for v in table.variants[1:]] == pytest.approx([corrected, corrected], abs=1e-4)
+    assert all(v.difference is not None and v.difference.clear for v in table.variants[1:])
+    figure = ablations_figure(table)
+    lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 2]
+    plt.close(figure)
+    assert [line.get_color() for line in lines] == [colour, colour]

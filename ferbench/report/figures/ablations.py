@@ -27,7 +27,8 @@ def trials_of(table: Ablations) -> list[str]:
 
 
 def figure(table: Ablations) -> Any:
-    """The metric on the left, identity leakage on the right, variant minus full; what is not told from 0 is gray."""
+    """The metric on the left, identity leakage on the right, variant minus full; what is not told from 0 after the correction is
+    gray."""
     variants = [v for v in table.variants if v.difference is not None][::-1]
     made, (left, right) = pyplot().subplots(
         1, 2, figsize=(8.4, 1.3 + 0.36 * max(len(variants), 1)), sharey=True, width_ratios=[2, 1]
@@ -36,7 +37,7 @@ def figure(table: Ablations) -> Any:
         d = v.difference
         assert d is not None
         better = (d.mean > 0) is table.metric.higher_is_better
-        colour = UNCLEAR if not d.clear else BETTER if better else WORSE
+        colour = UNCLEAR if not v.clear else BETTER if better else WORSE
         factor = table.metric.factor
         left.plot([factor * d.low, factor * d.high], [place_, place_], color=colour, linewidth=2, solid_capstyle="butt")
         left.plot([factor * d.mean], [place_], "o", color=colour, markersize=6)
