@@ -84,7 +84,7 @@ def print_boards(studies: int, random: np.random.Generator) -> None:
             (10, 5, 1, 0.0),
             (8, 2, 1, 0.0),
         ):
-            world, count = World(subjects, folds, seeds, luck=luck), studies // 5 if methods < 33 else studies // 10
+            world, count = World(subjects, folds, seeds, luck=luck), max(studies // methods, 60)
             wrong = np.mean([any(row.rank != 1 for row in board(world, [0.9] * methods, random)) for _ in range(count)])
             half = methods // 2
             rows = board(world, [0.92] * half + [0.84] * (methods - half), random)

@@ -25,6 +25,7 @@ from ferbench.cards import (
     Published,
     PublishedResult,
     StageCard,
+    ZenodoRecord,
     added,
     settings_of,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "PublishedResult",
     "StageCard",
     "UnknownName",
+    "ZenodoRecord",
     "__version__",
     "added",
     "hookimpl",

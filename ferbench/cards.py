@@ -12,9 +12,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar
 
 from ferbench.errors import FerbenchError, UnknownName
+from ferbench.expressions import canonical
 from ferbench.extras import needed_by
 
 API = 1
@@ -22,6 +24,9 @@ API = 1
 
 OLDEST_API = 1
 """Oldest version of the plugin interface that is still loaded, with a warning (docs/deprecations.md)."""
+
+CLASSES = "classes"
+"""A setting that every dataset has, beside those of its settings dataclass: which of its expressions are classes."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -101,19 +106,29 @@ class Card:
                 raise UnknownName(f"setting of {self.kind} '{self.name}' ({use})", name, self.setting_names)
 
     @property
+    def schema(self) -> type:
+        """The dataclass of all settings that a configuration may have: `settings`, and those that the core adds to a kind."""
+        return self.settings
+
+    @property
     def setting_names(self) -> tuple[str, ...]:
         """Names of the settings, in the order of the dataclass."""
-        return tuple(f.name for f in dataclasses.fields(self.settings))
+        return tuple(f.name for f in dataclasses.fields(self.schema))
 
     def defaults(self) -> dict[str, Any]:
         """Default value of each setting that has one, by name."""
         values = {}
-        for f in dataclasses.fields(self.settings):
+        for f in dataclasses.fields(self.schema):
             if f.default is not dataclasses.MISSING:
                 values[f.name] = f.default
             elif f.default_factory is not dataclasses.MISSING:
                 values[f.name] = f.default_factory()
         return values
+
+    def own(self, values: Mapping[str, Any]) -> Any:
+        """An instance of `settings` with values of a configuration, without those that the core adds."""
+        added_by_core = set(self.setting_names) - {f.name for f in dataclasses.fields(self.settings)}
+        return self.settings(**{name: value for name, value in values.items() if name not in added_by_core})
 
     def load(self) -> Any:
         """Import and return the class or function that `target` names.
@@ -197,6 +212,19 @@ class PublishedResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ZenodoRecord:
+    """A record on zenodo.org by which a dataset's owners offer its files to everyone. Names, sizes and checksums are read there.
+
+    Args:
+        number: of the record, as in its address.
+        files: patterns of the names of the files that the dataset reads with its default settings, such as "Video_*.zip".
+    """
+
+    number: int
+    files: Sequence[str] = ("*",)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetCard(Card):
     """A dataset: frames of faces with expression and identity labels.
 
@@ -208,8 +236,13 @@ class DatasetCard(Card):
         protocol: name of the protocol that the literature uses. It is the default (`protocol=auto`).
         licence: terms of use.
         obtain: where to get the data.
+        download: the record that `ferbench datasets get` downloads; None where the owners do not offer all files to everyone, with
+            checksums, or the licence does not allow it.
         published: size in the literature.
         known_as, classes: how papers name the dataset and its set of classes ("CK+", "7c"); published results are found by them.
+        population: the people, or pictures, that it draws from, such as "CK+". Datasets of one population have subjects in common,
+            under the same names; no test may train on them. By default the name of the dataset.
+        class_sets: smaller sets of classes that papers use, by the name that the setting `classes` takes, such as "7".
         shareable: whether the licence allows its images to be published. Reports show faces of shareable datasets only.
         reads_tables: whether it reads any table of paths and labels, through its settings `file` and `root`. `ferbench audit
             --worth` uses such a dataset for a split that comes without one.
@@ -223,11 +256,84 @@ class DatasetCard(Card):
     protocol: str = "subject_10fold_ordered"
     licence: str = ""
     obtain: str = ""
+    download: ZenodoRecord | None = None
     published: Published | None = None
     known_as: str = ""
     classes: str = ""
+    population: str = ""
+    class_sets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     shareable: bool = False
     reads_tables: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.population:
+            object.__setattr__(self, "population", self.name)
+        for name, members in self.class_sets.items():
+            if strange := [e for e in members if e not in self.expressions]:
+                raise UnknownName(
+                    f"expression of dataset '{self.name}' (class set '{name}')", strange[0], self.expressions
+                )
+
+    @property
+    def takes_classes(self) -> bool:
+        """Whether the setting `classes` is the one that every dataset has, and not one of the dataset's own."""
+        return all(f.name != CLASSES for f in dataclasses.fields(self.settings))
+
+    @property
+    def schema(self) -> type:
+        return _with_classes(self.settings) if self.takes_classes else self.settings
+
+    def with_classes(self, asked: object) -> DatasetCard:
+        """The card with the classes that the setting `classes` asks for, in the card's order, and what is published of them.
+
+        Args:
+            asked: "" for all; the name of one of `class_sets`; names of expressions in a list, or joined by '+'. Synonyms
+                (`ferbench.expressions`) are understood.
+
+        Raises:
+            FerbenchError: an expression is unknown, or there are fewer than two.
+        """
+        if asked is None or asked in ("", [], ()):
+            return self
+        members = self.class_sets.get(str(asked))
+        words = members or (asked if isinstance(asked, list | tuple) else str(asked).split("+"))
+        names = {canonical(expression): expression for expression in reversed(self.expressions)}
+        names |= {expression: expression for expression in self.expressions}
+        chosen = set()
+        for word in words:
+            if str(word) not in names and canonical(str(word)) not in names:
+                sets = f" Sets of classes are {', '.join(self.class_sets)}." if self.class_sets else ""
+                raise UnknownName(f"expression of dataset '{self.name}'", word, self.expressions, sets.strip())
+            chosen.add(names.get(str(word)) or names[canonical(str(word))])
+        kept = tuple(expression for expression in self.expressions if expression in chosen)
+        if len(kept) < 2:
+            raise FerbenchError(
+                f"dataset.classes={asked} leaves {len(kept)} class; there have to be two or more, such as "
+                f"dataset.classes=[{','.join(self.expressions[:2])}]."
+            )
+        name = str(asked) if members else f"{len(kept)} of {len(self.expressions)}"
+        return dataclasses.replace(
+            self, expressions=kept, class_sets={}, classes=name, published=_of(self.published, kept)
+        )
+
+
+def _of(published: Published | None, expressions: Sequence[str]) -> Published | None:
+    """What is published of some classes; the number of subjects who show them is known only where all show all."""
+    if published is None or not published.by_expression:
+        return None
+    counts = {name: count for name, count in published.by_expression.items() if name in expressions}
+    subjects = published.subjects if published.complete else 0
+    return dataclasses.replace(published, subjects=subjects, sequences=sum(counts.values()), by_expression=counts)
+
+
+@cache
+def _with_classes(settings: type) -> type:
+    """The settings dataclass of a dataset with the setting `classes`, which every dataset has."""
+    frozen = settings.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    same = {"__module__": settings.__module__, "__doc__": settings.__doc__}
+    fields = [(CLASSES, Any, added(""))]
+    return dataclasses.make_dataclass(settings.__name__, fields, bases=(settings,), frozen=frozen, namespace=same)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,7 +84,13 @@ DISENTANGLEMENT = (
     Metric(name="dci_blocks", title="DCI by block"),
 )
 
-TEST_CURVE = (
+OF_TRIAL = (
+    Metric(
+        name="validation_accuracy",
+        title="accuracy on the validation subjects (protocol.validation)",
+        heading="validation",
+        unit="%",
+    ),
     Metric(
         name="best_epoch_accuracy", title="accuracy of the best epoch on the test fold", heading="best epoch", unit="%"
     ),
@@ -96,7 +102,8 @@ TEST_CURVE = (
         higher_is_better=False,
     ),
 )
-"""Of the trial itself, which looks at its test fold along the way (evaluation.test_curve_points); no evaluator gives them."""
+"""Of the trial itself: of the subjects that it keeps apart, and of its test fold along the way (evaluation.test_curve_points). No
+evaluator gives them."""
 
 ALL = (
     *RECOGNITION,
@@ -106,5 +113,5 @@ ALL = (
     *VERIFICATION,
     *SYNTHESIS,
     *DISENTANGLEMENT,
-    *TEST_CURVE,
+    *OF_TRIAL,
 )

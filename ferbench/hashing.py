@@ -17,7 +17,7 @@ def digest(data: object, length: int = 16) -> str:
         TypeError, ValueError: the data cannot be written as JSON, or hold NaN or an infinite number.
     """
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:length]  # names of files may be no UTF-8
 
 
 def file_digest(path: Path) -> str:

@@ -28,7 +28,7 @@ def test_the_method_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple
 
 def test_the_dataset_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path) -> None:
     page = (ROOT / "docs" / "howto" / "use-a-dataset.md").read_text()
-    file, root = tmp_path / "folders.py", tmp_path / "images"
+    file, root = tmp_path / "mine.py", tmp_path / "images"
     file.write_text(re.findall(r"```python\n(.*?)```", page, re.S)[0])
     levels = {"anger": 40, "happiness": 120, "surprise": 200}
     for subject in range(10):
@@ -37,7 +37,7 @@ def test_the_dataset_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tupl
             folder.mkdir(parents=True)
             Image.new("RGB", (48, 48), (level, level, 8 * subject)).save(folder / "1.png")
     words = [w for w in smoke if not w.startswith("dataset")]
-    done = ferbench("run", "--plugin", file, "dataset=folders", f"dataset.root={root}", "method=cross_entropy", *words)
+    done = ferbench("run", "--plugin", file, "dataset=mine", f"dataset.root={root}", "method=cross_entropy", *words)
     assert done.status == 0, done.err
 
 

@@ -28,6 +28,7 @@ DECLARED = [
         ("matplotlib", "report"),
         ("scikit_posthocs", "report"),
         ("av", "video"),
+        ("openpyxl", "excel"),
         ("uniface", "faces"),
     ],
 )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ferbench.config.schema import RunConfig
 from ferbench.data.cache import CHUNK
+from ferbench.data.counts import Count, counts
 from ferbench.data.frames import needed_frames
 from ferbench.data.images import frame_errors
-from ferbench.data.load import Data, load_data, load_dataset
+from ferbench.data.load import Data, load_data
+from ferbench.data.loaded import load_dataset
 from ferbench.errors import FerbenchError, FrameError
-from ferbench.interfaces.dataset import BatchImages, Dataset, ReportsIrregularities
+from ferbench.interfaces.dataset import BatchImages, Dataset, ReportsIrregularities, StatesCopy
 from ferbench.registry.loader import Registry
 
 
@@ -22,29 +26,35 @@ class Inventory:
     """What a copy holds.
 
     Attributes:
-        counts: (what, here, published), published None where it is not known.
+        counts: of subjects, sequences and classes.
         source: of the published counts.
         missing: subject and expression of each sequence that a complete dataset would have.
         passed_over: sentences about files that are not as they should be.
         damaged: frames that count and cannot be read, with the reason.
+        blank: frames that count and are of one colour.
+        copy: which of the known copies it is, and facts about it that are no faults.
         read: how many frames were read.
+        neutral: whether there are neutral faces among them.
         protocol: the literature's protocol, and what comes of it here.
         runnable: whether it can be run.
     """
 
-    counts: Sequence[tuple[str, int, int | None]]
+    counts: Sequence[Count]
     source: str = ""
     missing: Sequence[str] = ()
     passed_over: Sequence[str] = ()
-    damaged: dict[str, str] = field(default_factory=dict)
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    blank: Sequence[str] = ()
+    copy: str = ""
     read: int = 0
+    neutral: bool = False
     protocol: str = ""
     runnable: bool = True
 
     @property
     def as_published(self) -> bool:
-        same = all(published is None or here == published for _, here, published in self.counts)
-        return same and not (self.missing or self.passed_over or self.damaged) and self.runnable
+        same = all(count.published in (None, count.here) for count in self.counts)
+        return same and not (self.missing or self.passed_over or self.damaged or self.blank) and self.runnable
 
 
 def take(
@@ -55,7 +65,6 @@ def take(
     Raises:
         FerbenchError: the dataset cannot be read at all.
     """
-    from ferbench.interfaces.dataset import check_frames
     from ferbench.protocols.select import select
 
     problem = ""
@@ -66,19 +75,11 @@ def take(
     except FerbenchError as error:  # too few subjects for the folds, perhaps: the copy can be counted all the same
         problem = str(error)
         data = None
-        card, dataset = load_dataset(registry, config.dataset)
-        frames = check_frames(dataset.frames(), card)
+        loaded = load_dataset(registry, config.dataset)
+        card, dataset, frames = loaded.card, loaded.dataset, loaded.frames
     selected = select(frames, card, "auto")
     published = card.published
     sequences = selected.drop_duplicates("sequence")
-    by_expression = sequences["expression"].value_counts()
-    counts: list[tuple[str, int, int | None]] = []
-    if "subject" in card.provides:
-        counts.append(("subjects", selected["subject"].nunique(), published.subjects or None if published else None))
-    counts.append(("sequences", len(sequences), published.sequences or None if published else None))
-    for expression in card.expressions:
-        expected = published.by_expression.get(expression) if published else None
-        counts.append((expression, int(by_expression.get(expression, 0)), expected))
     missing = []
     if published is not None and published.complete:
         shown = set(zip(sequences["subject"], sequences["expression"], strict=True))
@@ -94,13 +95,17 @@ def take(
         protocol += f" cannot be run: {problem}"
     else:
         protocol += f": {len(data.folds)} fold{'s' * (len(data.folds) != 1)}, {len(data.selected)} frames"
+    damaged, blank = unreadable(dataset, wanted, progress)
     return Inventory(
-        counts=counts,
+        counts=counts(card, selected),
         source=published.source if published else "",
         missing=missing,
         passed_over=tuple(dataset.irregularities()) if isinstance(dataset, ReportsIrregularities) else (),
-        damaged=unreadable(dataset, wanted, progress),
+        damaged=damaged,
+        blank=blank,
+        copy=dataset.which_copy() if isinstance(dataset, StatesCopy) else "",
         read=len(wanted),
+        neutral=bool((frames.loc[frames["frame_id"].isin(wanted), "phase"] == "neutral").any()),
         protocol=protocol,
         runnable=data is not None,
     )
@@ -108,22 +113,26 @@ def take(
 
 def unreadable(
     dataset: Dataset, frame_ids: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
-) -> dict[str, str]:
-    """The frames that cannot be read, with the reason."""
+) -> tuple[dict[str, str], list[str]]:
+    """The frames that cannot be read, with the reason, and those of one colour."""
 
-    def one(frame: str) -> FrameError | None:
+    def one(frame: str) -> np.ndarray | FrameError:
         try:
             with frame_errors(frame):
-                dataset.image(frame)
+                return dataset.image(frame)
         except FrameError as error:
             return error
-        return None
 
     bad: dict[str, str] = {}
+    blank: list[str] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(frame_ids), CHUNK):
             chunk = list(frame_ids[start : start + CHUNK])
             read = dataset.images(chunk) if isinstance(dataset, BatchImages) else pool.map(one, chunk)
-            bad |= {f: str(result) for f, result in zip(chunk, read, strict=True) if isinstance(result, FrameError)}
+            for frame, result in zip(chunk, read, strict=True):
+                if isinstance(result, FrameError):
+                    bad[frame] = str(result)
+                elif result.min() == result.max():
+                    blank.append(frame)
             progress(start + len(chunk), len(frame_ids))
-    return bad
+    return bad, blank

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ferbench.errors import FerbenchError
 from ferbench.hashing import digest, file_digest
+from ferbench.plan.identity import Side
 from ferbench.ranking.submitted import DISPUTED, RERUN, SUBMITTED
 from ferbench.records import files
 from ferbench.records.schema import Record
@@ -139,7 +140,7 @@ def verify(
 
     Args:
         store: where they were unpacked. own: the host's results, in which the same trials may have been trained.
-        settings: of the dataset on the host: root and so on.
+        settings: of the host's data by key: "dataset.root", "test_dataset.root", "protocol.file".
 
     Raises:
         FerbenchError: the host's data cannot be read.
@@ -166,6 +167,9 @@ def _disputes(
     found, tested = _host(registry, record, settings, data)
     if found.fingerprint != record.trial.identity.dataset.fingerprint:
         return ["The host's copy of the dataset has other content."]
+    side = Side.of(found, record.trial.fold)
+    if side.frames_digest != record.trial.identity.frames_digest:
+        return ["Its training set or test set is not the one of the protocol."]
     theirs = outputs.frames["frame_id"].tolist()
     if sorted(theirs) != sorted(tested["frame_id"]):
         return [f"It tests {len(theirs)} frames that are not the {len(tested)} of the protocol."]
@@ -183,12 +187,14 @@ def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data:
     from ferbench.data.load import load_data
 
     config = dict(record.trial.config)
-    config["dataset"] = {**config["dataset"], **settings}
+    for key, value in settings.items():
+        group, _, name = key.partition(".")
+        config[group] = {**(config.get(group) or {}), name: value}
     key = json.dumps([config["dataset"], config["test_dataset"], {**config["protocol"], "folds": None}], sort_keys=True)
     if key not in data:
         data[key] = load_data(registry, from_dict(config))
     found = data[key]
-    return found, found.selected[found.selected["fold"] == record.trial.fold]
+    return found, found.selected[found.sides(record.trial.fold).tested]
 
 
 def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: Store) -> list[str]:

@@ -34,10 +34,15 @@ def command(file: str, overrides: tuple[str, ...], root: str | None, worth: bool
     Exit status: 0 where nothing leaks, 1 where something does, 2 where the file cannot be read.
     """
     from ferbench.audit.splits import audit, read
+    from ferbench.protocols.splitfile import alike
 
     if overrides and not worth:
         raise FerbenchError(f"'{overrides[0]}' is for --worth, which trains and tests on the split.")
-    findings = audit(read(Path(file)), None if root is None else Path(root))
+    table = read(Path(file))
+    findings = audit(table, None if root is None else Path(root))
+    if names := alike(table["subject"]):
+        groups = [" and ".join(group) for group in names]
+        click.echo(f"note  {len(groups)} groups of subjects may be one person each: {enumerate_first(groups)}")
     for found in findings:
         click.echo(
             f"{found.side}: {found.tested} frames of {found.tested_subjects} subjects tested, {found.trained} trained on"

@@ -25,8 +25,7 @@ def command(output: str, subjects: int, size: int, plugins: tuple[str, ...], ove
     """
     from ferbench.config.compose import compose
     from ferbench.data.images import square
-    from ferbench.data.load import load_dataset
-    from ferbench.interfaces.dataset import check_frames
+    from ferbench.data.loaded import load_dataset
     from ferbench.registry.loader import load_registry
     from ferbench.report.figures.contact_sheet import choose, draw
 
@@ -34,10 +33,10 @@ def command(output: str, subjects: int, size: int, plugins: tuple[str, ...], ove
         raise FerbenchError("--subjects has to be at least 1, and --size at least 16.")
     registry = load_registry(plugins)
     (config,) = compose(registry, [*overrides, f"preparation.image_size={size}"], method_needed=False, tell=say)
-    card, dataset = load_dataset(registry, config.dataset)
-    cells = choose(check_frames(dataset.frames(), card), card.expressions, subjects)
+    loaded = load_dataset(registry, config.dataset)
+    cells = choose(loaded.frames, loaded.card.expressions, subjects)
     wanted = [frame for frame in cells.to_numpy().ravel() if isinstance(frame, str)]
-    images = {frame: square(dataset.image(frame), config.preparation) for frame in wanted}
+    images = {frame: square(loaded.dataset.image(frame), config.preparation) for frame in wanted}
     try:
         draw(cells, images, size).save(Path(output))
     except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -60,6 +61,8 @@ def cli() -> None:
 
 def main() -> None:
     """Console script. Status: 0 all done, 1 some trials failed, 2 wrong usage or configuration."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files are printed as they are, UTF-8 or not
     try:
         with outdated_plugins_in_words(), needed_by(f"`{' '.join(['ferbench', *sys.argv[1:2]])}`"):
             status = cli(standalone_mode=False)

@@ -86,6 +86,8 @@ def command(dry_run: bool, retry: str | None, fresh: bool, plugins: tuple[str, .
         )
     ]
     study = plan(registry, configs)
+    for note in dict.fromkeys(note for data, _ in study.data for note in data.notes):
+        say(note)
     others = made_by_other_code(study)
     if fresh:
         study = replacing(study, others)

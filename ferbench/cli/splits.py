@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from ferbench.cli.options import complete_overrides, plugin_option, say
+from ferbench.errors import FerbenchError
 
 
 @click.command("splits")
@@ -13,7 +14,8 @@ from ferbench.cli.options import complete_overrides, plugin_option, say
 def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Print the frames that a protocol selects and the fold in which each is tested.
 
-    Where some are trained on in every fold (fixed, cross_dataset), the column is split, with train and test.
+    Where folds differ in more than their test sets (fixed, cross_dataset, protocol.validation), the column is split, with train,
+    test and val, for one fold at a time.
 
     \b
     ferbench splits dataset=oulu dataset.root=/data/OuluCASIA protocol=subject_10fold_ordered
@@ -21,18 +23,27 @@ def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     from ferbench.config.compose import compose
     from ferbench.data.load import load_data
     from ferbench.interfaces.protocol import TRAIN_ONLY
-    from ferbench.protocols.select import chosen_folds
+    from ferbench.protocols.select import SIDE, chosen_folds
     from ferbench.registry.loader import load_registry
 
     registry = load_registry(plugins)
     (config,) = compose(registry, [*overrides], method_needed=False, tell=say)
     data = load_data(registry, config)
     chosen = chosen_folds(data.folds, config.protocol.settings.get("folds"))
-    train = data.selected["fold"] == TRAIN_ONLY
-    rows = data.selected[data.selected["fold"].isin(chosen) | train]
-    last = "fold"
-    if train.any():
-        rows = rows.assign(split=["train" if fold == TRAIN_ONLY else "test" for fold in rows["fold"]])
-        last = "split"
+    for note in data.notes:
+        say(note)
+    fixed = (data.selected["fold"] == TRAIN_ONLY).any()
+    if fixed or SIDE in data.selected or data.protocol.settings.get("validation"):
+        if len(chosen) > 1:
+            raise FerbenchError(
+                "These folds differ in more than the test set; print one at a time, with protocol.folds=0 and so on."
+            )
+        sides = data.sides(chosen[0])
+        rows = data.selected.assign(split="")
+        for name, chosen_rows in (("test", sides.tested), ("val", sides.validation), ("train", sides.trained)):
+            rows.loc[chosen_rows, "split"] = name
+        rows, last = rows[rows["split"] != ""], "split"
+    else:
+        rows, last = data.selected[data.selected["fold"].isin(chosen)], "fold"
     columns = ["frame_id", "subject", "sequence", "expression", "phase", last]
     click.echo(rows[columns].to_csv(index=False, lineterminator="\n"), nl=False)

@@ -47,7 +47,7 @@ def pack_command(folders: tuple[str, ...], method: str | None, output: str) -> N
 
 @command.command("verify")
 @click.argument("file", metavar="FILE.zip", type=click.Path(exists=True, dir_okay=False))
-@click.argument("settings", nargs=-1, metavar="[dataset.root=DIR]...")
+@click.argument("settings", nargs=-1, metavar="[dataset.root=DIR] [test_dataset.root=DIR]...")
 @click.option("--into", metavar="DIR", default="submitted", show_default=True, help="Results folder for its records.")
 @click.option("--own", metavar="DIR", default="results", show_default=True, help="Results folder with your own runs.")
 def verify_command(file: str, settings: tuple[str, ...], into: str, own: str) -> int:
@@ -65,9 +65,11 @@ def verify_command(file: str, settings: tuple[str, ...], into: str, own: str) ->
     given = {}
     for word in settings:
         key, equals, value = word.partition("=")
-        if not equals or not key.startswith("dataset."):
-            raise FerbenchError(f"'{word}' is not a setting of the dataset; write dataset.root=DIR, for instance.")
-        given[key.removeprefix("dataset.")] = value
+        if not equals or not key.startswith(("dataset.", "test_dataset.", "protocol.")):
+            raise FerbenchError(
+                f"'{word}' is not a setting of the data; write dataset.root=DIR, test_dataset.root=DIR or protocol.file=FILE."
+            )
+        given[key] = value
     store = Store(into)
     records = unpack(Path(file), store)
     statuses = []

@@ -16,6 +16,7 @@ from typing import Any
 
 from ferbench.cards import MethodCard
 from ferbench.config.groups import GROUPS, _version_base, register
+from ferbench.config.overrides import texts_quoted
 from ferbench.config.schema import SECTIONS, RunConfig, choices, from_dict
 from ferbench.config.sentences import _check_names, _sentence
 from ferbench.deprecation import rename_overrides
@@ -36,7 +37,7 @@ def hydra_main(registry: Registry, arguments: Sequence[str], prog: str = "ferben
         return None
 
     argv, handlers, level = sys.argv, logging.root.handlers[:], logging.root.level
-    sys.argv = [prog, *arguments]
+    sys.argv = [prog, *texts_quoted(registry, arguments, sweep=True)]
     try:
         hydra.main(config_path=None, config_name="run", **_version_base())(nothing)()
     finally:
@@ -95,6 +96,7 @@ def compose(
         tell(sentence)
     if not method_needed and not any(o.startswith("method=") for o in overrides):
         overrides = [*overrides, f"method={next(iter(registry.catalogue(MethodCard)))}"]
+    overrides = texts_quoted(registry, overrides, sweep)
     with _hydra(config_dir):
         points = [list(overrides)] if not sweep else _sweep_points(overrides)
         return [_compose_one(registry, point, config_name, config_dir) for point in points]

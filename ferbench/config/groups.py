@@ -42,11 +42,25 @@ def register(registry: Registry) -> None:
         _store_yaml(store, path, path.parent.relative_to(tree()).as_posix(), "ferbench")
     for group, kind in GROUPS.items():
         for name, card in registry.catalogue(kind).items():
-            fields = [("name", str, field(default=name))]
-            node = dataclasses.make_dataclass(f"{card.name}_{group}", fields, bases=(card.settings,))
+            node = _node(f"{card.name}_{group}", name, card.schema)
             store.store(
                 group=group, name=name, node=node, package=group, provider=registry.owner(card).origin, **_replace()
             )
+
+
+def _node(title: str, name: str, settings: type) -> type:
+    """The settings of a component, and its name. OmegaConf reads frozen dataclasses as values that nobody may set, so that the
+    fields of one are copied."""
+    fields: list[tuple[str, Any, Any]] = [("name", str, field(default=name))]
+    if not settings.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        return dataclasses.make_dataclass(title, fields, bases=(settings,))
+    types = get_type_hints(settings)
+    fields += [(f.name, types[f.name], _copied(f)) for f in dataclasses.fields(settings)]
+    return dataclasses.make_dataclass(title, fields, kw_only=True)
+
+
+def _copied(f: dataclasses.Field[Any]) -> Any:
+    return field(default=f.default, default_factory=f.default_factory)
 
 
 def _store_yaml(store: Any, path: Path, group: str, provider: str) -> None:

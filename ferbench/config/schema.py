@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar, get_type_hints
 
+from ferbench.cards import added
 from ferbench.errors import FerbenchError
 from ferbench.registry.component import Component
 
@@ -51,6 +52,13 @@ class Precision(StrEnum):
     auto = "auto"
     fp32 = "fp32"
     bf16 = "bf16"
+
+
+class Sampling(StrEnum):
+    """Which training frames a batch has."""
+
+    uniform = "uniform"
+    class_balanced = "class_balanced"
 
 
 @dataclass
@@ -127,6 +135,8 @@ class Trainer:
         accumulate: number of micro-batches into which a batch is divided to save memory; it must divide batch_size.
         clip_norm: largest L2 norm of an optimiser group's gradient; 0 turns clipping off.
         checkpoint_every: steps between two checkpoints, at least 1.
+        sampling: uniform (every training frame is drawn equally often) or class_balanced (every class is, and within a class every
+            frame).
     """
 
     device: str = "auto"
@@ -135,6 +145,7 @@ class Trainer:
     accumulate: int = 1
     clip_norm: float = 0.0
     checkpoint_every: int = 500
+    sampling: Sampling = added(Sampling.uniform)
 
 
 @dataclass
@@ -210,7 +221,7 @@ COUNTS = frozenset(
     {
         "dataset", "test_dataset", "method", "backbone", "protocol", "preparation", "augment", "seeds",
         "budget.steps", "budget.batch_size", "trainer.precision", "trainer.accumulate", "trainer.clip_norm",
-        "evaluation",
+        "trainer.sampling", "evaluation",
     }
 )  # fmt: skip
 DOES_NOT_COUNT = {

@@ -135,7 +135,7 @@ def _nodes(study: Mapping[str, Any], key: str, path: Path) -> list[dict[str, Any
 
 def _overrides(group: str, node: Mapping[str, Any], path: Path) -> list[str]:
     """The overrides of a component: its name and its settings, with environment variables filled in."""
-    return component_words(group, {key: _expanded(value, path) for key, value in node.items()}, {})
+    return component_words(group, {key: _expanded(value, path) for key, value in node.items()})
 
 
 def _expanded(value: Any, path: Path) -> Any:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ferbench.config.schema import Augment
+from ferbench.config.schema import Augment, Sampling
 from ferbench.interfaces.method import Batch, derive_seed
 
 RESIDENT_FRACTION = 0.25
@@ -77,16 +77,31 @@ class Batches:
     Args:
         size: images in a batch.
         key: values that seed the order and the augmentation: the trial's seed and the fold.
+        sampling: which frames are drawn.
     """
 
-    def __init__(self, images: Images, labels: Labels, augment: Augment, size: int, key: Sequence[object]) -> None:
+    def __init__(
+        self,
+        images: Images,
+        labels: Labels,
+        augment: Augment,
+        size: int,
+        key: Sequence[object],
+        sampling: Sampling = Sampling.uniform,
+    ) -> None:
         self.images = images
         self.labels = labels
         self.augment = augment
         self.size = size
         self.key = tuple(key)
         self._generator = torch.Generator()
-        self._orders: dict[int, Tensor] = {}
+        self._orders: dict[tuple[object, ...], Tensor] = {}
+        self._orders_before = self._orders
+        self._members = (
+            [(int(c), (labels.expression == c).nonzero()[:, 0]) for c in labels.expression.unique()]
+            if sampling is Sampling.class_balanced
+            else []
+        )
 
     def __call__(self, step: int) -> Batch:
         chosen = self._choose(step)
@@ -105,20 +120,49 @@ class Batches:
         )
 
     def _choose(self, step: int) -> Tensor:
-        """(size,), indices of the frames in the batch of a step. An epoch has every frame once, in a new order; a batch may contain
-        the end of one epoch and the start of the next."""
-        count = len(self.labels.rows)
+        """(size,), indices of the frames in the batch of a step. A batch may contain the end of one epoch and the start of the
+        next."""
+        self._orders_before, self._orders = self._orders, {}
         first = step * self.size
-        places = range(first, first + self.size)
-        epochs = range(places[0] // count, places[-1] // count + 1)
-        self._orders = {e: self._orders[e] if e in self._orders else self._order(e) for e in epochs}
-        joined = torch.cat([self._orders[e] for e in epochs])
-        offset = first - epochs[0] * count
-        return joined[offset : offset + self.size]
+        if self._members:
+            return self._choose_balanced(step, first)
+        return self._draws(("order", *self.key), len(self.labels.rows), first, self.size)
 
-    def _order(self, epoch: int) -> Tensor:
-        self._generator.manual_seed(derive_seed("order", *self.key, epoch))
-        return torch.randperm(len(self.labels.rows), generator=self._generator)
+    def _choose_balanced(self, step: int, first: int) -> Tensor:
+        """As `_choose`, with every class equally often. A round has each class that has frames once, in a new order: draw number n
+        is of round n // classes, and of its class it is the draw with that number. The batch is shuffled at the end, since methods
+        pair neighbours in it."""
+        classes = len(self._members)
+        rounds = torch.arange(first, first + self.size) // classes
+        earliest, count = int(rounds[0]), int(rounds[-1] - rounds[0]) + 1
+        frames = torch.stack(
+            [
+                members[self._draws(("order of class", *self.key, code), len(members), earliest, count)]
+                for code, members in self._members
+            ]
+        )
+        drawn = self._draws(("classes", *self.key), classes, first, self.size)
+        return frames[drawn, rounds - earliest][self._order(("places", *self.key), self.size, step)]
+
+    def _draws(self, part: tuple[object, ...], count: int, first: int, number: int) -> Tensor:
+        """(number,), the draws from number `first` on of an endless sequence, each of whose epochs has the numbers 0 to `count` - 1
+        once, in a new order."""
+        epochs = range(first // count, (first + number - 1) // count + 1)
+        starts = [first - epoch * count for epoch in epochs]
+        orders = [self._order(part, count, epoch) for epoch in epochs]
+        return torch.cat([o[max(s, 0) : s + number] for s, o in zip(starts, orders, strict=True)])
+
+    def _order(self, part: tuple[object, ...], count: int, epoch: int) -> Tensor:
+        """(count,), a permutation. Those of this step and the one before are kept."""
+        seed = (*part, epoch)
+        if seed not in self._orders:
+            known = self._orders_before.get(seed)
+            self._orders[seed] = self._permutation(count, seed) if known is None else known
+        return self._orders[seed]
+
+    def _permutation(self, count: int, seed: tuple[object, ...]) -> Tensor:
+        self._generator.manual_seed(derive_seed(*seed))
+        return torch.randperm(count, generator=self._generator)
 
 
 def draw(augment: Augment, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -10,12 +10,13 @@ import pandas as pd
 from ferbench.cards import DatasetCard, DetectorCard, ProtocolCard, counted
 from ferbench.config.schema import Preparation, RunConfig
 from ferbench.data.cache import LazyDetector, Prepared, prepare
-from ferbench.data.joined import Joined
+from ferbench.data.joined import Joined, twins
+from ferbench.data.loaded import Loaded, load_dataset
 from ferbench.errors import FerbenchError
 from ferbench.files import cache_folder
-from ferbench.interfaces.dataset import Dataset, Describes, check_frames
+from ferbench.interfaces.dataset import Dataset, check_frames
 from ferbench.interfaces.protocol import TRAIN_ONLY, Protocol
-from ferbench.protocols.select import split
+from ferbench.protocols.select import SIDE, Sides, sides, split
 from ferbench.records.identity import ComponentIdentity
 from ferbench.registry.component import Component
 from ferbench.registry.loader import Registry
@@ -33,6 +34,7 @@ class Data:
         protocol: name, version and settings of the protocol that is used.
         folds: numbers of the protocol's folds.
         fingerprint: hash of the dataset's content.
+        notes: sentences that every record of it states.
     """
 
     dataset: Dataset
@@ -42,11 +44,19 @@ class Data:
     protocol: ComponentIdentity
     folds: tuple[int, ...]
     fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    def sides(self, fold: int) -> Sides:
+        """Test set, training set and validation set of a fold. Raises as `ferbench.protocols.select.sides`."""
+        settings = self.protocol.settings
+        return sides(self.selected, fold, settings.get("validation", 0.0), settings.get("assignment", 0))
 
 
 CROSS_DATASET = "cross_dataset"
 
-WITHOUT_IDENTITIES = ("fixed", CROSS_DATASET)
+IMAGE_KFOLD = "image_kfold"
+
+WITHOUT_IDENTITIES = ("fixed", CROSS_DATASET, IMAGE_KFOLD)
 """Protocols that do not split by subject."""
 
 NOT_COUNTED = ("folds", "repeats", "file")
@@ -58,33 +68,142 @@ def load_data(registry: Registry, config: RunConfig) -> Data:
     """Load the dataset of a configuration, or two if it has a `test_dataset`, and divide it into folds.
 
     Raises:
-        FerbenchError: the data cannot be read, or the protocol cannot split it.
+        FerbenchError: the data cannot be read, the protocol cannot split it, or the two datasets have people or pictures in common.
     """
-    card, dataset = load_dataset(registry, config.dataset)
+    loaded = load_dataset(registry, config.dataset)
     if config.test_dataset is not None:
-        if not registry.get(ProtocolCard, config.protocol.name).of_dataset and config.protocol.name != CROSS_DATASET:
-            raise FerbenchError(
-                f"test_dataset={config.test_dataset.name} is for protocol=cross_dataset; protocol={config.protocol.name} splits "
-                "one dataset. Leave one of them out."
-            )
-        dataset = Joined((card, dataset), load_dataset(registry, config.test_dataset))
-        card = dataset.card
+        loaded = _joined(registry, config, loaded)
     elif config.protocol.name == CROSS_DATASET:
         raise FerbenchError("protocol=cross_dataset tests on another dataset: add test_dataset=NAME.")
+    card, frames = loaded.card, loaded.frames
     chosen = _protocol(registry, config.protocol, card)
-    frames = check_frames(dataset.frames(), card)
     protocol = chosen.make(registry, ProtocolCard)
     assert isinstance(protocol, Protocol)
     if "subject" not in card.provides and chosen.name not in WITHOUT_IDENTITIES:
-        raise FerbenchError(f"protocol={chosen.name} splits by subject, and dataset '{card.name}' has no identities.")
+        raise FerbenchError(
+            f"protocol={chosen.name} splits by subject, and dataset '{card.name}' has no identities. protocol=fixed takes a split "
+            "of its own, protocol=image_kfold folds of images."
+        )
+    if "subject" in card.provides and chosen.name == IMAGE_KFOLD:
+        raise FerbenchError(
+            f"protocol=image_kfold is for datasets without identities; '{card.name}' has them: write protocol=subject_kfold."
+        )
     selected = split(frames, card, protocol)
-    folds = tuple(sorted({int(fold) for fold in selected["fold"]} - {TRAIN_ONLY}))
+    tested = selected["fold"] if SIDE not in selected else selected.loc[selected[SIDE] == "test", "fold"]
+    folds = tuple(sorted({int(fold) for fold in tested} - {TRAIN_ONLY}))
     protocol_card = registry.get(ProtocolCard, chosen.name)
     used = {k: v for k, v in counted(protocol_card.settings, chosen.settings).items() if k not in NOT_COUNTED}
     if used.get("frames") == "auto":
         used["frames"] = card.frames
     identity = ComponentIdentity(chosen.name, protocol_card.version, used)
-    return Data(dataset, card, frames, selected, identity, folds, dataset.fingerprint())
+    notes = loaded.notes + _validation_note(protocol.settings.validation)
+    if chosen.name == IMAGE_KFOLD:
+        notes += (
+            f"{card.name} does not say who is who: images of one person may be in the training and in the test set.",
+        )
+    data = Data(loaded.dataset, card, frames, selected, identity, folds, loaded.fingerprint, notes)
+    for fold in folds:
+        data.sides(fold)  # refuses a validation set that leaves nobody to train on before anything runs
+    return data
+
+
+def _validation_note(share: float) -> tuple[str, ...]:
+    return (f"{share:g} of the training subjects were kept apart for validation and not trained on.",) if share else ()
+
+
+def _joined(registry: Registry, config: RunConfig, train: Loaded) -> Loaded:
+    """The dataset of a configuration joined with its test dataset.
+
+    Raises:
+        FerbenchError: the protocol does not go with two datasets, or they have people or pictures in common that nobody asked for.
+    """
+    assert config.test_dataset is not None
+    test = load_dataset(registry, config.test_dataset)
+    name = config.protocol.name
+    crossed = registry.get(ProtocolCard, name).of_dataset or name == CROSS_DATASET
+    by_subject = not crossed and name not in (*WITHOUT_IDENTITIES, "listed")
+    joined = Joined(train, test)
+    same_people = joined.same and "subject" in train.card.provides & test.card.provides
+    if not crossed and not (by_subject and same_people):
+        raise FerbenchError(
+            f"test_dataset={config.test_dataset.name} is for protocol=cross_dataset; protocol={name} splits one dataset"
+            + (", or two with the same people" if by_subject else "")
+            + ". Leave one of them out."
+        )
+    notes = [f"{side}: {note}" for side, part in joined.parts.items() for note in part.notes]
+    notes += joined.notes
+    if crossed and joined.untold:
+        notes.append(_untold(config, joined))
+    elif crossed and joined.common:
+        notes.append(_overlap(config, joined, SUBJECTS if same_people else IMAGES))
+    elif config.protocol.settings.get("allow_overlap") == SUBJECTS:
+        raise FerbenchError(
+            f"protocol.allow_overlap=subjects: {train.card.name} and {test.card.name} have no people in common that are known. "
+            "Leave it out."
+        )
+    frames = check_frames(joined.frames(), joined.card)
+    return Loaded(joined.card, joined, frames, joined.card.expressions, tuple(notes))
+
+
+SUBJECTS, IMAGES = "subjects", "images"
+
+
+def _overlap(config: RunConfig, joined: Joined, what: str) -> str:
+    """A note on what is trained on and tested too.
+
+    Raises:
+        FerbenchError: it was not asked for.
+    """
+    both = f"{len(joined.common)} of the {joined.tested} {what} of the test set"
+    if config.protocol.settings.get("allow_overlap") == what:
+        return f"{both} are in the training set too (protocol.allow_overlap={what})."
+    population = joined.card.population
+    way = "protocol=subject_10fold_ordered leaves the subjects of each test fold out of training, and "
+    other = " If they are other people of the same names, name them: dataset.population=A test_dataset.population=B."
+    named = all(hasattr(part.dataset.settings, "population") for part in joined.parts.values())
+    raise FerbenchError(
+        f"{both} are in the training set too, such as {joined.common[0].removeprefix(population + '/')}: both datasets are of "
+        f"{population}. {way if what == SUBJECTS else ''}protocol.allow_overlap={what} tests on what was trained on, which every "
+        f"board then says.{other if named else ''}"
+    )
+
+
+def _untold(config: RunConfig, joined: Joined) -> str:
+    """A note on two datasets of one population that do not say who is who.
+
+    Raises:
+        FerbenchError: it was not asked for.
+    """
+    names = " and ".join(part.card.name for part in joined.parts.values())
+    both = f"{names} are of the same people ({joined.card.population}), and it cannot be told which of them are on both sides"
+    if config.protocol.settings.get("allow_overlap"):
+        return f"{both} (protocol.allow_overlap)."
+    raise FerbenchError(f"{both}. protocol.allow_overlap=subjects runs it all the same, and every board then says so.")
+
+
+def check_twins(data: Data, prepared: Prepared, allowed: str) -> None:
+    """Look for equal images on both sides of a test across datasets.
+
+    Args:
+        allowed: protocol.allow_overlap. Where people are allowed on both sides, their images are.
+
+    Raises:
+        FerbenchError: there are some, and nobody asked for them; or somebody asked, and there are none.
+    """
+    if not isinstance(data.dataset, Joined) or allowed == SUBJECTS:
+        return
+    usable = data.selected[data.selected["frame_id"].isin(prepared.rows)]
+    rows = usable["frame_id"].map(prepared.rows).to_numpy()
+    pairs = list(twins(prepared.images, rows, usable[SIDE].to_numpy(), usable["fold"].to_numpy()))
+    tested = int((usable[SIDE] == "test").sum())
+    if pairs and not allowed:
+        one, other = (usable["frame_id"].iloc[place] for place in pairs[0])
+        raise FerbenchError(
+            f"{len(pairs)} of the {tested} test images are training images too, pixel by pixel, such as {one} and {other}. "
+            "protocol.allow_overlap=images tests on what was trained on, which every board then says."
+        )
+    if allowed == IMAGES and not pairs and not data.dataset.common and not data.dataset.untold:
+        raise FerbenchError("protocol.allow_overlap=images: no image is on both sides. Leave it out.")
 
 
 def _protocol(registry: Registry, asked: Component, card: DatasetCard) -> Component:
@@ -95,18 +214,9 @@ def _protocol(registry: Registry, asked: Component, card: DatasetCard) -> Compon
         raise FerbenchError(
             f"protocol={name} has one assignment of subjects to folds; leave protocol.assignment and protocol.repeats out."
         )
+    if "allow_overlap" not in known and asked.settings.get("allow_overlap"):
+        raise FerbenchError(f"protocol.allow_overlap is for tests across datasets; protocol={name} does without.")
     return Component(name, {k: v for k, v in asked.settings.items() if k in known})
-
-
-def load_dataset(registry: Registry, asked: Component) -> tuple[DatasetCard, Dataset]:
-    """A dataset and its card. Where the dataset describes itself (`Describes`), it is the card that the dataset returns.
-
-    Raises:
-        FerbenchError: there is no such dataset, or it cannot be read.
-    """
-    dataset = asked.make(registry, DatasetCard)
-    card = registry.get(DatasetCard, asked.name)
-    return (dataset.describe(card) if isinstance(dataset, Describes) else card), dataset
 
 
 def detector_name(registry: Registry, preparation: Preparation) -> str:

@@ -66,31 +66,35 @@ class Setup:
             )
         labels = Labels(fold.labels.rows, fold.labels.expression, fold.labels.subject, neutral)
         images = Images(prepared.images, device.device)
-        batches = Batches(images, labels, config.augment, config.budget.batch_size, fold.key)
+        size, sampling = config.budget.batch_size, config.trainer.sampling
+        batches = Batches(images, labels, config.augment, size, fold.key, sampling)
         return cls(registry, config, data, prepared, device, fold, method, backbone, batches)
 
 
-class Fold:
-    """The training and test frames of one fold, as rows of the prepared image array."""
+@dataclass(frozen=True)
+class Frames:
+    """Frames that are not trained on, as rows of the prepared image array.
 
-    def __init__(
-        self,
-        task: Task,
-        labels: Labels,
-        test_frames: pd.DataFrame,
-        test_rows: torch.Tensor,
-        key: tuple[object, ...],
-    ) -> None:
+    Attributes:
+        table: (M rows) their part of the frame table.
+        rows: (M,), int64.
+        labels: (M,), int64, class indices.
+    """
+
+    table: pd.DataFrame
+    rows: torch.Tensor
+    labels: torch.Tensor
+
+
+class Fold:
+    """The training, test and validation frames of one fold; the validation set may be empty."""
+
+    def __init__(self, task: Task, labels: Labels, test: Frames, validation: Frames, key: tuple[object, ...]) -> None:
         self.task = task
         self.labels = labels
-        self.test_frames = test_frames
-        self.test_rows = test_rows
+        self.test = test
+        self.validation = validation
         self.key = key
-
-    @property
-    def test_labels(self) -> torch.Tensor:
-        """(M,), int64, class index of each test frame."""
-        return torch.tensor([self.task.expressions.index(name) for name in self.test_frames["expression"]])
 
     def faces(self, images: Images) -> Batch:
         """One training frame of each subject with each of its expressions."""
@@ -106,9 +110,9 @@ class Fold:
     @classmethod
     def make(cls, trial: Trial, data: Data, prepared: Prepared) -> Fold:
         """The fold of a trial. Raises FerbenchError if it has no readable training frames or no readable test frames."""
-        usable = data.selected[data.selected["frame_id"].isin(prepared.rows)]
-        tested = usable["fold"] == trial.fold
-        train, test = usable[~tested], usable[tested]
+        usable = data.selected["frame_id"].isin(prepared.rows)
+        sides = data.sides(trial.fold)
+        train, test, apart = (data.selected[side & usable] for side in (sides.trained, sides.tested, sides.validation))
         if train.empty or test.empty:
             raise FerbenchError(
                 f"Fold {trial.fold} has {len(train)} training and {len(test)} test frames that can be read."
@@ -117,17 +121,27 @@ class Fold:
         task = Task(data.card.expressions, subjects, trial.config["preparation"]["image_size"], trial.seed)
         neutral = neutral_frames(data.frames, train).map(prepared.rows)
 
-        def indices(column: str, names: tuple[str, ...]) -> torch.Tensor:
-            return torch.tensor([names.index(value) for value in train[column]])
+        def rows(frames: pd.DataFrame) -> torch.Tensor:
+            return torch.tensor(frames["frame_id"].map(prepared.rows).to_numpy(dtype=int))
+
+        def classes(frames: pd.DataFrame) -> torch.Tensor:
+            return _indices(frames["expression"], task.expressions)
+
+        def unseen(frames: pd.DataFrame) -> Frames:
+            return Frames(frames, rows(frames), classes(frames))
 
         labels = Labels(
-            rows=torch.tensor(train["frame_id"].map(prepared.rows).to_numpy()),
-            expression=indices("expression", task.expressions),
-            subject=indices("subject", subjects),
+            rows=rows(train),
+            expression=classes(train),
+            subject=_indices(train["subject"], subjects),
             neutral=None if neutral.isna().any() else torch.tensor(neutral.to_numpy(dtype=int)),
         )
-        rows = torch.tensor(test["frame_id"].map(prepared.rows).to_numpy())
-        return cls(task, labels, test, rows, (trial.seed, digest(subjects)))
+        return cls(task, labels, unseen(test), unseen(apart), (trial.seed, digest(subjects)))
+
+
+def _indices(values: pd.Series, names: tuple[str, ...]) -> torch.Tensor:
+    """(N,), int64, the place of each value in `names`."""
+    return torch.tensor(values.map({name: place for place, name in enumerate(names)}).to_numpy(dtype=int))
 
 
 def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard, Method, Backbone]:

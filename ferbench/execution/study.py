@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from ferbench.cards import ExecutorCard
-from ferbench.data.load import prepare_data
+from ferbench.data.load import check_twins, prepare_data
 from ferbench.errors import FerbenchError
 from ferbench.interfaces.executor import Executor, Progress
 from ferbench.plan.study import Study
@@ -71,7 +71,8 @@ def run_study(registry: Registry, study: Study, progress: Progress, retry: str =
     if not missing:
         return
     for data, config in study.data:
-        prepare_data(registry, data, config, progress.preparing)
+        prepared = prepare_data(registry, data, config, progress.preparing)
+        check_twins(data, prepared, config.protocol.settings.get("allow_overlap", ""))
     executor = study.executor.make(registry, ExecutorCard)
     assert isinstance(executor, Executor)
     yield from executor.run(missing, progress)

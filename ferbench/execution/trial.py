@@ -24,7 +24,6 @@ from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
 from ferbench.execution.setup import Fold, Setup, build_judges
 from ferbench.hashing import digest
-from ferbench.interfaces.dataset import ReportsIrregularities
 from ferbench.interfaces.evaluator import Outputs
 from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.method import Batch, Identifies, Method, Synthesizes
@@ -111,7 +110,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     config, device, fold = setup.config, setup.device, setup.fold
     method, backbone, images = setup.method, setup.backbone, setup.images
     with device.autocast():
-        untrained = inference.over_batches(inference.pooled(backbone.eval()), images, fold.test_rows)
+        untrained = inference.over_batches(inference.pooled(backbone.eval()), images, fold.test.rows)
     if config.trainer.compile:
         for child in method.children():
             child.compile()
@@ -123,32 +122,33 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     with device.autocast():
         references = {
             "untrained": untrained,
-            "pixels": inference.over_batches(inference.raw_pixels, images, fold.test_rows),
+            "pixels": inference.over_batches(inference.raw_pixels, images, fold.test.rows),
         }
         if judges is not None:
-            references["identity"] = inference.over_batches(judges.features, images, fold.test_rows)
+            references["identity"] = inference.over_batches(judges.features, images, fold.test.rows)
         outputs = Outputs(
-            frames=fold.test_frames,
+            frames=fold.test.table,
             expressions=setup.data.card.expressions,
-            logits=inference.over_batches(method.logits, images, fold.test_rows),
-            features=inference.over_batches(method.features, images, fold.test_rows),
+            logits=inference.over_batches(method.logits, images, fold.test.rows),
+            features=inference.over_batches(method.features, images, fold.test.rows),
             references=references,
-            identity_features=inference.over_batches(method.identity_features, images, fold.test_rows)
+            identity_features=inference.over_batches(method.identity_features, images, fold.test.rows)
             if isinstance(method, Identifies)
             else None,
-            syntheses=inference.transfers(method, judges, images, fold.test_rows, fold.test_labels, fold.faces(images))
+            syntheses=inference.transfers(method, judges, images, fold.test.rows, fold.test.labels, fold.faces(images))
             if judges is not None and isinstance(method, Synthesizes)
             else None,
         )
         _need_finite(outputs)
+        validated = _validated(method, images, fold)
         grid = _grid(method, images, fold, outputs)
     measured = _measure(setup.registry, trial, store, outputs)
     for trace in measured.failed.values():
         progress.message(trace.strip())
-    metrics, notes = measured.metrics | best_epoch_metrics(losses[-1]), measured.notes
+    metrics = measured.metrics | best_epoch_metrics(losses[-1]) | validated
+    notes = measured.notes
     notes += setup.prepared.notes()
-    if isinstance(setup.data.dataset, ReportsIrregularities):
-        notes += setup.data.dataset.irregularities()
+    notes += setup.data.notes
     confusion, sequence_confusion = by_subject(outputs)
 
     notes += _stage_notes(runs, judges_run, trial)
@@ -174,6 +174,14 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
         )
 
     store.write(trial.id, fill, replace=bool(trial.replaces))
+
+
+def _validated(method: Method, images: Images, fold: Fold) -> dict[str, float | None]:
+    """The accuracy on the validation set; nothing where there is none."""
+    if not len(fold.validation.rows):
+        return {}
+    logits = inference.over_batches(method.logits, images, fold.validation.rows)
+    return {"validation_accuracy": float((logits.argmax(axis=1) == fold.validation.labels.numpy()).mean())}
 
 
 def _need_finite(outputs: Outputs) -> None:
@@ -206,11 +214,11 @@ def _train(trial: Trial, store: Store, setup: Setup, progress: Progress) -> tupl
     if len(stages) != len(trial.stages):
         raise TrainingError(f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}.")
     training = _training(trial, setup, progress)
-    labels = fold.test_labels
+    labels = fold.test.labels
 
     def measure_test() -> dict[str, float]:
         with setup.device.autocast():
-            logits = inference.over_batches(method.logits, setup.images, fold.test_rows)
+            logits = inference.over_batches(method.logits, setup.images, fold.test.rows)
         return {files.TEST_ACCURACY: float((logits.argmax(1) == labels.numpy()).mean())}
 
     runs, tables = [], []
@@ -295,7 +303,7 @@ def _grid(method: Method, images: Images, fold: Fold, outputs: Outputs) -> np.nd
         fold.labels.expression[columns].to(device),
         fold.labels.subject[columns].to(device),
     )
-    return inference.synthesis_grid(method, images(fold.test_rows[rows]), identities)
+    return inference.synthesis_grid(method, images(fold.test.rows[rows]), identities)
 
 
 def _cost(runs: Sequence[StageRun], config: RunConfig, device: Device, method: Method) -> dict[str, float]:

@@ -105,6 +105,15 @@ class ReportsIrregularities(Protocol):
 
 
 @runtime_checkable
+class StatesCopy(Protocol):
+    """A dataset of which several copies are in use (optional)."""
+
+    def which_copy(self) -> str:
+        """Which of the known copies was read, and facts about it that are no faults. Every record and `datasets check` state it."""
+        ...
+
+
+@runtime_checkable
 class Describes(Protocol):
     """A dataset whose classes, or what it provides, are known only after it has been read (optional)."""
 

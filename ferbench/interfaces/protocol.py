@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ferbench.cards import added
+
 TRAIN_ONLY = -1
 """Fold number of a frame that is in the training set of every fold and in no test set."""
 
@@ -51,7 +53,10 @@ class ProtocolSettings:
         frames: which frames of a sequence are used: all, apex, last_1, last_3, middle_3, or auto (the frames that the
             literature uses for the dataset).
         folds: number of the fold to run, from 0, or a list of numbers; None for all folds. Planning passes a list.
+        validation: share of the training subjects of each fold, 0 to 1, that are not trained on but kept for choosing among
+            settings: whole subjects, never those of the test set. Records state the accuracy on them (validation_accuracy).
     """
 
     frames: str = "auto"
     folds: Any = None
+    validation: float = added(0.0)

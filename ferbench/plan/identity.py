@@ -52,11 +52,12 @@ class Side:
     @classmethod
     def of(cls, data: Data, fold: int) -> Side:
         """The sets of one fold of the data."""
-        tested = data.selected["fold"] == fold
+        sides = data.sides(fold)
+        tested, trained = sides.tested, sides.trained
         return cls(
             tuple(sorted(data.selected.loc[tested, "subject"].unique())),
-            tuple(sorted(data.selected.loc[~tested, "subject"].unique())),
-            digest([sorted(data.selected.loc[side, "frame_id"]) for side in (tested, ~tested)]),
+            tuple(sorted(data.selected.loc[trained, "subject"].unique())),
+            digest([sorted(data.selected.loc[side, "frame_id"]) for side in (tested, trained)]),
         )
 
 

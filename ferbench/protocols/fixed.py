@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, UnknownName
 from ferbench.interfaces.protocol import TRAIN_ONLY, UNUSED, Protocol
+from ferbench.protocols.settings import CrossDatasetSettings
 
 FOLDS = {"train": TRAIN_ONLY, "test": 0}
 
@@ -28,4 +29,16 @@ class Fixed(Protocol):
 
 
 class CrossDataset(Fixed):
-    """One fold: `dataset` is the training set, `test_dataset` the test set, with the expressions that both have."""
+    """One fold: `dataset` is the training set, `test_dataset` the test set, with the expressions that both have.
+
+    Of a dataset that comes with a split, its training set is trained on, or its test set is tested. Two datasets of the same people
+    or pictures (`DatasetCard.population`) are an error, unless `protocol.allow_overlap` asks for it.
+    """
+
+    settings: CrossDatasetSettings
+
+    def __init__(self, settings: CrossDatasetSettings) -> None:
+        super().__init__(settings)
+        if settings.allow_overlap not in ("", "subjects", "images"):
+            raise UnknownName("value of protocol.allow_overlap", settings.allow_overlap, ("subjects", "images"))
+        self.leaky = bool(settings.allow_overlap)

@@ -18,7 +18,8 @@ class Listed(Protocol):
     frame_id (or path), and fold or split.
 
     With a column fold, each fold in turn is the test set and the other folds are the training set. With a column split, there
-    is one fold, and its test set is the split called test (or val, dev, eval). Frames that are not in the file are not used.
+    is one fold, and its test set is what is called test or eval, or else val or dev. Where there is a test set, a validation set
+    is not used. Frames that are not in the file are not used.
 
     A file with the same subjects in the training and the test set is an error unless `protocol.leaky` is true.
     """
@@ -60,5 +61,5 @@ def read_folds(path: Path) -> dict[str, int]:
                 f"protocol.file={path} has the splits {', '.join(names)}; it needs a training split and a test split."
             )
         number = {name: UNUSED if name.lower() in splitfile.TEST_NAMES else TRAIN_ONLY for name in names}
-        number |= {name: index for index, name in enumerate(tested)}
+        number |= dict.fromkeys(tested, 0)
     return dict(zip(table["frame_id"], table[column].map(number).astype(int), strict=True))

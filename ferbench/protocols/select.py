@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ferbench.cards import DatasetCard
 from ferbench.errors import FerbenchError, enumerate_first
-from ferbench.interfaces.protocol import TRAIN_ONLY, UNUSED, Protocol
+from ferbench.hashing import digest
+from ferbench.interfaces.protocol import UNUSED, Protocol
 
 SELECTIONS = ("auto", "all", "apex", "last_1", "last_3", "middle_3")
 
@@ -57,18 +59,65 @@ def split(frames: pd.DataFrame, card: DatasetCard, protocol: Protocol) -> pd.Dat
     selected = select(frames, card, protocol.settings.frames)
     selected = selected.assign(fold=np.asarray(protocol.assign_folds(selected), dtype=int))
     selected = selected[selected["fold"] != UNUSED]
-    tested = selected[selected["fold"] != TRAIN_ONLY]
-    if len(selected) > len(tested):
-        both = set(tested["subject"]) & set(selected.loc[selected["fold"] == TRAIN_ONLY, "subject"])
-    else:
-        owners = tested.groupby("subject")["fold"].nunique()
-        both = set(owners[owners > 1].index)
+    if not 0 <= protocol.settings.validation < 1:
+        raise FerbenchError(
+            f"protocol.validation is {protocol.settings.validation}; it is a share of the training subjects, 0 to 1."
+        )
+    owners = selected.groupby("subject")["fold"].nunique()
+    both = set(owners[owners > 1].index)
     if both and "subject" in card.provides and not protocol.leaky:
         raise FerbenchError(
             f"The protocol trains on and tests the same subjects: {enumerate_first(sorted(both))}. Each subject may be in one fold "
             "only."
         )
     return selected
+
+
+SIDE = "side"
+"""Column of a joined table: "train" for frames that are never tested, "test" for frames that are never trained on."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What becomes of the selected frames in one fold: (N,) bool each, with the index of the table; no frame is in two of them.
+
+    Attributes:
+        tested: the test set.
+        trained: the training set.
+        validation: whole subjects of the training set that are kept apart (`protocol.validation`).
+    """
+
+    tested: pd.Series
+    trained: pd.Series
+    validation: pd.Series
+
+
+def sides(selected: pd.DataFrame, fold: int, validation: float = 0.0, assignment: int = 0) -> Sides:
+    """The sets of a fold.
+
+    Args:
+        selected: frame table with the columns of `Dataset.frames`, `fold`, and for two joined datasets `side`.
+        validation: share of the training subjects that are kept apart, 0 to 1: at least one subject, drawn at random. The draw
+            depends on the names of the training subjects and on `assignment` only.
+
+    Raises:
+        FerbenchError: too few subjects are left to train on.
+    """
+    side = selected[SIDE] if SIDE in selected else pd.Series("", index=selected.index)
+    tested = (selected["fold"] == fold) & (side != "train")
+    trained = (selected["fold"] != fold) & (side != "test")
+    if not validation:
+        return Sides(tested, trained, pd.Series(False, index=selected.index))
+    subjects = sorted(selected.loc[trained, "subject"].unique())
+    count = max(1, round(validation * len(subjects)))
+    if len(subjects) - count < 2:
+        raise FerbenchError(
+            f"protocol.validation={validation} keeps {count} of the {len(subjects)} training subjects of fold {fold} apart; at "
+            "least two have to be left to train on."
+        )
+    kept = np.random.default_rng([int(digest(subjects), 16) % 2**32, assignment]).permutation(subjects)[:count]
+    apart = trained & selected["subject"].isin(kept)
+    return Sides(tested, trained & ~apart, apart)
 
 
 def chosen_folds(available: Sequence[int], wanted: Sequence[int] | None) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ferbench.cards import added
 from ferbench.interfaces.protocol import ProtocolSettings
 
 
@@ -19,6 +20,15 @@ class ListedSettings(ProtocolSettings):
 
 
 @dataclass
+class CrossDatasetSettings(ProtocolSettings):
+    """Attributes:
+    allow_overlap: "subjects" or "images" to test on people, or images, that are in the training set too; boards say so.
+    """
+
+    allow_overlap: str = added("")
+
+
+@dataclass
 class AssignedSettings(ProtocolSettings):
     """Settings of protocols that can assign subjects to folds in different ways.
 
@@ -29,6 +39,11 @@ class AssignedSettings(ProtocolSettings):
 
     assignment: int = 0
     repeats: int = 1
+
+
+@dataclass
+class AutoSettings(AssignedSettings, CrossDatasetSettings):
+    """Settings of the protocol that the dataset's card names; those that it does not know are left out."""
 
 
 @dataclass

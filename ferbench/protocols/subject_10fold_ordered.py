@@ -1,4 +1,4 @@
-"""Ten folds of subjects, sorted by ID: the usual protocol in the literature on CK+, Oulu-CASIA and MMI."""
+"""Ten folds of subjects, sorted by ID: the usual protocol in the literature on CK+ and Oulu-CASIA."""
 
 from __future__ import annotations
 

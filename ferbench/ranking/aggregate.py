@@ -1,4 +1,5 @@
-"""Records -> boards. Rows of one board may be compared: same data, protocol, classes, preparation and budget."""
+"""Records -> boards. Rows of one board may be compared: same data, protocol, classes, preparation, budget and
+sampling."""
 
 from __future__ import annotations
 
@@ -21,11 +22,14 @@ from ferbench.ranking.cards import Cards
 from ferbench.ranking.sample import Sample, counted, mean_of, measured
 from ferbench.ranking.scores import SCORES, accuracy
 from ferbench.records.differences import differences
-from ferbench.records.identity import ComponentIdentity
+from ferbench.records.identity import ComponentIdentity, Identity
 from ferbench.records.schema import Outcome, Record, Repetition, Trial, code_key
 
 Asked = Callable[[Counts], Answers]
 """What a row answered, by which counts are asked for."""
+
+ALIKE = {"accumulate": 1, "clip_norm": 0.0, "sampling": None}
+"""Settings of the training that all trials of a board share, with the values that they have unless asked."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def _board(
     board.identity = head.identity
     board.metric = query.cards.metric(query.metric)
     board.expressions = next((r.expressions for found in members.values() for r in found), ())
-    board.notes += _versions(members)
+    board.notes += [*_versions(members), *_trained_on(members)]
     samples = [_sample(members[name], query.metric, query.cards, answers[name]) for name in complete]
     known = [sample for sample in samples if sample is not None]
     if len(known) == len(complete) and query.cards.known(query.metric):
@@ -181,6 +185,24 @@ def _versions(members: Mapping[str, Sequence[Record]]) -> Iterator[str]:
             )
 
 
+def _trained_on(members: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """A sentence where tested subjects or images were trained on too."""
+    identities = [record.trial.identity for found in members.values() for record in found]
+    both = {name for identity in identities for name in set(identity.test_subjects) & set(identity.train_subjects)}
+    allowed = next((a for i in identities if (a := i.protocol.settings.get("allow_overlap"))), "")
+    if both:
+        tested = {name for identity in identities for name in identity.test_subjects}
+        what, unseen = ("images", "images") if allowed == "images" else ("subjects", "people")
+        yield (
+            f"{len(both)} of the {len(tested)} test {what} were trained on too, on request: these figures say nothing about "
+            f"{unseen} that a model never saw."
+        )
+    elif allowed == "images":
+        yield "Some test images were trained on too, on request (protocol.allow_overlap=images)."
+    elif allowed:
+        yield "Training set and test set are of the same people, on request; which of them are on both sides is not known."
+
+
 def _pretrained(item: Record | Outcome, cards: Cards) -> bool:
     """Whether the backbone's weights were trained before, as the record or the backbone's card says."""
     return cards.pretrained(item.trial) or (isinstance(item, Record) and bool(item.provenance.get("pretraining")))
@@ -195,11 +217,17 @@ def _board_key(trial: Trial, group: str, pretrained: bool) -> str:
             identity.preparation,
             identity.budget,
             identity.augment,
+            _training(identity),
             trial.fold_count,
             pretrained,
             {"backbone": vars(identity.backbone), "method": trial.method}.get(group),
         ]
     )
+
+
+def _training(identity: Identity) -> dict[str, Any]:
+    """The settings of the training that are other than usual."""
+    return {name: identity.trainer[name] for name, usual in ALIKE.items() if identity.trainer.get(name, usual) != usual}
 
 
 def _row_key(trial: Trial) -> str:
@@ -223,8 +251,9 @@ def _shared_settings(protocol: ComponentIdentity) -> dict[str, Any]:
 def _setting(trial: Trial) -> str:
     budget, preparation = trial.identity.budget, trial.identity.preparation
     name = trial.config["budget"]["name"]
+    training = "".join(f"{name} {value}, " for name, value in _training(trial.identity).items())
     return (
-        f"budget {name}: {budget['steps']} steps of {budget['batch_size']}, {preparation['image_size']} px, "
+        f"budget {name}: {budget['steps']} steps of {budget['batch_size']}, {training}{preparation['image_size']} px, "
         f"data {trial.identity.dataset.fingerprint[:8]}"
     )
 

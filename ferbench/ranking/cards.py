@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ferbench import core_metrics
-from ferbench.cards import BackboneCard, Card, DatasetCard, EvaluatorCard, Metric
+from ferbench.cards import CLASSES, BackboneCard, Card, DatasetCard, EvaluatorCard, Metric
 from ferbench.records.schema import Trial
 
 
@@ -44,10 +44,11 @@ class Cards:
         return name.partition("/")[0] in self.metrics
 
     def dataset(self, trial: Trial) -> str:
-        """How boards call a trial's dataset."""
-        node, name = trial.config["dataset"], trial.identity.dataset.name
-        card = self.datasets.get(node["name"])
-        return name if card is None else _label(card, name, node)
+        """How boards call a trial's dataset: 'affectnet 7', and 'oulu_to_oulu Dark' where two were joined."""
+        nodes = [trial.config["dataset"], trial.config.get("test_dataset")]
+        if any(node and node["name"] not in self.datasets for node in nodes):
+            return trial.identity.dataset.name
+        return "_to_".join(_label(self.datasets[node["name"]], node["name"], node) for node in nodes if node)
 
     def backbone(self, trial: Trial, pretrained: bool) -> str:
         """How boards call a trial's backbone: 'resnet18 (pretrained)'."""
@@ -69,5 +70,14 @@ class Cards:
 
 def _label(card: Card, name: str, node: Mapping[str, object]) -> str:
     defaults = card.defaults()
-    beside = [str(node[key]) for key in card.shown if key in node and node[key] != defaults.get(key)]
+    shown = (*card.shown, CLASSES) if isinstance(card, DatasetCard) else card.shown
+    beside = [_words(node[key]) for key in shown if key in node and node[key] != defaults.get(key)]
     return " ".join([str(node.get(card.label, name)), *beside])
+
+
+def _words(value: object) -> str:
+    """
+    >>> _words(["anger", "fear"]), _words("Dark")
+    ('anger+fear', 'Dark')
+    """
+    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -164,7 +164,7 @@ class Record:
 
     def to_json(self) -> str:
         """The text of record.json."""
-        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+        return as_json(dataclasses.asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Record:
@@ -215,7 +215,7 @@ class Outcome:
 
     def to_json(self) -> str:
         """The text of the file of a failure."""
-        return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, indent=1, ensure_ascii=False)
+        return as_json({"schema": SCHEMA, **dataclasses.asdict(self)})
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:
@@ -229,3 +229,13 @@ class Outcome:
 def code_key(code: Mapping[str, str]) -> str:
     """One digest of the code of all parts; "unknown" for records that do not contain it."""
     return digest(dict(code)) if code else "unknown"
+
+
+def as_json(data: Mapping[str, Any], allow_nan: bool = True) -> str:
+    """JSON that can be written as UTF-8. Names of files that are no UTF-8 are escaped in it, and come back as they were."""
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=allow_nan)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=1, allow_nan=allow_nan)
+    return text

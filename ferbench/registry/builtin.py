@@ -8,7 +8,13 @@ from ferbench import core_metrics
 from ferbench.cards import EvaluatorCard, ExecutorCard, ProtocolCard
 from ferbench.hookspecs import hookimpl
 from ferbench.interfaces.protocol import ProtocolSettings
-from ferbench.protocols.settings import AssignedSettings, ListedSettings, SubjectKFoldSettings
+from ferbench.protocols.settings import (
+    AssignedSettings,
+    AutoSettings,
+    CrossDatasetSettings,
+    ListedSettings,
+    SubjectKFoldSettings,
+)
 
 
 @dataclass
@@ -33,14 +39,21 @@ def ferbench_protocols() -> list[ProtocolCard]:
             target="",
             of_dataset=True,
             title="the protocol that the literature uses for the dataset, as its card says",
-            settings=AssignedSettings,
+            settings=AutoSettings,
         ),
         ProtocolCard(
             name="subject_10fold_ordered",
             target="ferbench.protocols.subject_10fold_ordered:SubjectTenFoldOrdered",
             title="10 folds: subjects sorted by ID, the i-th (from 0) in fold i mod 10",
             settings=AssignedSettings,
-            paper="the step-10 list of Emotion-FAN for CK+; usual for CK+, Oulu-CASIA and MMI",
+            paper="the step-10 list of Emotion-FAN for CK+; usual for CK+ and Oulu-CASIA",
+        ),
+        ProtocolCard(
+            name="subject_10fold_blocks",
+            target="ferbench.protocols.subject_10fold_blocks:SubjectTenFoldBlocks",
+            title="10 folds of neighbouring subjects: sorted by ID, in ten blocks, the last one in fold 0",
+            settings=AssignedSettings,
+            paper="the lists of FMPN-FER for MMI and CK+",
         ),
         ProtocolCard(
             name="loso",
@@ -52,6 +65,12 @@ def ferbench_protocols() -> list[ProtocolCard]:
             name="subject_kfold",
             target="ferbench.protocols.subject_kfold:SubjectKFold",
             title="k folds of subjects, classes as balanced as possible",
+            settings=SubjectKFoldSettings,
+        ),
+        ProtocolCard(
+            name="image_kfold",
+            target="ferbench.protocols.image_kfold:ImageKFold",
+            title="k folds of images, for datasets without identities: one person's images may be on both sides",
             settings=SubjectKFoldSettings,
         ),
         ProtocolCard(
@@ -70,7 +89,7 @@ def ferbench_protocols() -> list[ProtocolCard]:
             name="cross_dataset",
             target="ferbench.protocols.fixed:CrossDataset",
             title="train on dataset, test on test_dataset, on the expressions that both have",
-            settings=ProtocolSettings,
+            settings=CrossDatasetSettings,
         ),
     ]
 

@@ -34,4 +34,4 @@ class Component:
             FerbenchError: the component cannot be imported, or does not accept its settings.
         """
         card = registry.get(kind, self.name)
-        return card.load()(card.settings(**self.settings), *more)
+        return card.load()(card.own(self.settings), *more)

@@ -264,3 +264,94 @@ def test_the_split_counts_for_a_trial_and_its_path_does_not(lab_tree: Callable[[
     assert ids("b.csv", frame) == first
     fewer = frame[frame.index % 7 != 0]
     assert not set(ids("c.csv", fewer)) & set(first)
+
+
+def test_blanks_around_a_name_are_no_other_person(ferbench: Run, tmp_path: Path) -> None:
+    done = ferbench("audit", write(tmp_path, table(**{**CLEAN, "subject": ["P1", "P1 ", " P1", "P3"]})))
+    assert done.status == 1
+    assert "LEAK  1 of 1 subjects are trained on too: P1" in done.out
+
+
+def test_names_that_may_be_one_person_are_said(ferbench: Run, tmp_path: Path) -> None:
+    done = ferbench("audit", write(tmp_path, table(**{**CLEAN, "subject": ["P1", "P1", "p01", "P10"]})))
+    assert "note  1 groups of subjects may be one person each: P1 and p01" in done.out
+    assert done.status == 0
+
+
+def test_nearest_hashes_against_counting_bits() -> None:
+    random = np.random.default_rng(0)
+    codes = random.integers(0, 2**63, 300, dtype=np.uint64)
+    codes[150:200] = codes[:50] ^ (np.uint64(1) << random.integers(0, 63, 50, dtype=np.uint64))
+    frames = table(
+        frame_id=range(300), subject=range(300), fold=[0] * 150 + [1] * 150, hash=[f"{code:016x}" for code in codes]
+    )
+    first, second = audit(frames)
+    expected = {
+        (str(i), str(j))
+        for i in range(150)
+        for j in range(150, 300)
+        if bin(int(codes[i]) ^ int(codes[j])).count("1") <= 4
+    }
+    assert set(first.near) == expected
+    assert {(b, a) for a, b in second.near} == expected
+
+
+def test_people_on_both_sides_of_two_datasets_are_found(
+    ferbench: Run, lab_tree: Callable[[str], Path], tmp_path: Path
+) -> None:
+    words = ["dataset=ckplus6", f"dataset.root={lab_tree('ckplus6')}", "test_dataset=ckplus7n"]
+    words += [f"test_dataset.root={lab_tree('ckplus7n')}", "protocol.allow_overlap=subjects"]
+    printed = ferbench("splits", *words)
+    assert "10 of the 10 subjects of the test set are in the training set too" in printed.err
+    (tmp_path / "splits.csv").write_text(printed.out)
+    done = ferbench("audit", tmp_path / "splits.csv")
+    assert done.status == 1
+    assert "LEAK  10 of 10 subjects are trained on too: CK+/S005" in done.out
+
+
+def test_listed_and_audit_read_a_split_alike(ferbench: Run, lab_tree: Callable[[str], Path], tmp_path: Path) -> None:
+    """Blanks, upper case and several words for a test set never make training frames of tested ones."""
+    printed = ferbench("splits", "dataset=jaffe", f"dataset.root={lab_tree('jaffe')}").out
+    rows = [line.split(",") for line in printed.splitlines()[1:]]
+    people = sorted({row[1] for row in rows})
+    for words in (("test ", "train"), ("Test", "eval"), ("test", "val "), ("TEST", "Training")):
+        side = dict(zip(people, words, strict=False))
+        lines = [f"{row[0]},{row[1]},{side.get(row[1], 'train')}" for row in rows]
+        (tmp_path / "s.csv").write_text("\n".join(["frame_id,subject,split", *lines]))
+        shown = ferbench(
+            "splits",
+            "dataset=jaffe",
+            f"dataset.root={lab_tree('jaffe')}",
+            "protocol=listed",
+            f"protocol.file={tmp_path / 's.csv'}",
+        )
+        assert shown.status == 0, shown.err
+        trained = {line.split(",")[1] for line in shown.out.splitlines() if line.endswith("train")}
+        asked = {person for person in people if side.get(person, "train").strip().lower() in ("train", "training")}
+        assert trained == asked
+        assert ferbench("audit", tmp_path / "s.csv").status == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("path,subject,split,Subject\na,P1,test,P1\n", "has the column subject twice"),
+        ("path,subject,split,split\na,P1,test,train\n", "has the column split twice"),
+        ("path,subject,split\na,P1,\nb,P2,test\n", "has no split in 1 of 2 rows: 2. Fill it in"),
+        ("path,subject,fold,hash\na,P1,0,0x0\nb,P2,1,0x0\n", "holds '0x0', which is not 16 hexadecimal digits"),
+    ],
+)
+def test_split_files_that_are_none(ferbench: Run, tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "s.csv").write_text(text)
+    done = ferbench("audit", tmp_path / "s.csv")
+    assert done.status == 2
+    assert sentence in done.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_split_files_of_excel(ferbench: Run, tmp_path: Path, encoding: str, separator: str) -> None:
+    rows = [["path", "subject", "fold"], ["ä", "é", "01"], ["b", "é", "1.0"], ["c", "X", "2"]]
+    (tmp_path / "s.csv").write_bytes("\r\n".join(separator.join(row) for row in rows).encode(encoding))
+    done = ferbench("audit", tmp_path / "s.csv")
+    assert done.out.splitlines()[0] == "fold 1: 2 frames of 1 subjects tested, 1 trained on", done.err

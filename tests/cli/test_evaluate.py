@@ -183,6 +183,31 @@ def test_a_submission_goes_from_one_place_to_another(ferbench: Ferbench, results
     assert "tergan (re-run)" in ferbench("leaderboard", into).out
 
 
+def test_a_submission_of_a_test_across_datasets(
+    ferbench: Ferbench, lab_tree: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The host's copies lie elsewhere."""
+    import shutil
+
+    theirs = {name: Path(shutil.copytree(lab_tree(name), tmp_path / "theirs" / name)) for name in ("jaffe", "kdef")}
+    words = ["method=cross_entropy", "dataset=jaffe", f"dataset.root={theirs['jaffe']}", "test_dataset=kdef"]
+    words += [
+        f"test_dataset.root={theirs['kdef']}",
+        "budget=smoke",
+        "trainer.device=cpu",
+        f"results_dir={tmp_path / 'r'}",
+    ]
+    assert ferbench("run", *words).status == 0
+    file, into = tmp_path / "mine.zip", tmp_path / "submitted"
+    assert ferbench("submit", "pack", tmp_path / "r", "--method", "cross_entropy", "--output", file).status == 0
+    shutil.rmtree(tmp_path / "theirs")
+    ours = [f"dataset.root={lab_tree('jaffe')}", f"test_dataset.root={lab_tree('kdef')}"]
+    done = ferbench("submit", "verify", file, *ours, "--into", into, "--own", tmp_path / "none")
+    assert (done.status, "1 records: 1 submitted." in done.out) == (0, True), done.out + done.err
+    wrong = ferbench("submit", "verify", file, f"root={lab_tree('jaffe')}", "--into", into)
+    assert "write dataset.root=DIR, test_dataset.root=DIR or protocol.file=FILE" in wrong.err
+
+
 def test_other_answers_with_an_equal_accuracy_are_disputed(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
     """The host's own trial errs on the same frames, and gives them another wrong class."""
     file = tmp_path / "mine.zip"

@@ -423,7 +423,9 @@ def test_a_truncated_image_is_named_before_anything_is_trained(
     assert not list((results / ".stages").iterdir())
     skipped = ferbench("run", *common, "preparation.bad_frames=skip")
     assert skipped.status == 0, skipped.err
-    assert "1 frames cannot be read and were left out: P004/Anger/004" in records(results)[0].notes[-1]
+    notes = " ".join(records(results)[0].notes)
+    assert "1 frames cannot be read and were left out: P004/Anger/004" in notes
+    assert "The copy of oulu: the cropped faces were read (PreProcess Img/VL/Strong)." in notes
 
 
 def test_a_damaged_record_is_reported_left_alone_and_not_ranked(

@@ -30,8 +30,8 @@ from ferbench import (
     Task,
     Update,
 )
-from ferbench.config.schema import Augment, Fit, Mode, Preparation
-from ferbench.data.batches import apply, draw
+from ferbench.config.schema import Augment, Fit, Mode, Preparation, Sampling
+from ferbench.data.batches import Batches, Images, Labels, apply, draw
 from ferbench.data.cache import prepare
 from ferbench.data.frames import needed_frames, neutral_frames
 from ferbench.evaluation import inference
@@ -86,6 +86,27 @@ def order() -> Values:
     neutral = inputs.batch(1, neutral=True).neutral
     assert neutral is not None
     return found | {"levels of neutral": exact(((neutral + 1) * 127.5).round().to(torch.uint8))}
+
+
+def balanced_order() -> Values:
+    """The same with class-balanced sampling, of a fold in which the classes have 12, 9, 6, 3, 1, 0 and 0 frames."""
+    labels = inputs.batches(neutral=False).labels
+    most = {0: 12, 1: 9, 2: 6, 3: 3, 4: 1}
+    kept = torch.cat([(labels.expression == code).nonzero()[:count, 0] for code, count in most.items()]).sort().values
+    few = Labels(labels.rows[kept], labels.expression[kept], labels.subject[kept])
+    array, _ = inputs.pixels()
+    made = Batches(
+        Images(array, inputs.CPU), few, Augment(), inputs.BATCH, (inputs.SEED, "golden"), Sampling.class_balanced
+    )
+    return {
+        f"step {step}/{name}": " ".join(map(str, values))
+        for step in (0, 1, 5, 40)
+        for name, values in _labels(made(step))
+    }
+
+
+def _labels(batch: Batch) -> list[tuple[str, list[int]]]:
+    return [("expression", batch.expression.tolist()), ("subject", batch.subject.tolist())]
 
 
 def augmentation() -> Values:
@@ -272,6 +293,7 @@ PARTS: Mapping[str, Callable[[], Values]] = {
     "seeds": seeds,
     "selection": selection,
     "order": order,
+    "balanced_order": balanced_order,
     "augmentation": augmentation,
     "preparation": preparation,
     "loop": loop,

@@ -24,7 +24,7 @@ def values(card: DatasetCard) -> dict[str, Any]:
         return _describe(card, card.load()(card.settings(subjects=4, takes=1, image_size=32)))
     with tempfile.TemporaryDirectory() as folder:
         root = trees.BUILDERS[card.name](Path(folder) / card.name, _face)
-        where = {"file": str(root / "frames.csv")} if "file" in card.setting_names else {"root": str(root)}
+        where = {"file": str(root / "frames.csv")} if card.reads_tables else {"root": str(root)}
         return _describe(card, card.load()(card.settings(**where)))
 
 

@@ -157,6 +157,7 @@ def test_another_order_of_frames(monkeypatch: Patch) -> None:
     randperm = torch.randperm
     monkeypatch.setattr(torch, "randperm", lambda *a, **k: randperm(*a, **k).flip(0))
     assert part("order")
+    assert part("balanced_order")
 
 
 def test_another_seed_of_initial_weights(monkeypatch: Patch) -> None:

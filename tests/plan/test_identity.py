@@ -175,6 +175,19 @@ def test_a_setting_that_is_added_leaves_stored_trials_alone(tmp_path: Path) -> N
     assert changed.identity.method.settings == {"factor": 1.0, "blur": 0.5}
 
 
+def test_the_sampling_counts_where_it_is_not_the_default() -> None:
+    before, uniform = first("method=grl"), first("method=grl", "trainer.sampling=uniform")
+    balanced = first("method=grl", "trainer.sampling=class_balanced")
+    assert "sampling" not in before.identity.trainer, "trials that were stored before there was a choice stay valid"
+    assert uniform.id == before.id
+    assert balanced.identity.trainer == {**before.identity.trainer, "sampling": "class_balanced"}
+    assert balanced.id != before.id
+    assert balanced.stages[0].key != before.stages[0].key
+    assert before.judges is not None
+    assert balanced.judges is not None
+    assert balanced.judges.key != before.judges.key
+
+
 def test_methods_that_train_alike_share_their_stage() -> None:
     ours, theirs = (first(f"method={name}").stages[0] for name in ("degan", "residue_only"))
     assert ours == theirs

@@ -139,3 +139,18 @@ def test_the_order_of_records_does_not_count(make: Make, order: list[int]) -> No
     assert [[(r.method, r.rank, r.scores["accuracy"]) for r in b.rows] for b in ours] == [
         [(r.method, r.rank, r.scores["accuracy"]) for r in b.rows] for b in theirs
     ]
+
+
+@pytest.mark.parametrize(("name", "value"), [("sampling", "class_balanced"), ("clip_norm", 1.0), ("accumulate", 2)])
+def test_two_ways_of_training_have_boards_of_their_own_which_say_so(make: Make, name: str, value: object) -> None:
+    """Fold 0 with one and fold 1 with the other would otherwise make one row."""
+
+    def other_way(record: Record) -> Record:
+        identity = dataclasses.replace(record.trial.identity, trainer={**record.trial.identity.trainer, name: value})
+        return dataclasses.replace(record, trial=dataclasses.replace(record.trial, id="b", identity=identity))
+
+    usual, other = boards([make(fold=0, right=2), other_way(make(fold=1, right=8))])
+    assert name not in usual.setting
+    assert f", {name} {value}, " in other.setting
+    assert [board.rows[0].done for board in (usual, other)] == [1, 1]
+    assert [board.rows[0].scores["accuracy"].mean for board in (usual, other)] == [0.2, 0.8]
