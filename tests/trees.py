@@ -274,6 +274,7 @@ def fer2013(root: Path, face: Face, subjects: int = 10) -> Path:
     votes = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
     usages = ("Training", "Training", "PublicTest", "PrivateTest")
     root.mkdir(parents=True)
+    row = 0
     with (root / "icml_face_data.csv").open("w") as images, (root / "fer2013new.csv").open("w") as labels:
         images.write("emotion, Usage, pixels\n")
         labels.write(f"Usage,Image name,{','.join(votes)}\n")
@@ -286,7 +287,49 @@ def fer2013(root: Path, face: Face, subjects: int = 10) -> Path:
                 cast = [8 if name == shown else 1 if name == "NF" else 0 for name in votes]
                 if subject == 0 and expression == "fear":  # nobody agrees
                     cast = [1] * 10
-                labels.write(f"{usage},fer{code}.png,{','.join(map(str, cast))}\n")
+                labels.write(f"{usage},fer{row:07d}.png,{','.join(map(str, cast))}\n")
+                row += 1
+    return root
+
+
+def ckextended(root: Path, face: Face, subjects: int = 10) -> Path:
+    """CK+ in the columns of fer2013.csv, with 7 for contempt; a row for each labelled sequence, and neutral ones."""
+    names = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt")
+    usages = ("Training", "Training", "PublicTest", "PrivateTest")
+    root.mkdir(parents=True)
+    with (root / "ckextended.csv").open("w") as out:
+        out.write("emotion,pixels,Usage\n")
+        for subject in range(subjects):
+            for code, expression in enumerate(names):
+                pixels = " ".join(map(str, np.asarray(still(face, subject, expression, gray=True)).ravel()))
+                out.write(f"{code},{pixels},{usages[subject % 4]}\n")
+    return root
+
+
+def ck48(root: Path, face: Face, subjects: int = 10) -> Path:
+    """CK+48: the last three frames of each sequence of `ckplus`, by class."""
+    words = {"happiness": "happy"}
+    for subject in range(subjects):
+        for number, expression in enumerate((*BASIC, "contempt"), 1):
+            for frame in range(13, 16):
+                name = f"S{subject + 5:03d}_{number:03d}_{frame:08d}.png"
+                save(
+                    face(subject, expression, LAST).convert("L"),
+                    root / "CK+48" / words.get(expression, expression) / name,
+                )
+    return root
+
+
+def folders(root: Path, face: Face, subjects: int = 10) -> Path:
+    """A folder for each split and class, whose names are words in use; an empty class, system files."""
+    names = {"angry": "anger", "Disgust": "disgust", "happy": "happiness", "Neutral": "neutral", "Sadness": "sadness"}
+    for subject in range(subjects):
+        side = "test" if subject % 3 == 0 else "train"
+        for number, (name, expression) in enumerate(names.items()):
+            image = face(subject, known(expression), LAST - number)
+            save(image, root / side / name / f"{subject:04d}.png")
+    (root / "train" / "fear").mkdir()
+    (root / "train" / "Thumbs.db").write_bytes(b"x")
     return root
 
 
@@ -311,5 +354,165 @@ def table(root: Path, face: Face, subjects: int = 10) -> Path:
 BUILDERS: dict[str, Callable[..., Path]] = {
     "oulu": oulu, "ckplus7c": ckplus, "ckplus7n": ckplus, "ckplus6": ckplus, "ckplus8": ckplus, "mmi": mmi,
     "ravdess": ravdess, "cremad": cremad, "jaffe": jaffe, "kdef": kdef, "rafd": rafd, "bu3dfe": bu3dfe, "rafdb": rafdb,
-    "affectnet": affectnet, "fer2013": fer2013, "ferplus": fer2013, "table": table,
+    "affectnet": affectnet, "fer2013": fer2013, "ferplus": fer2013, "ckextended": ckextended, "folders": folders, "table": table,
+}  # fmt: skip
+
+
+SEVEN = {
+    "Angry": "anger", "Disgust": "disgust", "Fear": "fear", "Happy": "happiness", "Neutral": "neutral", "Sad": "sadness",
+    "Surprise": "surprise",
+}  # fmt: skip
+
+
+def sfew(root: Path, face: Face, subjects: int = 10) -> Path:
+    """The archives' folders, the validation set's nested; names of films; a test set without labels; system files."""
+    sides = (Path("Train/Train_Aligned_Faces"), Path("Val/Val_Aligned_Faces_new/Val_Aligned_Faces"))
+    for subject in range(subjects):
+        for number, (folder, expression) in enumerate(SEVEN.items()):
+            name = f"Film{subject}_{number:09d}_00000005.png"
+            save(still(face, subject, expression), root / sides[subject % 3 == 0] / folder / name)
+    save(face(0, "anger", LAST), root / "Test" / "Test_Aligned_Faces" / "Film_000000000_00000001.png")
+    (root / "Train" / "Train_Aligned_Faces" / "Angry" / "Thumbs.db").write_bytes(b"x")
+    return root
+
+
+def caers(root: Path, face: Face, subjects: int = 10) -> Path:
+    """Two sides, whose numbers start anew in each class."""
+    for subject in range(subjects):
+        for folder, expression in SEVEN.items():
+            side = "test" if subject % 3 == 0 else "train"
+            name = "Anger" if folder == "Angry" else folder
+            save(still(face, subject, expression), root / "CAER-S" / side / name / f"{subject + 1:04d}.png")
+    (root / "__MACOSX" / "train" / "Anger").mkdir(parents=True)
+    return root
+
+
+def expw(root: Path, face: Face, subjects: int = 10) -> Path:
+    """Two faces in each picture, with their boxes; a line that is there twice; a box that leaves the picture."""
+    lines = []
+    for subject in range(subjects):
+        for code, expression in enumerate(("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")):
+            scene = Image.new("RGB", (120, 60), (10, 200, 10))
+            scene.paste(still(face, subject, expression), (5, 8))
+            scene.paste(still(face, subject, "happiness"), (72, 12))
+            name = f"{expression}_actor_{subject}.png"
+            save(scene, root / "image" / "origin" / name)
+            lines += [f"{name} 0 8 5 53 56 22.5 {code}", f"{name} 1 12 72 120 60 9.25 3"]
+    (root / "label").mkdir()
+    (root / "label" / "label.lst").write_text("\n".join([*lines, lines[0]]) + "\n")
+    return root
+
+
+def radiate(root: Path, face: Face, subjects: int = 10) -> Path:
+    """Two of the archives; mouths open and closed; one surprise."""
+    codes = {"A": "anger", "C": "calm", "D": "disgust", "F": "fear", "H": "happiness", "N": "neutral", "S": "sadness"}
+    for subject in range(subjects):
+        person = f"{'ABHW'[subject % 4]}{'FM'[subject % 2]}{subject + 1:02d}"
+        folder = root / f"RADIATE_JPEGS{1 + subject // 5}" / person
+        for code, expression in codes.items():
+            for mouth in ("CO", "COE")[code == "H"]:
+                save(still(face, subject, expression), folder / f"{person}_{code}{mouth}.jpg")
+        save(still(face, subject, "surprise"), folder / f"{person}_SUR.jpg")
+    return root
+
+
+def mead(root: Path, face: Face, subjects: int = 10) -> Path:
+    """Two views and three levels; archives, one of them unpacked into a folder of its own; sound."""
+    names = {
+        "angry": "anger", "contempt": "contempt", "disgusted": "disgust", "fear": "fear", "happy": "happiness",
+        "neutral": "neutral", "sad": "sadness", "surprised": "surprise",
+    }  # fmt: skip
+    for subject in range(subjects):
+        actor = root / f"{'MW'[subject % 2]}{subject + 3:03d}"
+        video = actor / "video" / "1" if subject == 1 else actor / "video"
+        for folder, expression in names.items():
+            for level in (1,) if expression == "neutral" else (1, 3):
+                film(clip(face, subject, expression), video / "front" / folder / f"level_{level}" / "001.mp4", "mpeg4")
+        if subject == 0:
+            film(clip(face, 0, "anger"), video / "left_30" / "angry" / "level_1" / "001.mp4", "mpeg4")
+        (actor / "video.tar").write_bytes(b"packed")
+        (actor / "audio").mkdir()
+    return root
+
+
+SHOWN = {"others": "fear", "repression": "sadness", "negative": "disgust", "positive": "happiness"}
+"""What synthfaces shows for a class of the micro-expressions."""
+
+
+def micro(face: Face, subject: int, label: str, folder: Path, name: str, first: int = 10, frames: int = 9) -> None:
+    """Neutral, apex, neutral, as images; `name` is one of them, with {n} for the number."""
+    for index, image in enumerate(clip(face, subject, SHOWN.get(label, label), frames)):
+        save(image, folder / name.format(n=first + index))
+
+
+def coding(path: Path, heading: Sequence[str], rows: Sequence[Sequence[object]], above: int = 0) -> None:
+    """A coding file as CSV, with lines of text above its heading."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerows([["Notes about the coding"]] * above)
+        writer.writerows([heading, *rows])
+
+
+CASME2 = ("Subject", "Filename", "", "OnsetFrame", "ApexFrame", "OffsetFrame", "", "Action Units", "Estimated Emotion")
+SAMM = (
+    "Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro", "Action Units",
+    "Estimated Emotion", "Objective Classes", "Notes",
+)  # fmt: skip
+
+
+def casme2(root: Path, face: Face, subjects: int = 10) -> Path:
+    """Cropped frames in two folders of one name, whole ones of one clip; apexes that are not coded; a label that is not used."""
+    rows: list[list[object]] = []
+    for subject in range(subjects):
+        for number, label in enumerate(("disgust", "happiness", "others", "repression", "surprise", "fear"), 1):
+            name = f"EP{number:02d}_01" + "f" * (number % 2)
+            folder = Path(f"sub{subject + 1:02d}") / name
+            micro(face, subject, label, root / "Cropped" / "Cropped" / folder, "reg_img{n}.jpg")
+            if subject == number == 1:
+                micro(face, subject, label, root / "CASME2_RAW_selected" / folder, "img{n}.jpg", 5, 19)
+            apex = "/" if number == 3 else 14
+            rows.append([f"{subject + 1:02d}", name, "", 10, apex, 8 if label == "repression" else 18, "", "4", label])
+    coding(root / "CASME2-coding-20140508.csv", CASME2, rows)
+    return root
+
+
+def samm(root: Path, face: Face, subjects: int = 10) -> Path:
+    """Text above the heading; frames before and after a clip; labels with capitals, one of them not used."""
+    rows: list[list[object]] = []
+    for subject in range(subjects):
+        for number, label in enumerate(("Anger", "Contempt", "Happiness", "Other", "Surprise", "Sadness"), 1):
+            person = f"{subject + 6:03d}"
+            name = f"{person}_{number}_2"
+            shown = {"Other": "others"}.get(label, label.lower())
+            micro(face, subject, shown, root / "SAMM" / person / name, person + "_{n:05d}.jpg", 5550, 19)
+            apex = -1 if number == 2 else 5559
+            rows.append([subject + 6, name, number, 5555, apex, 5563, 9, "Micro - 1/2", "4", label, 1, ""])
+    coding(root / "SAMM_Micro_FACS_Codes_v2.csv", SAMM, rows, above=13)
+    return root
+
+
+def smic(root: Path, face: Face, subjects: int = 10) -> Path:
+    """Three cameras, two of them of one person; other movements beside the micro-expressions."""
+    for subject in range(subjects):
+        for code, label in (("ne", "negative"), ("po", "positive"), ("sur", "surprise")):
+            for camera in ("HS", "VIS", "NIR")[: 3 if subject == 0 else 1]:
+                folder = root / "SMIC_all_cropped" / camera / f"s{subject + 1}" / "micro" / label
+                micro(face, subject, label, folder / f"s{subject + 1}_{code}_01", "reg_image{n}.bmp", 1)
+    other = root / "SMIC_all_cropped" / "HS" / "s1" / "non_micro" / "s1_ne_02"
+    micro(face, 0, "negative", other, "reg_image{n}.bmp", 1)
+    return root
+
+
+def megc2019(root: Path, face: Face, subjects: int = 10) -> Path:
+    """The three datasets side by side."""
+    casme2(root / "CASME2", face, subjects - 6)
+    samm(root / "SAMM", face, 3)
+    smic(root / "SMIC", face, 3)
+    return root
+
+
+BUILDERS |= {
+    "sfew": sfew, "caers": caers, "expw": expw, "radiate": radiate, "mead": mead, "casme2": casme2, "samm": samm, "smic": smic,
+    "megc2019": megc2019,
 }  # fmt: skip

@@ -6,6 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,8 @@ from PIL import Image
 from ferbench import Dataset, DatasetCard, FerbenchError, NoSuch
 from ferbench.errors import enumerate_first
 from ferbench_labdata.cards import CARDS
-from ferbench_labdata.files import IMAGES, content_fingerprint, find_root, open_image, walk
+from ferbench_labdata.files import IMAGES, content_fingerprint, open_image, same_content, walk
+from ferbench_labdata.layout import called, existing_root, find, one_of_several, title, wrong_root
 from ferbench_labdata.settings import LabSettings
 
 APEX = 3
@@ -54,24 +56,43 @@ class LabDataset(Dataset):
         name: name of the card.
         rises: whether sequences start at neutral and end at the apex. If not, all frames of a sequence have the phase neutral
             or apex, according to its label.
-        mark: key in `files.MARKS`, if it is not the name.
+        root: the folder that the user named. The dataset may lie several levels below it (`place`).
+        copy: words that say which of the known copies was read, and facts about it that are no faults; `sequences` adds to them.
     """
 
     name: ClassVar[str]
     rises: ClassVar[bool] = True
-    mark: ClassVar[str] = ""
     settings: LabSettings
 
     def __init__(self, settings: LabSettings) -> None:
         super().__init__(settings)
-        self.root = find_root(settings.root, self.own_card, self.mark)
+        self.root = existing_root(settings.root, self.own_card)
+        self.copy: list[str] = []
         self._tolerated: list[str] = []
-        self._sequences = list(self.sequences())
+        self._sequences = self._once(self.sequences())
         self._files = {f"{s.name}/{number}": path for s in self._sequences for number, path in s.frames}
         if not self._files:
-            raise FerbenchError(
-                f"There is no frame of {self.own_card.name} in {self.root}. The archive may be only half-unpacked."
-            )
+            raise wrong_root(self.root, self.own_card, f"no frame of {title(self.own_card)}")
+
+    def _once(self, sequences: Iterable[Sequence_]) -> list[Sequence_]:
+        """The sequences without those that are there again. A second one with equal content, label and factors is a copy, which is
+        said; any other is refused."""
+        found: dict[str, Sequence_] = {}
+        copies, unlike = 0, []
+        for sequence in sequences:
+            first = found.setdefault(sequence.name, sequence)
+            if first is sequence:
+                continue
+            if difference := _difference(first, sequence):
+                unlike.append(difference)
+            else:
+                copies += 1
+        if copies:
+            self.copy.append(f"{copies} sequences or images are there twice with equal content, and were read once")
+        self.refuse(
+            unlike, "{count} sequences or images are there twice and differ: {items}. The first of each is read."
+        )
+        return list(found.values())
 
     @property
     def own_card(self) -> DatasetCard:
@@ -127,15 +148,67 @@ class LabDataset(Dataset):
         """
         if not items:
             return
-        sentence = what.format(count=len(items), items=enumerate_first(items))
+        counted = what.replace("{count}", str(len(items)))  # paths in it may have braces too
+        sentence = counted.replace("{items}", enumerate_first(items))
         if not self.settings.allow_incomplete:
             raise FerbenchError(
                 f"{sentence} Repair the copy, or continue without them with dataset.allow_incomplete=true."
             )
         self._tolerated.append(sentence)
 
+    def say_gaps(self, sequences: Iterable[Sequence_]) -> None:
+        """Say which sequences lack numbers between those of their first and last frames. Distributions may have gaps of their own,
+        so this is no fault."""
+        gaps = []
+        for sequence in sequences:
+            numbers = [int(number) for number, _ in sequence.frames]
+            after = [f"{a} is {b}" for a, b in pairwise(numbers) if b > a + 1]
+            if after:
+                gaps.append(f"{sequence.name}, where after frame {' and after '.join(after)}")
+        if gaps:
+            self.copy.append(
+                f"{len(gaps)} sequences have gaps in the numbers of their frames ({enumerate_first(gaps, 3)})"
+            )
+
     def irregularities(self) -> Sequence[str]:
         return self._tolerated
+
+    def which_copy(self) -> str:
+        return "; ".join(self.copy)
+
+    def places(self, *names: str) -> list[Path]:
+        """The folders called one of `names` in the copy, wherever it is nested, as `layout.find` finds them."""
+        return find(self.root, called(*names))
+
+    def place(self, *names: str) -> Path:
+        """The one folder that is called one of `names`.
+
+        Raises:
+            FerbenchError: there is none, or there are several.
+        """
+        found = self.places(*names)
+        if not found:
+            raise wrong_root(self.root, self.own_card, f"no folder {enumerate_first([repr(name) for name in names])}")
+        if len(found) > 1:
+            raise FerbenchError(
+                f"{self.root} holds {len(found)} folders for {title(self.own_card)}: {enumerate_first(found)}. Name the folder "
+                "above one of them as dataset.root."
+            )
+        return found[0]
+
+
+def _difference(one: Sequence_, other: Sequence_) -> str:
+    """What two sequences of one name differ in, for a sentence; nothing if they are equal."""
+    if one.expression != other.expression:
+        return f"{one.name} as {one.expression or 'unlabelled'} and as {other.expression or 'unlabelled'}"
+    pairs = zip(one.frames, other.frames, strict=False)
+    if len(one.frames) != len(other.frames) or not all(same_content(a, b) for (_, a), (_, b) in pairs):
+        return f"{one.frames[0][1]} and {other.frames[0][1]}" if one.frames and other.frames else one.name
+    for name, value in {"subject": one.subject, **one.factors}.items():
+        again = {"subject": other.subject, **other.factors}.get(name)
+        if str(again) != str(value):  # as text: a missing number is not equal to itself
+            return f"{one.name} with the {name} {value} and {again}"
+    return ""
 
 
 class StillImages(LabDataset):
@@ -144,25 +217,44 @@ class StillImages(LabDataset):
     Attributes:
         pattern: regular expression that matches all file names.
         example: an example of a file name, for error messages.
+        person: regular expression that matches the names of the folders of subjects; None if the distribution has none.
     """
 
     rises = False
     pattern: ClassVar[re.Pattern[str]]
     example: ClassVar[str]
+    person: ClassVar[re.Pattern[str] | None] = None
 
     def sequences(self) -> Iterable[Sequence_]:
+        """In the order of the names of the files, however a copy sorts them into folders and in whatever case it writes them."""
+        if self.person is not None and (above := one_of_several(self.root, self.person)) is not None:
+            raise FerbenchError(
+                f"{self.root} holds one of several subjects and is too low; write dataset.root={above}."
+            )
         found, strange = [], []
         for relative, path in walk(self.root, IMAGES):
-            match = self.pattern.fullmatch(path.name)
+            name = self.right_name(relative)
+            if name is None:
+                continue
+            match = self.pattern.fullmatch(name)
             if match is None:
                 strange.append(relative)
-            elif (sequence := self.sequence(match, path)) is not None:
-                found.append(sequence)
+            else:
+                found.append((name, match, path))
+        if strange and not found:
+            raise wrong_root(
+                self.root, self.own_card, f"no image named like those of {title(self.own_card)} ({self.example})"
+            )
         self.refuse(
             strange,
             f"{{count}} images in {self.root} are not named like those of {self.own_card.name} ({self.example}): {{items}}.",
         )
-        return found
+        made = (self.sequence(match, path) for _, match, path in sorted(found, key=lambda f: (f[0].upper(), f[0])))
+        return [sequence for sequence in made if sequence is not None]
+
+    def right_name(self, relative: str) -> str | None:
+        """The name under which an image is read, given its path below the root; None if it is no frame of the dataset."""
+        return relative.rpartition("/")[2]
 
     @abstractmethod
     def sequence(self, match: re.Match[str], path: Path) -> Sequence_ | None:

@@ -1,64 +1,209 @@
-"""FER2013 and FERPlus: gray faces of 48 x 48 pixels, as text in a CSV file.
+"""FER2013 and FERPlus: gray faces of 48 x 48 pixels.
 
-Layout: `icml_face_data.csv` or `fer2013.csv` with the columns emotion, Usage and pixels (in the first file, names start with a
-space); for FERPlus also `fer2013new.csv`, with the votes of ten people in each row. Emotions are 0 anger, 1 disgust, 2 fear,
-3 happiness, 4 sadness, 5 surprise, 6 neutral. Usage is Training, PublicTest (a validation set) or PrivateTest (the test set).
-The FERPlus label is the class with more than half of the votes. Rows without such a class, or where it is 'unknown' or 'no
-face', are left out (our reading of the paper's majority voting).
+Two forms of FER2013. As text: `icml_face_data.csv` or `fer2013.csv` with the columns emotion, Usage and pixels (in the first
+file, names start with a space); emotions are 0 anger, 1 disgust, 2 fear, 3 happiness, 4 sadness, 5 surprise, 6 neutral; Usage
+is Training, PublicTest (a validation set) or PrivateTest (the test set). As images: `train/angry/*.jpg` and `test/angry/*.jpg`,
+as on Kaggle, where `test` holds both PublicTest and PrivateTest; names such as `PrivateTest_88305.jpg` still say which, in some
+copies. Both were seen in ten public loaders. Scripts also write `Training/Angry`, `PublicTest/Angry` and `PrivateTest/Angry`
+(seen in three). Pictures that are there several times are counted and kept. Each text file has a fingerprint of its own.
+
+FERPlus is FER2013's text with `fer2013new.csv` beside it: the votes of ten people in each row, and the same column Usage. Its
+authors publish three ways to make labels of votes, `dataset.labels`, and each drops single votes first. `majority`: the class
+with more than half of the votes. `crossentropy` (and their `probability`, which draws from the same distribution): classes in
+the order of their votes until they have three quarters of them, at most three. `multi_target`: classes with at least 30 % of
+the votes. The label here is the class with most votes among those; rows where they have no more than half of the votes, or
+where 'unknown' or 'no face' leads, are left out. Read in the authors' repository, and counted on their file. Its column
+`Image name` numbers the rows that show a face, in order; four names there (`MISNAMED`) are another row's.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ferbench import Dataset, FerbenchError, FrameError, NoSuch
-from ferbench_labdata.cards import CARDS
-from ferbench_labdata.files import find_root, remembered
-from ferbench_labdata.settings import LabSettings
+from ferbench import Dataset, DatasetCard, FerbenchError, FrameError, NoSuch, UnknownName
+from ferbench.errors import enumerate_first
+from ferbench.expressions import canonical
+from ferbench_labdata.cards import CARDS, FERPLUS, NEUTRAL
+from ferbench_labdata.codes import CODES
+from ferbench_labdata.files import (
+    LINE,
+    content_fingerprint,
+    equal_files,
+    one_of_equal,
+    open_image,
+    read_columns,
+    remembered,
+    same_content,
+)
+from ferbench_labdata.layout import existing_root, find_files, recognised, wrong_root
+from ferbench_labdata.parts import Picture, find_parts
+from ferbench_labdata.settings import FerPlusSettings, LabSettings
 
-CODES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+VOTES = tuple(CODES["ferplus"].values())
 SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+FOLDERS = {
+    "train": ("train", "training"), "val": ("val", "valid", "validation", "PublicTest"), "test": ("test", "PrivateTest")
+}  # fmt: skip
 FILES = ("icml_face_data.csv", "fer2013.csv")
 SIDE = 48
+NAME = re.compile(r"(Training|PublicTest|PrivateTest)_\d+")
+IMAGE = "image name"
+NUMBERED = re.compile(r"fer(\d+)\.png")
+MISNAMED = {5274: 6953, 5348: 11785, 15835: 8403, 34334: 33120}
+"""Number in the column `Image name` of the rows, from 0, of the authors' fer2013new.csv where it is another row's."""
 
 
 class Fer2013(Dataset):
-    """frame_id: 'row 00012'. Each image is its own subject, as subjects are unknown."""
+    """frame_id: 'row 00012', or 'train/angry/Training_3908.jpg' of a copy as images. Each image is its own subject, as subjects are
+    unknown."""
 
     name = "fer2013"
     settings: LabSettings
 
     def __init__(self, settings: LabSettings) -> None:
         super().__init__(settings)
-        self.root = find_root(settings.root, CARDS[self.name], "fer2013")
-        path = next(p for name in FILES for p in sorted(self.root.iterdir()) if p.name.lower() == name)
+        self.root = existing_root(settings.root, CARDS[self.name])
+        self.copy: list[str] = []
+        found = (one_of_equal(find_files(self.root, name)) for name in FILES)
+        self._files: dict[str, Path] = {}
+        if path := next((path for path in found if path is not None), None):
+            self._read_rows(path)
+        else:
+            self._read_images()
+
+    def _read_rows(self, path: Path) -> None:
         self._path = path
-        table = _read(path, ("emotion", "usage", "pixels"))
+        table = read_columns(path, ("emotion", "usage", "pixels"))
+        table["usage"] = table["usage"].str.strip()
         if unknown := sorted(set(table["usage"]) - set(SPLITS)):
-            raise FerbenchError(f"{path} has the Usage '{unknown[0]}'; it can be {', '.join(SPLITS)}.")
+            raise FerbenchError(f"{path} has the Usage '{unknown[0][:LINE]}'; it can be {', '.join(SPLITS)}.")
         self._pixels = table["pixels"]
+        self._ids = [f"row {i:05d}" for i in range(len(table))]
         self._split = table["usage"].map(SPLITS)
         self._expression = self._labels(table)
         if not self._expression.notna().any():
             raise FerbenchError(f"{path} has no row with a label.")
+        self.copy.append(path.relative_to(self.root).as_posix())
+        self._say_repeats(
+            [list(map(int, places)) for places in table.groupby(self._pixels.str.strip()).indices.values()], "rows"
+        )
+
+    def _read_images(self) -> None:
+        """The copy as images: a folder for each part of the split, and in it one for each class."""
+        card = CARDS[self.name]
+        parts = find_parts(self.root, card, FOLDERS, lambda name: canonical(name) in NEUTRAL, ("train", "test"))
+        if not {"train", "test"} <= set(parts.folders):
+            raise wrong_root(self.root, card, f"none of the files {' and '.join(FILES)}, and no folders of images")
+        pictures = self._no_doubles(
+            parts.pictures(lambda name: canonical(name) if canonical(name) in NEUTRAL else None)
+        )
+        if parts.strange:
+            raise FerbenchError(
+                f"{len(parts.strange)} folders or images in {self.root} are in none of FER2013's classes, which are called angry, "
+                f"disgust, fear, happy, sad, surprise and neutral: {enumerate_first(parts.strange)}. Move them elsewhere, or read "
+                f"other images with dataset=folders dataset.root={self.root}."
+            )
+        if not pictures:
+            raise wrong_root(self.root, card, "no image of FER2013 in 'train' and 'test'")
+        self._not_another(pictures[0])
+        self._files = {f"{p.part}/{p.folder}/{p.name}": p.path for p in pictures}
+        self._ids = list(self._files)
+        self._split = pd.Series([_named(p) or p.part for p in pictures])
+        self._expression = pd.Series([canonical(p.folder) for p in pictures])
+        self.copy.append("images in folders")
+        self._say_names(pictures, "val" in parts.folders)
+        self._say_repeats(equal_files(list(self._files.items())), "images")
+
+    def _no_doubles(self, pictures: Iterable[Picture]) -> list[Picture]:
+        """The pictures without those of an archive inside itself. One that is in two classes or formats is refused."""
+        found: dict[tuple[str, str], Picture] = {}
+        copies, unlike = 0, []
+        for picture in pictures:
+            stem = picture.name.rpartition(".")[0]
+            named = NAME.fullmatch(stem.rpartition("/")[2])  # such a name is there once
+            key = ("", named.group()) if named else (f"{picture.part}/{canonical(picture.folder)}", stem)
+            first = found.setdefault(key, picture)
+            if first is picture:
+                continue
+            if (first.part, first.folder) == (picture.part, picture.folder) and same_content(first.path, picture.path):
+                copies += 1
+            else:
+                unlike.append(f"{first.path} and {picture.path}")
+        if unlike:
+            raise FerbenchError(
+                f"{len(unlike)} images of FER2013 are there twice, in another folder, with other content or in another format: "
+                f"{enumerate_first(unlike)}. Remove the wrong one of each."
+            )
+        if copies:
+            self.copy.append(f"{copies} images are there twice with equal content, and were read once")
+        return list(found.values())
+
+    def _not_another(self, picture: Picture) -> None:
+        """Raise FerbenchError if the copy looks like another dataset, and its first picture has not FER2013's size."""
+        looks = [name for name, _ in recognised(self.root) if name != "folders"]
+        if looks and self.name not in looks:
+            with open_image(picture.path, picture.name) as image:
+                if image.size != (SIDE, SIDE):
+                    raise wrong_root(self.root, CARDS[self.name], f"no image of {SIDE} x {SIDE} pixels")
+
+    def _say_names(self, pictures: Sequence[Picture], has_val: bool) -> None:
+        """Add what the names of the images say of the split."""
+        names = [_named(picture) for picture in pictures]
+        named = sum(name is not None for name in names)
+        if named == len(names):
+            self.copy.append("the names of the images say which are PublicTest and PrivateTest")
+        elif named:
+            self.copy.append(
+                f"the names of {named} of {len(names)} images say which are PublicTest and PrivateTest; the others' folders count"
+            )
+        elif not has_val:
+            self.copy.append("nothing says which images of 'test' are PublicTest, so all of them are tested")
+        elsewhere = sum(
+            (name == "train") != (picture.part == "train")
+            for name, picture in zip(names, pictures, strict=True)
+            if name
+        )
+        if elsewhere:
+            self.copy.append(
+                f"{elsewhere} images are in another part of the split than their names say, and the names count"
+            )
+
+    def _say_repeats(self, groups: Iterable[Sequence[int]], what: str) -> None:
+        """Add how many pictures there are again.
+
+        Args:
+            groups: places of equal pictures.
+        """
+        split, labels = self._split.to_numpy(), self._expression.to_numpy()
+        again = across = unlike = 0
+        for group in groups:
+            if len(group) > 1:
+                again += len(group) - 1
+                across += len(set(split[list(group)])) > 1
+                unlike += len({label for label in labels[list(group)] if isinstance(label, str)}) > 1
+        if again:
+            more = [f"{across} such pictures are in several parts of the split"] if across else []
+            more += [f"{unlike} have several labels"] if unlike else []
+            self.copy.append(", ".join([f"{again} {what} show a picture that is there before", *more]))
 
     def _labels(self, table: pd.DataFrame) -> pd.Series:
         codes = pd.to_numeric(table["emotion"], errors="coerce")
-        wrong = table.index[~codes.isin(range(len(CODES)))]
+        wrong = table.index[~codes.isin(list(CODES["fer2013"]))]
         if len(wrong):
-            raise FerbenchError(
-                f"{self._path}, row {wrong[0] + 2}, has the emotion '{table['emotion'].iloc[wrong[0]]}'; valid are 0 to 6."
-            )
-        return codes.astype(int).map(dict(enumerate(CODES)))
+            written = table["emotion"].iloc[wrong[0]][:LINE]
+            raise FerbenchError(f"{self._path}, row {wrong[0] + 2}, has the emotion '{written}'; valid are 0 to 6.")
+        return codes.astype(int).map(dict(CODES["fer2013"]))
 
     def frames(self) -> pd.DataFrame:
         chosen = self._expression.notna()
-        ids = [f"row {i:05d}" for i in self._expression.index[chosen]]
+        ids = [self._ids[i] for i in self._expression.index[chosen]]
         expression = self._expression[chosen].to_numpy()
         return pd.DataFrame(
             {
@@ -73,8 +218,10 @@ class Fer2013(Dataset):
         )
 
     def image(self, frame_id: str) -> np.ndarray:
+        if frame_id in self._files:
+            return np.asarray(open_image(self._files[frame_id], frame_id))
         number = frame_id.removeprefix("row ")
-        if not number.isdigit() or int(number) >= len(self._pixels):
+        if self._files or not number.isdigit() or int(number) >= len(self._pixels):
             raise NoSuch("frame", frame_id, self.name)
         try:
             gray = np.array(self._pixels.iloc[int(number)].split(), dtype=np.uint8)
@@ -85,52 +232,132 @@ class Fer2013(Dataset):
             ) from error
 
     def fingerprint(self) -> str:
+        labels = ",".join(self._expression.fillna("").tolist())
+        if self._files:
+            return content_fingerprint(self._files.items(), extra=f"{self.name} {labels}")
+
         def content() -> str:
             return hashlib.sha256(self._path.read_bytes()).hexdigest()
 
-        labels = ",".join(self._expression.fillna("").tolist())
         pixels = remembered("content", [(self._path.name, self._path)], content)
         return hashlib.sha256(f"{self.name} {pixels} {labels}".encode()).hexdigest()[:24]
 
+    def which_copy(self) -> str:
+        return "; ".join(self.copy)
+
 
 class FerPlus(Fer2013):
-    """FER2013's images with the labels of FERPlus."""
+    """FER2013's text with the labels of FERPlus."""
 
     name = "ferplus"
+    settings: FerPlusSettings
+
+    def _read_images(self) -> None:
+        raise wrong_root(
+            self.root,
+            CARDS[self.name],
+            f"none of the files {' and '.join(FILES)}, whose rows FERPlus labels; a copy of FER2013 as images will not do",
+        )
 
     def _labels(self, table: pd.DataFrame) -> pd.Series:
-        path = self.root / "fer2013new.csv"
-        if not path.is_file():
+        if self.settings.labels not in RULES:
+            raise UnknownName("value of dataset.labels", self.settings.labels, RULES)
+        path = one_of_equal(find_files(self.root, "fer2013new.csv"))
+        if path is None:
             raise FerbenchError(
-                f"FERPlus' labels are missing: {path}. Get them from {CARDS['ferplus'].obtain.partition(' for ')[0]}."
+                f"FERPlus' labels are missing: {self.root / 'fer2013new.csv'}. Get them from "
+                f"{CARDS['ferplus'].obtain.partition(' for ')[0]}."
             )
-        names = [name.lower() for name in pd.read_csv(path, nrows=0).columns]
-        votes = _read(path, (*VOTES, *(n for n in ("unknown", "nf") if n in names)))
+        votes = read_columns(path, ("usage", *VOTES, "unknown", "nf"), optional=(IMAGE,))
         if len(votes) != len(table):
             raise FerbenchError(
                 f"{path} has {len(votes)} rows, but {self._path.name} has {len(table)}; their rows have to correspond."
             )
-        numbers = votes.apply(pd.to_numeric, errors="coerce")
-        if numbers.isna().any(axis=None):
-            row = int(numbers.isna().any(axis=1).idxmax())
-            raise FerbenchError(f"{path}, row {row + 2}, has votes that are not numbers.")
-        best = numbers.idxmax(axis=1)
-        clear = numbers.max(axis=1) * 2 > numbers.sum(axis=1)
-        result: pd.Series = best.where(clear & best.isin(VOTES))
-        return result
+        unlike = votes.index[votes["usage"].str.strip() != table["usage"]]
+        if len(unlike):
+            rows = enumerate_first([row + 2 for row in unlike])
+            raise FerbenchError(
+                f"{path} and {self._path.name} differ in the column Usage in {len(unlike)} rows: {rows}. Their rows have to "
+                "correspond; take both files as they are distributed, neither sorted nor filtered."
+            )
+        if IMAGE in votes:
+            _in_order(votes[IMAGE], path)
+        numbers = votes.drop(columns=["usage", IMAGE], errors="ignore").apply(pd.to_numeric, errors="coerce")
+        if (wrong := ~(numbers >= 0)).any(axis=None):
+            row = int(wrong.any(axis=1).idxmax())
+            raise FerbenchError(f"{path}, row {row + 2}, has votes that are not numbers from 0 upwards.")
+        rule = RULES[self.settings.labels]
+        kept = numbers.where(numbers > 1, 0).to_numpy(dtype=float).tolist()
+        return pd.Series([_label(rule(row), sum(row)) for row in kept], index=table.index, dtype=object)
+
+    def describe(self, card: DatasetCard) -> DatasetCard:
+        """The card with the counts of the labels that are read."""
+        return dataclasses.replace(card, published=FERPLUS[self.settings.labels])
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Read columns of a CSV file as text. Names of columns are compared in lower case and without spaces.
+def _in_order(names: pd.Series, path: Path) -> None:
+    """Raise FerbenchError if the names of images say that rows were moved."""
+    last = -1
+    for row, name in enumerate(names):
+        match = NUMBERED.fullmatch(name.strip())
+        if match is None or MISNAMED.get(row) == (number := int(match.group(1))):
+            continue
+        if number <= last:
+            raise FerbenchError(
+                f"{path}, row {row + 2}, is for the image {name.strip()}, which should come before the rows above it. The rows "
+                "have to correspond to FER2013's; take the file as it is distributed, neither sorted nor filtered."
+            )
+        last = number
 
-    Raises:
-        FerbenchError: the file cannot be read, or lacks a column.
-    """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise FerbenchError(f"{path} cannot be read as CSV: {error}.") from error
-    table.columns = [str(name).strip().lower() for name in table.columns]
-    if lacking := [name for name in columns if name not in table]:
-        raise FerbenchError(f"{path} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}.")
-    return table[list(columns)]
+
+def _named(picture: Picture) -> str | None:
+    """The part of the split that the name of an image says; None if it says none."""
+    match = NAME.match(picture.path.name)
+    return SPLITS[match.group(1)] if match else None
+
+
+def _label(taken: Sequence[float], cast: float) -> str | None:
+    """The class with most of the votes that a rule takes, the first of equals; None where they are no more than half of those
+    cast, or are for no face."""
+    if sum(taken) * 2 <= cast:
+        return None
+    first = taken.index(max(taken))
+    return VOTES[first] if first < len(VOTES) else None
+
+
+def _majority(votes: list[float]) -> list[float]:
+    """The votes of the class that has most."""
+    first = votes.index(max(votes))
+    return [count if i == first else 0.0 for i, count in enumerate(votes)]
+
+
+def _crossentropy(votes: list[float]) -> list[float]:
+    """The votes of classes in the order of their votes, until they have three quarters of all; none where that takes more than
+    three classes. 'Unknown' and 'no face' end it, and count only where they lead."""
+    taken = [0.0] * len(votes)
+    reached, classes = 0.0, 0
+    for level in sorted({count for count in votes if count}, reverse=True):
+        if reached >= 0.75 * sum(votes) or classes >= 3:
+            break
+        for i in (i for i, count in enumerate(votes) if count == level):
+            if i >= len(VOTES):
+                if not any(taken):
+                    taken[i] = level
+                return taken if classes <= 3 else [0.0] * len(votes)
+            taken[i] = level
+            reached += level
+            classes += 1
+    return taken if classes <= 3 else [0.0] * len(votes)
+
+
+def _multi_target(votes: list[float]) -> list[float]:
+    """The votes of each class that has at least 30 % of all."""
+    return [count if count >= 0.3 * sum(votes) else 0.0 for count in votes]
+
+
+RULES: Mapping[str, Callable[[list[float]], list[float]]] = {
+    "majority": _majority,
+    "crossentropy": _crossentropy,
+    "multi_target": _multi_target,
+}
+"""By the authors' name for it: the votes of a row that a label is made of."""

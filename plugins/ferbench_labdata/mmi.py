@@ -1,76 +1,202 @@
 """MMI facial expression database.
 
-Layout of the archives from the dataset's site: `Sessions/<n>/S001-001.avi` (or images), `session.xml`, whose <track> states the
-view of the camera (0 front, 1 side, 2 both in one picture), and `S001-001.xml` with <Metatag Name="Emotion" Value="4"/>:
-1 anger, 2 disgust, 3 fear, 4 happiness, 5 sadness, 6 surprise. Sessions with other values or none show action units or other
-emotions and are left out. `*-oao_aucs.xml` (action units) is not read. A sequence goes from neutral to the apex and back. The
-position of the apex is not annotated; the literature uses the three frames in the middle. The layout was checked against
-three public loaders; no copy was available.
+Layout of the archives from the dataset's site: `Sessions/<n>/S001-001.avi` (or numbered images), `session.xml`, whose <track>
+states the view of the camera (0 front, 1 side, 2 both in one picture), and `S001-001.xml` with <Metatag Name="Emotion"
+Value="4"/>: 1 anger, 2 disgust, 3 fear, 4 happiness, 5 sadness, 6 surprise. Sessions with other values or none show action units
+or other emotions and are left out. `*-oao_aucs.xml` (action units) is not read. A sequence goes from neutral to the apex and
+back. The position of the apex is not annotated; the literature uses the three frames in the middle. Each download is a folder of
+its own, `mmi-facial-expression-database_download_DATE/Sessions` (three public loaders); all of them are read. The site also has
+photographs: a session of one or two images is no sequence and is left out.
+
+Sessions filmed by one camera are stored lying on the side, but for later ones of 640 x 480 pixels. Four public loaders turn those
+from the front clockwise: all but the subjects S053 and S054 (two); those whose height is not 480 (one); those without action
+units beside them (one). Two of them turn those from the side the other way. Here, a session is turned where its pictures are
+wider than tall and not 480 high: what the pictures are decides, not what was downloaded with them, and a picture that somebody
+has turned already is left.
+
+In a picture of both views, the left or the right half is the front, depending on the subject; two public loaders agree on which,
+one of them that of the published list (208 sequences of 31 subjects), which has 32 such sequences of seven subjects. For other
+subjects these sessions are left out. The layout was checked against five public loaders; no copy was available.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from ferbench import FerbenchError, FrameError, UnknownName
+from ferbench import DatasetCard, FerbenchError, FrameError, UnknownName
 from ferbench.errors import enumerate_first
 from ferbench_labdata.base import Sequence_
-from ferbench_labdata.cards import BASIC
-from ferbench_labdata.files import IMAGES, VIDEOS, child, open_image, subfolders, walk, wrong_root
+from ferbench_labdata.cards import unpublished
+from ferbench_labdata.codes import CODES
+from ferbench_labdata.files import IMAGES, VIDEOS, open_image, same_content, walk
+from ferbench_labdata.layout import entries, subfolders, unnested, wrong_root
 from ferbench_labdata.settings import MmiSettings
-from ferbench_labdata.video import Videos
+from ferbench_labdata.spreadsheet import whole
+from ferbench_labdata.video import Videos, frame_sizes
 
-CODES = dict(enumerate(BASIC, 1))
+EMOTIONS = CODES["mmi"]
 NAME = re.compile(r"(S\d{3})-(\d{3})")
 APEX = 3
 """Number of frames in the middle of a sequence that count as apex."""
 
+FRONT_RIGHT = frozenset({"S001", "S002", "S017"})
+FRONT_LEFT = frozenset({"S003", "S005", "S006", "S015", "S016"})
+"""Subjects of pictures with both views, by the half that is the front."""
+
+VIEWS = {"0": "front", "1": "side", "2": "both"}
+TAKEN = {"front": ("front", "half"), "front_only": ("front",), "all": ("front", "side", "both")}
+TURNS = {"front": -1, "side": 1}
+"""Quarters of a turn, counter-clockwise, by which a view that is stored lying is turned."""
+
+SESSION = "session.xml"
+
+UPRIGHT = 480
+"""Height of wide pictures that are not stored lying."""
+
 
 class Mmi(Videos):
-    """frame_id: 'S001/001/017'."""
+    """frame_id: 'S001/001/017'. The factor view is front, side, both, or half (the frontal half of both)."""
 
     name = "mmi"
     settings: MmiSettings
 
     def sequences(self) -> Iterable[Sequence_]:
-        if self.settings.views not in ("front", "all"):
-            raise UnknownName("value of dataset.views", self.settings.views, ("front", "all"))
-        folder = child(self.root, "Sessions")
-        if folder is None:
-            raise wrong_root(self.root, "folder 'Sessions'")
-        videos, images, nameless = [], [], []
-        labels = 0
-        for session in subfolders(folder):
-            tags = list(_elements(session))
-            emotion = _emotion(tags)
+        for name, options in (("views", tuple(TAKEN)), ("turn", ("auto", "never"))):
+            if (value := getattr(self.settings, name)) not in options:
+                raise UnknownName(f"value of dataset.{name}", value, options)
+        folders = self._session_folders()
+        videos: list[Sequence_] = []
+        images: list[Sequence_] = []
+        nameless: list[str] = []
+        viewless: list[str] = []
+        several: list[str] = []
+        self._twice: list[str] = []
+        self._numbers: list[Sequence_] = []
+        labels = stills = unknown_half = 0
+        for session in [session for folder in folders for session in subfolders(folder)]:
+            if not (metadata := _metadata(session)):
+                metadata = _metadata(session := unnested(session))
+            tags = list(_elements(metadata))
+            emotion = _emotion(tags, session)
             labels += emotion is not None
-            view = next((e.get("view") for e in tags if _tag(e) == "track" and e.get("view") is not None), "0")
-            if emotion not in CODES or (self.settings.views == "front" and view != "0"):
+            stated = next((e.get("view") for e in tags if _tag(e) == "track" and e.get("view") is not None), "0")
+            view = VIEWS.get(stated or "0", stated or "0")
+            if emotion in EMOTIONS and not any(path.name.lower() == SESSION for path in metadata):
+                viewless.append(str(session))
+            if emotion is None or emotion not in EMOTIONS or (view == "side" and self.settings.views != "all"):
                 continue
-            files = list(walk(session, VIDEOS)) or list(walk(session, IMAGES))
-            match = next((m for relative, _ in files if (m := NAME.search(relative))), None)
+            files = _named(list(walk(session, VIDEOS))) or _named(list(walk(session, IMAGES)))
+            match = NAME.search(files[0][0]) if files else None
             if match is None:
                 nameless.append(str(session))
                 continue
             name, subject = f"{match.group(1)}/{match.group(2)}", match.group(1)
-            factors = {"view": {"0": "front", "1": "side", "2": "both"}.get(view or "0", view)}
+            if view == "both" and self.settings.views == "front":
+                if subject not in FRONT_RIGHT | FRONT_LEFT:
+                    unknown_half += 1
+                    continue
+                view = "half"
+            if view not in TAKEN[self.settings.views]:
+                continue
+            factors = {"view": view}
             if files[0][1].suffix.lower() in VIDEOS:
-                videos.append(self.video(name, subject, CODES[emotion], files[0][1], factors))
+                if len(files) > 1:
+                    several.append(f"{session} ({', '.join(path.name for _, path in files)})")
+                videos.append(self.video(name, subject, EMOTIONS[emotion], files[0][1], factors))
+            elif len(files) < APEX:
+                stills += 1
             else:
-                frames = [(f"{i:03d}", path) for i, (_, path) in enumerate(_by_number(files))]
-                images.append(Sequence_(name, subject, CODES[emotion], frames, factors))
+                frames = [(f"{i:03d}", path) for i, path in enumerate(self._numbered(name, files))]
+                images.append(Sequence_(name, subject, EMOTIONS[emotion], frames, factors))
         if not labels:
             raise FerbenchError(
-                f'No session in {folder} has an emotion. Expected were files like S001-001.xml with <Metatag Name="Emotion" .../>; '
-                "MMI is distributed with them next to the videos."
+                f"No session in {enumerate_first(folders)} has an emotion. Expected were files like S001-001.xml with <Metatag "
+                'Name="Emotion" .../>; MMI is distributed with them next to the videos.'
             )
         self.refuse(nameless, "{count} labelled sessions of MMI hold no video or image called S001-001: {items}.")
-        return sorted([*(self.counted(videos) if videos else []), *images], key=lambda s: s.name)
+        self.refuse(
+            several, "{count} labelled sessions of MMI hold several videos: {items}. The first of each is read."
+        )
+        self.refuse(
+            self._twice,
+            "{count} frames of MMI are there twice, in files with the same number that differ: {items}. The first is read.",
+        )
+        self.refuse(
+            viewless,
+            "{count} labelled sessions of MMI have no session.xml, which says from where they were filmed: {items}. They are read "
+            "as filmed from the front.",
+        )
+        self.say_gaps(self._numbers)
+        if len(folders) > 1:
+            self.copy.append(f"{len(folders)} downloads were read together")
+        if stills:
+            self.copy.append(f"{stills} labelled sessions of photographs are no sequences and were left out")
+        if unknown_half:
+            self.copy.append(
+                f"{unknown_half} sessions of both views were left out, as it is not known which half is the front"
+            )
+        found = sorted([*(self.counted(videos) if videos else []), *images], key=lambda s: s.name)
+        self._lay_out(found)
+        return found
+
+    def describe(self, card: DatasetCard) -> DatasetCard:
+        """The card, whose counts are those of the views that the literature takes."""
+        return card if self.settings.views == "front" else unpublished(card)
+
+    def _numbered(self, name: str, files: list[tuple[str, Path]]) -> list[Path]:
+        """The images of a sequence in order, each number once."""
+        found: dict[int, Path] = {}
+        for number, path in _by_number(files):
+            if not same_content(first := found.setdefault(number, path), path):
+                self._twice.append(f"{first} and {path}")
+        self._numbers.append(Sequence_(name, name, None, [(str(number), path) for number, path in found.items()]))
+        return list(found.values())
+
+    def _session_folders(self) -> list[Path]:
+        """The folders called Sessions; the root itself if it holds sessions."""
+        found = self.places("Sessions")
+        if not found and any((session / "session.xml").is_file() for session in subfolders(self.root)):
+            found = [self.root]
+        if not found:
+            raise wrong_root(self.root, self.own_card, "no folder 'Sessions'")
+        return found
+
+    def _lay_out(self, found: list[Sequence_]) -> None:
+        """Find out how the pictures of each file are turned and cut."""
+        self._turns: dict[Path, int] = {}
+        self._halves: dict[Path, str] = {}
+        one_view = [s for s in found if s.factors["view"] in TURNS]
+        videos = [s for s in one_view if s.frames[0][1].suffix.lower() in VIDEOS]
+        sizes = (
+            dict(zip((s.name for s in videos), frame_sizes(s.frames[0][1] for s in videos), strict=True))
+            if videos
+            else {}
+        )
+        lying = 0
+        for sequence in one_view:
+            width, height = sizes.get(sequence.name) or _image_size(sequence.frames[0][1])
+            if width > height and height != UPRIGHT:
+                lying += 1
+                if self.settings.turn == "auto":
+                    self._turns |= dict.fromkeys((p for _, p in sequence.frames), TURNS[sequence.factors["view"]])
+        if lying:
+            done = "were turned upright" if self._turns else "were left so (dataset.turn=never)"
+            self.copy.append(f"{lying} of {len(found)} sequences are stored lying on the side and {done}")
+        halves = [s for s in found if s.factors["view"] == "half"]
+        for sequence in halves:
+            side = "right" if sequence.subject in FRONT_RIGHT else "left"
+            self._halves |= dict.fromkeys((p for _, p in sequence.frames), side)
+        if halves:
+            self.copy.append(
+                f"of {len(halves)} sequences with both views in a picture, the half with the front was cut out"
+            )
 
     def phases(self, count: int, sequence: Sequence_) -> list[str]:
         first = max(0, (count - APEX) // 2)
@@ -80,7 +206,7 @@ class Mmi(Videos):
     def images(self, frame_ids: list[str]) -> list[np.ndarray | FrameError]:
         stills = {f for f in frame_ids if f in self._files and self._files[f].suffix.lower() in IMAGES}
         decoded = dict(zip(rest := [f for f in frame_ids if f not in stills], super().images(rest), strict=True))
-        return [self._still(f) if f in stills else decoded[f] for f in frame_ids]
+        return [self._upright(f, self._still(f) if f in stills else decoded[f]) for f in frame_ids]
 
     def _still(self, frame_id: str) -> np.ndarray | FrameError:
         try:
@@ -88,46 +214,78 @@ class Mmi(Videos):
         except FrameError as error:
             return error
 
+    def _upright(self, frame_id: str, image: np.ndarray | FrameError) -> np.ndarray | FrameError:
+        path = self._files[frame_id]
+        if isinstance(image, FrameError):
+            return image
+        if path in self._turns:
+            return np.ascontiguousarray(np.rot90(image, self._turns[path]))
+        if path in self._halves:
+            middle = image.shape[1] // 2
+            return np.ascontiguousarray(image[:, middle:] if self._halves[path] == "right" else image[:, :middle])
+        return image
+
+    def fingerprint(self) -> str:
+        changed = {s.name for s in self._sequences if s.frames[0][1] in self._turns or s.frames[0][1] in self._halves}
+        whole = super().fingerprint()
+        return hashlib.sha256(" ".join([whole, *sorted(changed)]).encode()).hexdigest()[:24] if changed else whole
+
+
+def _image_size(path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # damaged, which is said when it is read
+        return 0, 0
+
 
 def _tag(element: ElementTree.Element) -> str:
     """The name of an element in lower case, without its namespace."""
     return element.tag.rpartition("}")[2].lower()
 
 
-def _elements(session: Path) -> Iterator[ElementTree.Element]:
-    """All elements of the metadata of a session, those of session.xml first.
+def _named(files: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """The files that are called by a session: those that are called so and no more, or else those with the name in theirs."""
+    exact = [(relative, path) for relative, path in files if NAME.fullmatch(path.stem)]
+    return exact or [(relative, path) for relative, path in files if NAME.search(relative)]
+
+
+def _metadata(session: Path) -> list[Path]:
+    """The files of the metadata of a session, session.xml first."""
+    names = ((entry.name.lower(), Path(entry.path)) for entry in entries(session))
+    found = [p for name, p in names if name.endswith(".xml") and not name.endswith("-oao_aucs.xml")]
+    return sorted(found, key=lambda p: (p.name.lower() != SESSION, p.name))
+
+
+def _elements(metadata: Iterable[Path]) -> Iterator[ElementTree.Element]:
+    """All elements of files of metadata.
 
     Raises:
         FerbenchError: a file cannot be read as XML.
     """
-    paths = sorted(session.glob("*.xml"), key=lambda p: (p.name.lower() != "session.xml", p.name))
-    for path in paths:
-        if path.name.startswith(".") or path.name.endswith("-oao_aucs.xml"):
-            continue
+    for path in metadata:
         try:
             yield from ElementTree.parse(path).getroot().iter()
         except (ElementTree.ParseError, OSError) as error:
             raise FerbenchError(f"{path} cannot be read as XML: {error}.") from error
 
 
-def _emotion(elements: Iterable[ElementTree.Element]) -> int | None:
+def _emotion(elements: Iterable[ElementTree.Element], session: Path) -> int | None:
     """The emotion code in the metadata of a session; None if there is none."""
     for element in elements:
         if _tag(element) == "metatag" and (element.get("Name") or "").lower() == "emotion":
             text = element.get("Value") or ""
-            if not text.strip().lstrip("-").isdigit():
+            if (number := whole(text)) is None:
                 raise FerbenchError(
-                    f"A session of MMI has the emotion '{text}', which is not a number (valid are 1 to 6)."
+                    f"{session} has the emotion '{text}', which is not a number such as 4, in its metadata."
                 )
-            return int(text)
+            return number
     return None
 
 
-def _by_number(files: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
-    """Sort files by the last number in their names. Raises FerbenchError for a name without a number."""
+def _by_number(files: list[tuple[str, Path]]) -> list[tuple[int, Path]]:
+    """(last number in its name, file), sorted. Raises FerbenchError for a name without a number."""
     numbers = [re.findall(r"\d+", path.stem) for _, path in files]
     if strange := [str(path) for (_, path), found in zip(files, numbers, strict=True) if not found]:
         raise FerbenchError(f"{enumerate_first(strange)} has no number: frames of MMI are numbered.")
-    return [
-        item for _, item in sorted(zip([int(n[-1]) for n in numbers], files, strict=True), key=lambda pair: pair[0])
-    ]
+    return sorted((int(found[-1]), path) for (_, path), found in zip(files, numbers, strict=True))

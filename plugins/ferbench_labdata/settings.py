@@ -20,7 +20,7 @@ class LabSettings:
 class OuluSettings(LabSettings):
     """Attributes:
     images: "preprocessed" (cropped faces, 'PreProcess Img'), "original" ('OriginalImg'), or "auto": the first of
-        these that exists.
+        these that holds the camera and illumination asked for.
     camera: "VL" (visible light), "NI" (near infrared) or "all".
     illumination: "Strong", "Weak", "Dark" or "all".
     """
@@ -33,10 +33,13 @@ class OuluSettings(LabSettings):
 @dataclass
 class MmiSettings(LabSettings):
     """Attributes:
-    views: "front" (as in the literature) or "all" (also sessions filmed from the side or from both views).
+    views: "front" (as in the literature: sessions filmed from the front, and the frontal half of pictures that show both views),
+        "front_only" (without the latter), or "all" (also sessions filmed from the side, and pictures of both views uncut).
+    turn: "auto" turns sessions that are stored lying on the side upright, "never" leaves them.
     """
 
     views: str = "front"
+    turn: str = "auto"
 
 
 @dataclass
@@ -76,11 +79,77 @@ class Bu3dfeSettings(LabSettings):
 
 
 @dataclass
+class FerPlusSettings(LabSettings):
+    """Attributes:
+    labels: how a label is made of votes, as the authors call it: "majority", "crossentropy" or "multi_target".
+    """
+
+    labels: str = "majority"
+
+
+@dataclass
+class FolderSettings(LabSettings):
+    """Attributes:
+    codes: what numbers mean that folders are called by: "affectnet", "ckplus", "fer2013", "ferplus", "mmi" or "rafdb".
+    pattern: what names of images say, such as "{subject}_{sequence}_{position}"; each of the three may be left out.
+    file: CSV file with the column path and any of subject, sequence, position and split.
+    population: a name for the people. In tests across datasets, subjects of one name and population are one person.
+    """
+
+    codes: str = ""
+    pattern: str = ""
+    file: str = ""
+    population: str = ""
+
+
+@dataclass
+class ExpwSettings(LabSettings):
+    """Attributes:
+    part: the fifth of the pictures that is tested, 0 to 4. ExpW comes without a split.
+    """
+
+    part: int = 0
+
+
+@dataclass
+class MeadSettings(LabSettings):
+    """Attributes:
+    views: "front", or several of front, down, top, left_30, left_60, right_30, right_60 joined by '+', or "all".
+    levels: intensities: "all", or several of 1, 2, 3 joined by '+'. Neutral clips have level 1.
+    """
+
+    views: str = "front"
+    levels: str = "all"
+
+
+@dataclass
+class MicroSettings(LabSettings):
+    """Attributes:
+    images: "cropped" (faces, files like reg_img46.jpg), "raw" (whole frames), or "auto": cropped ones if the copy holds them.
+    """
+
+    images: str = "auto"
+
+
+@dataclass
+class SmicSettings(MicroSettings):
+    """Attributes:
+    camera: "HS" (high speed, as in the literature), "VIS" (visible light) or "NIR" (near infrared).
+    """
+
+    camera: str = "HS"
+
+
+@dataclass
 class TableSettings:
     """Attributes:
     file: CSV or Parquet file with one row for each frame.
     root: folder to which the paths in the file are relative; empty for the folder of the file.
+    codes: what numbers in the column expression mean: "affectnet", "ckplus", "fer2013", "ferplus", "mmi" or "rafdb".
+    population: a name for the people. In tests across datasets, subjects of one name and population are one person.
     """
 
     file: str = ""
     root: str = ""
+    codes: str = ""
+    population: str = ""

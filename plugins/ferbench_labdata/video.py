@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -82,14 +82,23 @@ class Videos(LabDataset):
 
 def frame_counts(paths: Iterable[Path]) -> list[int]:
     """Number of frames of each video; 0 if it cannot be read. The result is kept by `remembered`."""
+    return _of_each("frames", paths, _count)
+
+
+def frame_sizes(paths: Iterable[Path]) -> list[tuple[int, int]]:
+    """(width, height) of the frames of each video; (0, 0) if it cannot be read. The result is kept by `remembered`."""
+    return [(width, height) for width, height in _of_each("sizes", paths, _size)]
+
+
+def _of_each(what: str, paths: Iterable[Path], fact: Callable[[Path], Any]) -> list[Any]:
     listed = list(paths)
     need_av()
 
-    def count() -> str:
+    def work() -> str:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return json.dumps(list(pool.map(_count, listed)))
+            return json.dumps(list(pool.map(fact, listed)))
 
-    return list(json.loads(remembered("frames", [(str(path), path) for path in listed], count)))
+    return list(json.loads(remembered(what, [(str(path), path) for path in listed], work)))
 
 
 def _count(path: Path) -> int:
@@ -100,6 +109,16 @@ def _count(path: Path) -> int:
             return sum(1 for packet in container.demux(video=0) if packet.size)
     except (av.FFmpegError, IndexError, OSError, ValueError):
         return 0
+
+
+def _size(path: Path) -> tuple[int, int]:
+    av = need_av()
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            return stream.width, stream.height
+    except (av.FFmpegError, IndexError, OSError, ValueError):
+        return 0, 0
 
 
 def _decode(path: Path, frame_ids: Sequence[str]) -> dict[str, np.ndarray | FrameError]:

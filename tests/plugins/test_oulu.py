@@ -83,19 +83,11 @@ def test_the_fingerprint_is_of_the_content(oulu_tree: Build, tmp_path: Path) -> 
     assert oulu(moved).fingerprint() != before
 
 
-@pytest.mark.parametrize(
-    ("make", "sentence"),
-    [
-        (
-            lambda root: root.parent / "nowhere",
-            "nowhere does not exist. Oulu-CASIA NIR&VIS can be had from the University of Oulu",
-        ),
-        (lambda root: root.parent, "is one level too high; write dataset.root=.*Oulu"),
-    ],
-)
-def test_wrong_roots(oulu_tree: Build, make: Callable[[Path], Path], sentence: str) -> None:
-    with pytest.raises(FerbenchError, match=sentence):
-        oulu(make(oulu_tree(subjects=1)))
+def test_a_root_that_is_not_there(oulu_tree: Build) -> None:
+    with pytest.raises(
+        FerbenchError, match="nowhere does not exist. Oulu-CASIA NIR&VIS can be had from the University of Oulu"
+    ):
+        oulu(oulu_tree(subjects=1).parent / "nowhere")
 
 
 def test_no_root() -> None:
@@ -111,17 +103,18 @@ def test_a_file_as_root(tmp_path: Path) -> None:
 
 
 def test_another_datasets_root(tmp_path: Path) -> None:
-    (tmp_path / "cohn-kanade-images").mkdir()
-    (tmp_path / "Emotion").mkdir()
+    label = tmp_path / "Emotion" / "S005" / "001" / "S005_001_00000011_emotion.txt"
+    label.parent.mkdir(parents=True)
+    label.write_text("3.0")
     with pytest.raises(
-        FerbenchError, match=r"holds no entry called Orig.* it holds Emotion, cohn-kanade-images.* like CK\+"
+        FerbenchError, match=r"no folder 'VL', .*it holds Emotion\..*looks like CK\+: write dataset=ckplus7c"
     ):
         oulu(tmp_path)
 
 
 def test_a_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "PreProcess Img" / "VL" / "Strong" / "P001" / "Anger").mkdir(parents=True)
-    with pytest.raises(FerbenchError, match="There is no frame of oulu in .*half-unpacked"):
+    with pytest.raises(FerbenchError, match="holds no frame of Oulu-CASIA NIR&VIS; it holds PreProcess Img"):
         oulu(tmp_path)
 
 
@@ -132,9 +125,11 @@ def test_an_empty_root(tmp_path: Path) -> None:
 
 def test_a_condition_that_is_not_there(oulu_tree: Build) -> None:
     root = oulu_tree(subjects=1)
-    with pytest.raises(FerbenchError, match="holds no folder 'NI'; it holds VL"):
+    with pytest.raises(
+        FerbenchError, match="holds no cropped faces or original pictures of NI/Strong; it holds .*VL/Strong"
+    ):
         oulu(root, camera="NI")
-    with pytest.raises(FerbenchError, match="holds no folder 'Weak'; it holds Strong"):
+    with pytest.raises(FerbenchError, match="pictures of VL/Weak; it holds PreProcess Img/VL/Strong"):
         oulu(root, illumination="Weak")
     with pytest.raises(FerbenchError, match="dataset.camera is 'IR'; it can be VL, NI"):
         oulu(root, camera="IR")
@@ -156,7 +151,7 @@ def test_strange_folders(oulu_tree: Build) -> None:
     root = oulu_tree(subjects=1)
     strong = root / "PreProcess Img" / "VL" / "Strong"
     (strong / "P001" / "Contempt").mkdir()
-    with pytest.raises(FerbenchError, match="that are not expressions: contempt"):
+    with pytest.raises(FerbenchError, match="that are not expressions: Contempt"):
         oulu(root)
     (strong / "P001" / "Contempt").rmdir()
     (strong / "backup").mkdir()

@@ -1,0 +1,378 @@
+"""Images in folders by expression: `angry/*.jpg`, or `train/angry/*.jpg` with a folder for each split.
+
+Class folders are called by expressions ("happy" and "Happiness" are one class), or by numbers whose meaning `dataset.codes`
+names. Folders of splits are called train, test, val, valid or validation; without test, the validation images are tested. Names
+of images may say who is seen (`dataset.pattern="{subject}_{sequence}_{position}"`), or a CSV file may (`dataset.file`: path,
+subject, sequence, position, split). The same picture in two classes is refused. Such copies of many datasets are on Kaggle;
+those whose files ferbench knows have datasets of their own, which keep what is known of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from ferbench import DatasetCard, FerbenchError
+from ferbench.errors import enumerate_first
+from ferbench.expressions import canonical, known
+from ferbench_labdata.base import LabDataset, Sequence_
+from ferbench_labdata.cards import CARDS
+from ferbench_labdata.codes import CODES
+from ferbench_labdata.files import IMAGES, equal_files, number_codes, read_csv, same_content, walk
+from ferbench_labdata.layout import (
+    DEPTH,
+    SPLITS,
+    entries,
+    is_folder,
+    plain,
+    recognised,
+    subfolders,
+    title,
+    unnested,
+    wrong_root,
+)
+from ferbench_labdata.parts import folder_above, without_repeats
+from ferbench_labdata.settings import FolderSettings
+
+IDENTITY = ("subject", "sequence", "position")
+CLASSES = "such as anger, happy, neutral or sadness"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Picture:
+    """An image, and what its folders, its name or the CSV file say of it. `name` is its path below the folder that was read."""
+
+    name: str
+    path: Path
+    expression: str
+    facts: Mapping[str, str]
+
+
+class Folders(LabDataset):
+    """frame_id: 'train/angry/0001.jpg/0', the path of the image; where sequences are known
+    'split/subject/sequence/class/position'."""
+
+    name = "folders"
+    rises = False
+    settings: FolderSettings
+
+    def sequences(self) -> Iterable[Sequence_]:
+        self._codes = number_codes(self.settings.codes)
+        self._again = 0
+        base = self._base()
+        pictures = self._pictures(base)
+        if not pictures:
+            raise wrong_root(self.root, self.own_card, "no image in its folders")
+        pictures = self._with_facts(base, pictures)
+        self._has = {fact for picture in pictures for fact in picture.facts}
+        pictures = self._in_one_class(pictures)
+        self._classes = tuple(sorted({picture.expression for picture in pictures}))
+        return self._grouped(pictures)
+
+    def describe(self, card: DatasetCard) -> DatasetCard:
+        """The card with the classes and with what names and folders provide."""
+        has = {"subject", "sequence", "split"} & self._has
+        if "subject" in has and "neutral" in self._classes:
+            has.add("neutral")
+        protocol = "subject_kfold" if "subject" in has else "fixed" if "split" in has else "image_kfold"
+        return dataclasses.replace(
+            card,
+            expressions=self._classes,
+            provides=frozenset(has),
+            protocol=protocol,
+            population=self.settings.population or card.population,
+        )
+
+    # -- folders
+
+    def _expression(self, folder: str) -> str | None:
+        """The class that a folder is called by; None if it is called by none."""
+        if folder.isdecimal():
+            return self._codes.get(int(folder))
+        word = re.sub(r"^\d+[\s_.-]+", "", folder)  # "0_neutral"
+        return canonical(word) if known(word) else None
+
+    def _is_class(self, folder: Path) -> bool:
+        return folder.name.isdecimal() or self._expression(folder.name) is not None
+
+    def _is_word(self, name: str) -> bool:
+        return self._expression(name) is not None
+
+    def _base(self) -> Path:
+        """The folder that holds the folders of classes or splits."""
+        folder = self.root
+        for _ in range(DEPTH):
+            below = subfolders(folder)
+            if any(plain(p.name) in SPLITS or self._is_class(p) for p in below):
+                return folder
+            if len(below) != 1:
+                break
+            folder = below[0]
+        raise self._unknown(folder, below)
+
+    def _unknown(self, folder: Path, below: list[Path]) -> FerbenchError:
+        if not below or self._others():
+            return wrong_root(self.root, self.own_card, "no folder that is called by an expression or a split")
+        return FerbenchError(
+            f"None of the folders in {folder} is called by an expression or a split: {enumerate_first([p.name for p in below])}. "
+            f"Folders of classes are called by words {CLASSES}, or by numbers with dataset.codes=NAME; folders of splits are "
+            "called "
+            "train, test and val. Rename them, or write a table (dataset=table dataset.file=frames.csv)."
+        )
+
+    def _others(self) -> list[str]:
+        """Datasets with a reader of their own that the copy looks like."""
+        return [name for name, _ in recognised(self.root) if name != self.name]
+
+    def _pictures(self, base: Path) -> list[_Picture]:
+        """The images, in order. A folder that is neither a class nor a split is refused."""
+        below = subfolders(base)
+        sides = [p for p in below if plain(p.name) in SPLITS]
+        strange = [str(p) for p in below if p not in sides] if sides else []
+        empty: list[str] = []
+        numbers: list[str] = []
+        found: list[_Picture] = []
+        for side in sides or [base]:
+            prefix = f"{side.name}/" if sides else ""
+            facts = {"split": SPLITS[plain(side.name)]} if sides else {}
+            for folder in subfolders(unnested(side) if sides else side):
+                expression = self._expression(folder.name)
+                if expression is None:
+                    (numbers if folder.name.isdecimal() else strange).append(f"{prefix}{folder.name}")
+                    continue
+                images = self._in_class(folder, prefix, expression, facts, strange)
+                if not images:
+                    empty.append(f"{prefix}{folder.name}")
+                found += images
+            strange += [f"{prefix}{name}" for name in _loose(side)]
+        strange += _loose(base) if sides else []
+        split = any("split" in picture.facts for picture in found)
+        if split:  # angry/train/1.png beside angry/2.png
+            strange += [picture.name for picture in found if "split" not in picture.facts]
+            found = [picture for picture in found if "split" in picture.facts]
+        if numbers and not self._codes:
+            raise FerbenchError(
+                f"{base} has folders called by numbers: {enumerate_first(numbers, 8)}. The same number is another expression "
+                "in each "
+                f"dataset; say whose they are: dataset.codes={'|'.join(CODES)}.{self._better()}"
+            )
+        meant = ", ".join(f"{number} {word}" for number, word in self._codes.items())
+        self.refuse(
+            numbers,
+            f"{{count}} folders have numbers that dataset.codes={self.settings.codes} lacks ({meant}): {{items}}.",
+        )
+        self.refuse(
+            strange,
+            f"{{count}} folders or images in {base} belong to no class and no split, or to two: {{items}}. Classes are called by "
+            f"words {CLASSES}.",
+        )
+        codes = f", numbers as in {self.settings.codes}" if self._codes else ""
+        self.copy.append(("folders by split and class" if split else "folders by class") + codes)
+        if better := self._better():
+            self.copy.append(better.strip(" .").replace(": ", ", and "))
+        if self._again:
+            self.copy.append(f"{self._again} images are there twice with equal content, and were read once")
+        names = {split: [word for word, meant in SPLITS.items() if meant == split] for split in ("train", "test")}
+        above = folder_above(base, names, self._is_word, ("train", "test"))
+        if above is not None:
+            self.copy.append(f"{above} holds another part of a split too, which was not read")
+        if empty:
+            self.copy.append(f"folders without an image: {enumerate_first(empty)}")
+        return found
+
+    def _in_class(
+        self, folder: Path, prefix: str, expression: str, facts: Mapping[str, str], strange: list[str]
+    ) -> list[_Picture]:
+        """The images in the folder of a class, once each. Folders of a split in it count; images in folders of another class or
+        split are added to `strange`."""
+        found: dict[str, _Picture] = {}
+        for relative, path in walk(folder, IMAGES):
+            name = without_repeats(folder.name, relative)
+            splits, classes = {*facts.values()}, {expression}
+            for word in name.split("/")[:-1]:
+                if plain(word) in SPLITS:
+                    splits.add(SPLITS[plain(word)])
+                elif (other := self._inner(word, folder.name)) is not None:
+                    classes.add(other)
+            if len(splits) > 1 or len(classes) > 1:
+                strange.append(f"{prefix}{folder.name}/{relative}")
+                continue
+            if name in found and not same_content(found[name].path, path):
+                name = relative
+            if name in found:
+                self._again += 1
+            else:
+                split = {"split": next(iter(splits))} if splits else {}
+                found[name] = _Picture(f"{prefix}{folder.name}/{name}", path, expression, split)
+        return list(found.values())
+
+    def _inner(self, word: str, folder: str) -> str | None:
+        """The class that a folder in the folder of a class is called by. Two or three letters may be a person's, as may numbers."""
+        if word.isdecimal():
+            return self._expression(word) if folder.isdecimal() and len(word) == len(folder) else None
+        return self._expression(word) if len(word) > 3 or word.lower() in ("sad", "joy") else None
+
+    def _better(self) -> str:
+        others = self._others()
+        return (
+            f" It looks like {title(CARDS[others[0]])}: dataset={others[0]} reads it with what is known of it."
+            if others
+            else ""
+        )
+
+    # -- identities
+
+    def _with_facts(self, base: Path, pictures: list[_Picture]) -> list[_Picture]:
+        """The images with what their names or the CSV file say, and with usable splits."""
+        if self.settings.pattern and self.settings.file:
+            raise FerbenchError("dataset.pattern and dataset.file both say who is seen; leave one of them out.")
+        if self.settings.pattern:
+            pictures = self._from_names(pictures)
+        elif self.settings.file:
+            pictures = self._from_file(base, pictures)
+        splits = {picture.facts.get("split", "") for picture in pictures}
+        if splits == {"train", "val"}:
+            self.copy.append("there is no test set, and the validation images are tested")
+            return [_with(p, split="test" if p.facts["split"] == "val" else "train") for p in pictures]
+        if "" in splits and len(splits) > 1:
+            raise FerbenchError(
+                f"{self.settings.file} gives a split to some images only; fill in the column, or leave it out."
+            )
+        if splits != {""} and not {"train", "test"} <= splits:
+            self.copy.append(f"the only split is {', '.join(sorted(splits))}, so there is none to keep")
+            return [dataclasses.replace(p, facts={k: v for k, v in p.facts.items() if k != "split"}) for p in pictures]
+        return pictures
+
+    def _from_names(self, pictures: list[_Picture]) -> list[_Picture]:
+        template = self.settings.pattern
+        pattern = _pattern(template)
+        found, strange = [], []
+        for picture in pictures:
+            match = pattern.fullmatch(picture.path.stem)
+            if match is None:
+                strange.append(picture.name)
+            else:
+                found.append(_with(picture, **match.groupdict()))
+        self.refuse(strange, f"{{count}} images are not named as dataset.pattern={template} says: {{items}}.")
+        if not found:
+            raise FerbenchError(f"No image in {self.root} is named as dataset.pattern={template} says.")
+        return found
+
+    def _from_file(self, base: Path, pictures: list[_Picture]) -> list[_Picture]:
+        path = Path(self.settings.file).expanduser()
+        table = read_csv(path)
+        if "path" not in table:
+            raise FerbenchError(f"{path} has no column path; it has {', '.join(table.columns)}.")
+        columns = [name for name in (*IDENTITY, "split") if name in table]
+        if not columns:
+            raise FerbenchError(f"{path} has none of the columns subject, sequence, position and split.")
+        rows = _rows(path, table, columns)
+        names = {_relative(picture.path, self.root): picture for picture in pictures}
+        names |= {_relative(picture.path, base): picture for picture in pictures}
+        found = [_with(names[name], **facts) for name, facts in rows.items() if name in names]
+        listed = {picture.name for picture in found}
+        self.refuse(
+            [n for n in rows if n not in names], f"{{count}} images of {path} are missing in {self.root}: {{items}}."
+        )
+        self.refuse(
+            [p.name for p in pictures if p.name not in listed], f"{{count}} images are not listed in {path}: {{items}}."
+        )
+        order = {picture.name: number for number, picture in enumerate(pictures)}
+        return sorted(found, key=lambda picture: order[picture.name])
+
+    def _in_one_class(self, pictures: list[_Picture]) -> list[_Picture]:
+        """The images without those whose pixels are in two classes, which are refused."""
+        same = [[pictures[i] for i in group] for group in equal_files([(p.name, p.path) for p in pictures])]
+        unlike = [group for group in same if len({p.expression for p in group}) > 1]
+        self.refuse(
+            [" and ".join(p.name for p in group) for group in unlike],
+            "{count} pictures are in several classes at once: {items}.",
+        )
+        across = [group for group in same if group not in unlike and len({p.facts.get("split") for p in group}) > 1]
+        if across:
+            first = " and ".join(p.name for p in across[0])
+            self.copy.append(f"{len(across)} pictures are trained on and tested, or in two parts of the split: {first}")
+        if again := sum(len(group) - 1 for group in same if group not in unlike and group not in across):
+            self.copy.append(f"{again} images are there again in the same class")
+        gone = {p.name for group in unlike for p in group}
+        return [p for p in pictures if p.name not in gone]
+
+    def _grouped(self, pictures: list[_Picture]) -> Iterator[Sequence_]:
+        """Images of one split, subject, sequence and class are a sequence; without a known sequence each image is one."""
+        groups: dict[str, list[_Picture]] = defaultdict(list)
+        for picture in pictures:
+            facts = picture.facts
+            parts = [facts[name] for name in ("split", "subject", "sequence") if name in facts]
+            groups["/".join([*parts, picture.expression]) if "sequence" in facts else picture.name].append(picture)
+        for name, group in groups.items():
+            facts = group[0].facts
+            split = {"split": facts["split"]} if "split" in facts else {}
+            if "position" in self._has and "sequence" in self._has:
+                group = sorted(group, key=lambda picture: int(picture.facts["position"]))
+            yield Sequence_(name, facts.get("subject", name), group[0].expression, _numbered(name, group), split)
+
+
+def _numbered(name: str, group: list[_Picture]) -> list[tuple[str, Path]]:
+    """(number, file) of the images of a sequence."""
+    if len(group) == 1 and name == group[0].name:
+        return [("0", group[0].path)]
+    numbers = [picture.facts.get("position", picture.path.stem) for picture in group]
+    if doubled := [number for number, count in Counter(numbers).items() if count > 1]:
+        first = [picture.name for picture, number in zip(group, numbers, strict=True) if number == doubled[0]]
+        raise FerbenchError(f"{enumerate_first(first)} have the same position, {doubled[0]}, in the sequence {name}.")
+    return list(zip(numbers, (picture.path for picture in group), strict=True))
+
+
+def _loose(folder: Path) -> list[str]:
+    """Names of the images right in a folder."""
+    return [e.name for e in entries(folder) if Path(e.name).suffix.lower() in IMAGES and not is_folder(e)]
+
+
+def _with(picture: _Picture, **facts: str) -> _Picture:
+    return dataclasses.replace(picture, facts={**picture.facts, **facts})
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """The pattern of names without suffix that a template such as '{subject}_{position}' describes."""
+    parts = re.split(r"\{(\w+)\}", re.sub(r"\.\w{3,4}$", "", template))
+    names = parts[1::2]
+    if (
+        not names
+        or set(names) - set(IDENTITY)
+        or len(names) > len(set(names))
+        or not {"subject", "sequence"} & set(names)
+    ):
+        raise FerbenchError(
+            f"dataset.pattern is '{template}'; write what names of images say with {{subject}}, {{sequence}} and "
+            f"{{position}}, each at "
+            "most once and not {position} alone, such as {subject}_{sequence}_{position} for S010_006_00000013.png."
+        )
+    groups = [rf"(?P<{name}>\d+)" if name == "position" else f"(?P<{name}>.+?)" for name in names]
+    return re.compile("".join(re.escape(text) + group for text, group in zip(parts[::2], [*groups, ""], strict=True)))
+
+
+def _rows(path: Path, table: pd.DataFrame, columns: list[str]) -> dict[str, dict[str, str]]:
+    """By path: the values of the columns. Blank values and paths that occur twice are errors."""
+    rows: dict[str, dict[str, str]] = {}
+    table = table.apply(lambda column: column.str.strip())
+    if "split" in table:
+        table["split"] = table["split"].map(lambda value: SPLITS.get(plain(value), ""))
+    for number, row in zip(table.index, table.to_dict("records"), strict=True):
+        name = row["path"].replace("\\", "/").removeprefix("./")
+        if name in rows:
+            raise FerbenchError(f"{path}, row {number}, names '{name}' again.")
+        for column in columns:
+            if not row[column] or (column == "position" and not row[column].isdecimal()):
+                kind = {"split": "split called train, val or test", "position": "position that is a whole number"}
+                raise FerbenchError(f"{path}, row {number}, has no {kind.get(column, column)}.")
+        rows[name] = {column: row[column] for column in columns}
+    return rows
