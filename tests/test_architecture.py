@@ -30,6 +30,7 @@ PUBLIC = (
     "hookspecs",
     "interfaces",
     "metrics",
+    "tables",
     "testing",
 )
 """What a plugin may import besides `ferbench` itself."""

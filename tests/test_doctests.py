@@ -17,6 +17,7 @@ MODULES = [
     "ferbench.factors",
     "ferbench.protocols.splitfile",
     "ferbench.ranking.statistics",
+    "ferbench.tables",
 ] + [
     f"{package}.{module.name}"
     for package in PACKAGES

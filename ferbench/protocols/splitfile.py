@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -12,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ferbench.errors import FerbenchError, enumerate_first
+from ferbench.tables import read_csv, refuse_doubled
 
 TEST_NAMES = frozenset({"test", "testing", "val", "valid", "validation", "dev", "eval"})
 """Splits of these names are tested, in any case of letters."""
@@ -22,7 +21,7 @@ FINAL_TEST_NAMES = frozenset({"test", "testing", "eval"})
 
 def read(path: Path, label: str = "") -> pd.DataFrame:
     """The table of a split: all columns as text without blanks around it, names of columns and splits in lower case; `frame_id` is
-    filled from `path` where it lacks. Columns may be separated by ',', ';' or tabs, as Excel writes them.
+    filled from `path` where it lacks. The file is read as by `ferbench.tables.read_csv`.
 
     Args:
         label: how errors call the file; by default its path.
@@ -31,8 +30,9 @@ def read(path: Path, label: str = "") -> pd.DataFrame:
         FerbenchError: the file cannot be read, has a column twice, or does not say which frame is in which fold or split.
     """
     label = label or str(path)
-    table = _csv(path, label)
-    table.columns = [str(column).strip().lower() for column in table.columns]
+    table = read_csv(path, label)
+    table.columns = [column.lower() for column in table.columns]
+    refuse_doubled(list(table.columns), label)
     found = ", ".join(table.columns)
     for column in table:
         table[column] = table[column].str.strip()
@@ -48,11 +48,11 @@ def read(path: Path, label: str = "") -> pd.DataFrame:
     blank = table.index[table[column] == ""]
     if len(blank):
         raise FerbenchError(
-            f"{label} has no {column} in {len(blank)} of {len(table)} rows: {enumerate_first(row + 2 for row in blank)}. Fill it "
+            f"{label} has no {column} in {len(blank)} of {len(table)} rows: {enumerate_first(blank)}. Fill it "
             "in, or leave these rows out."
         )
     table[column] = table[column].map({name: _plain(name) for name in table[column].unique()})
-    return table
+    return table.reset_index(drop=True)
 
 
 def _plain(name: str) -> str:
@@ -62,24 +62,6 @@ def _plain(name: str) -> str:
     """
     number = name.removesuffix(".0")
     return str(int(number)) if number.isdecimal() else name.lower()
-
-
-def _csv(path: Path, label: str) -> pd.DataFrame:
-    """All columns of a CSV file as text, whatever separates them, in UTF-8 or as Windows writes it."""
-    try:
-        text = path.read_bytes()
-        try:
-            decoded = text.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            decoded = text.decode("cp1252")
-        first = decoded.partition("\n")[0]
-        separator = max(",;\t", key=first.count)
-        names = [name.strip().lower() for name in next(csv.reader([first], delimiter=separator), [])]
-        if doubled := next((name for name in names if names.count(name) > 1), None):
-            raise FerbenchError(f"{label} has the column {doubled} twice; it has {', '.join(names)}.")
-        return pd.read_csv(io.StringIO(decoded), dtype=str, keep_default_na=False, sep=separator, index_col=False)
-    except (OSError, ValueError) as error:  # pandas' errors of parsing and decoding are ValueErrors
-        raise FerbenchError(f"{label} cannot be read as CSV: {str(error).rstrip('.')}.") from error
 
 
 def alike(names: Iterable[str]) -> list[tuple[str, ...]]:

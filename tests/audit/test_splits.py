@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -335,9 +336,11 @@ def test_listed_and_audit_read_a_split_alike(ferbench: Run, lab_tree: Callable[[
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("path,subject,split,Subject\na,P1,test,P1\n", "has the column subject twice"),
-        ("path,subject,split,split\na,P1,test,train\n", "has the column split twice"),
+        ("path,subject,split,Subject\na,P1,test,P1\n", "has several columns called 'subject'"),
+        ("path,subject,split,split\na,P1,test,train\n", "has several columns called 'split'"),
         ("path,subject,split\na,P1,\nb,P2,test\n", "has no split in 1 of 2 rows: 2. Fill it in"),
+        ("path,split\nDoe, J/1.png,train\n", "row 2, has 3 values for 2 columns"),
+        ("path,subject,split\na,P1\nb,P2,test\n", "row 2, has 2 values for 3 columns"),
         ("path,subject,fold,hash\na,P1,0,0x0\nb,P2,1,0x0\n", "holds '0x0', which is not 16 hexadecimal digits"),
     ],
 )
@@ -355,3 +358,19 @@ def test_split_files_of_excel(ferbench: Run, tmp_path: Path, encoding: str, sepa
     (tmp_path / "s.csv").write_bytes("\r\n".join(separator.join(row) for row in rows).encode(encoding))
     done = ferbench("audit", tmp_path / "s.csv")
     assert done.out.splitlines()[0] == "fold 1: 2 frames of 1 subjects tested, 1 trained on", done.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_split_files_that_excel_exports(tmp_path: Path, separator: str, encoding: str) -> None:
+    rows = [
+        ("Path", "Subject", "Split"),
+        ("Zo\u00eb, 1.png", "Zo\u00eb", "Train"),
+        ("b.png", "P2", "test"),
+        ("", "", ""),
+    ]
+    with (tmp_path / "s.csv").open("w", encoding=encoding, newline="") as out:
+        csv.writer(out, delimiter=separator).writerows(rows)
+    found = read(tmp_path / "s.csv")
+    assert found["frame_id"].tolist() == ["Zo\u00eb, 1.png", "b.png"]
+    assert found["split"].tolist() == ["train", "test"]
