@@ -301,20 +301,20 @@ class DatasetCard(Card):
         names = {canonical(expression): expression for expression in reversed(self.expressions)}
         names |= {expression: expression for expression in self.expressions}
         chosen = set()
-        for word in words:
-            if str(word) not in names and canonical(str(word)) not in names:
+        for word in map(str, words):
+            if (name := names.get(word) or names.get(canonical(word))) is None:
                 sets = f" Sets of classes are {', '.join(self.class_sets)}." if self.class_sets else ""
                 raise UnknownName(f"expression of dataset '{self.name}'", word, self.expressions, sets.strip())
-            chosen.add(names.get(str(word)) or names[canonical(str(word))])
+            chosen.add(name)
         kept = tuple(expression for expression in self.expressions if expression in chosen)
         if len(kept) < 2:
             raise FerbenchError(
                 f"dataset.classes={asked} leaves {len(kept)} class; there have to be two or more, such as "
                 f"dataset.classes=[{','.join(self.expressions[:2])}]."
             )
-        name = str(asked) if members else f"{len(kept)} of {len(self.expressions)}"
+        classes = str(asked) if members else f"{len(kept)} of {len(self.expressions)}"
         return dataclasses.replace(
-            self, expressions=kept, class_sets={}, classes=name, published=_of(self.published, kept)
+            self, expressions=kept, class_sets={}, classes=classes, published=_of(self.published, kept)
         )
 
 

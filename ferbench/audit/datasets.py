@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from ferbench.config.schema import RunConfig
 from ferbench.data.cache import CHUNK
 from ferbench.data.counts import Count, counts
 from ferbench.data.frames import needed_frames
-from ferbench.data.images import frame_errors
+from ferbench.data.images import read_images
 from ferbench.data.load import Data, load_data
 from ferbench.data.loaded import load_dataset
 from ferbench.errors import FerbenchError, FrameError
-from ferbench.interfaces.dataset import BatchImages, Dataset, ReportsIrregularities, StatesCopy
+from ferbench.interfaces.dataset import Dataset, ReportsIrregularities, StatesCopy
 from ferbench.registry.loader import Registry
 
 
@@ -115,24 +111,14 @@ def unreadable(
     dataset: Dataset, frame_ids: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[dict[str, str], list[str]]:
     """The frames that cannot be read, with the reason, and those of one colour."""
-
-    def one(frame: str) -> np.ndarray | FrameError:
-        try:
-            with frame_errors(frame):
-                return dataset.image(frame)
-        except FrameError as error:
-            return error
-
     bad: dict[str, str] = {}
     blank: list[str] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(frame_ids), CHUNK):
-            chunk = list(frame_ids[start : start + CHUNK])
-            read = dataset.images(chunk) if isinstance(dataset, BatchImages) else pool.map(one, chunk)
-            for frame, result in zip(chunk, read, strict=True):
-                if isinstance(result, FrameError):
-                    bad[frame] = str(result)
-                elif result.min() == result.max():
-                    blank.append(frame)
-            progress(start + len(chunk), len(frame_ids))
+    for start in range(0, len(frame_ids), CHUNK):
+        chunk = frame_ids[start : start + CHUNK]
+        for frame, result in zip(chunk, read_images(dataset, chunk), strict=True):
+            if isinstance(result, FrameError):
+                bad[frame] = str(result)
+            elif result.min() == result.max():
+                blank.append(frame)
+        progress(start + len(chunk), len(frame_ids))
     return bad, blank

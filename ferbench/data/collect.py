@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ferbench.data.download import Progress, RemoteFile, Tell, checksum_of, download, size_of
@@ -30,7 +30,8 @@ class Collection:
         self._notes: dict[str, Mapping[str, object]] = {}
         with contextlib.suppress(OSError, ValueError):
             known = json.loads((path / NOTES).read_text(encoding="utf-8"))
-            self._notes = {str(name): dict(note) for name, note in known.items()}
+            if isinstance(known, dict):
+                self._notes = {name: note for name, note in known.items() if isinstance(note, dict)}
 
     def has(self, file: RemoteFile) -> bool:
         """Whether a file was verified, and all that came of it is there."""
@@ -40,11 +41,11 @@ class Collection:
             return False
         return all(size_of(self.path / name) == size and (self.path / name).is_file() for name, size in made.items())
 
-    def needed(self, files: Iterable[RemoteFile]) -> int:
-        """About how many bytes of the disk it takes to add files. Archives of pictures and videos are as large as their content."""
-        missing = [file for file in files if not self.has(file)]
-        archives = [file.size for file in missing if _is_archive(file)]
-        return sum(file.size - self.here(file) for file in missing) + max(archives, default=0)
+    def needed(self, files: Sequence[RemoteFile]) -> int:
+        """About how many bytes of the disk it takes to add missing files. Archives of pictures and videos are as large as their
+        content."""
+        archives = [file.size for file in files if _is_archive(file)]
+        return sum(file.size - self.here(file) for file in files) + max(archives, default=0)
 
     def here(self, file: RemoteFile) -> int:
         """How many bytes of a file are received and not verified yet."""

@@ -166,10 +166,8 @@ def download(
 def checksum_of(path: Path, like: str) -> str:
     """The checksum of a file, by the algorithm of another one: checksum_of(path, "md5:0f3c...")."""
     algorithm = like.partition(":")[0]
-    made = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            made.update(chunk)
+        made = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
     return f"{algorithm}:{made.hexdigest()}"
 
 

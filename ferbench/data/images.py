@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
 
 from ferbench.config.schema import Preparation
 from ferbench.errors import FrameError
+from ferbench.interfaces.dataset import BatchImages, Dataset
 
 
 @contextlib.contextmanager
@@ -19,6 +22,22 @@ def frame_errors(frame: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise FrameError(f"{frame}: {error}", [frame]) from error
+
+
+def read_images(dataset: Dataset, frame_ids: Sequence[str]) -> Sequence[np.ndarray | FrameError]:
+    """The images of frames, or why they cannot be read, many at once."""
+    if isinstance(dataset, BatchImages):
+        return dataset.images(list(frame_ids))
+
+    def one(frame: str) -> np.ndarray | FrameError:
+        try:
+            with frame_errors(frame):
+                return dataset.image(frame)
+        except FrameError as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(one, frame_ids))
 
 
 def _as_it_is(image: np.ndarray, frame: str, size: int) -> np.ndarray:

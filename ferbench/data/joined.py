@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from ferbench.cards import DatasetCard
-from ferbench.data.images import frame_errors
+from ferbench.data.images import read_images
 from ferbench.data.loaded import Loaded
 from ferbench.errors import FerbenchError, FrameError, NoSuch
 from ferbench.expressions import canonical
 from ferbench.hashing import digest
-from ferbench.interfaces.dataset import COLUMNS, BatchImages, Dataset, Landmarks
+from ferbench.interfaces.dataset import COLUMNS, Dataset, Landmarks
 from ferbench.protocols.select import SIDE, select
 from ferbench.protocols.splitfile import alike
 
@@ -139,7 +137,7 @@ class Joined(Dataset):
         for side, part in self.parts.items():
             ours = [frame for frame in frame_ids if frame.startswith(f"{side}/")]
             names = [frame.partition("/")[2] for frame in ours]
-            found |= zip(ours, _images(part.dataset, names), strict=True)
+            found |= zip(ours, read_images(part.dataset, names), strict=True)
         if unknown := [frame for frame in frame_ids if frame not in found]:
             raise NoSuch("frame", unknown[0], "the joined dataset")
         return [found[frame] for frame in frame_ids]
@@ -151,21 +149,6 @@ class Joined(Dataset):
     def fingerprint(self) -> str:
         parts = [[p.card.name, p.card.version, list(p.card.expressions), p.fingerprint] for p in self.parts.values()]
         return digest([JOINED, parts], 24)
-
-
-def _images(dataset: Dataset, names: list[str]) -> Sequence[np.ndarray | FrameError]:
-    if isinstance(dataset, BatchImages):
-        return dataset.images(names)
-
-    def one(name: str) -> np.ndarray | FrameError:
-        try:
-            with frame_errors(name):
-                return dataset.image(name)
-        except FrameError as error:
-            return error
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(one, names))
 
 
 def _plain(population: str) -> str:

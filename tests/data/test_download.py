@@ -432,9 +432,10 @@ def test_unpacking_again_leaves_what_is_there(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "Actor_01" / "a.mp4").stat().st_mtime == 1
 
 
-def test_notes_that_cannot_be_read_are_made_anew(get: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("notes", ["{", "[]", '{"Video_1.zip": 5}'])
+def test_notes_that_cannot_be_read_are_made_anew(get: Any, tmp_path: Path, notes: str) -> None:
     get("--yes")
-    (tmp_path / "made" / collect.NOTES).write_text("{")
+    (tmp_path / "made" / collect.NOTES).write_text(notes)
     assert get("--yes").status == 0
     assert set(json.loads((tmp_path / "made" / collect.NOTES).read_text())) == {"Video_1.zip", "Video_2.zip"}
 
