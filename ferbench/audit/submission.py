@@ -182,13 +182,19 @@ def _disputes(
 
 
 def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data: dict[str, Any]) -> tuple[Any, Any]:
-    """The host's data under the record's protocol, and the frames of its fold."""
+    """The host's data under the record's protocol, and the frames of its fold.
+
+    Raises:
+        FerbenchError: the data cannot be read, or `settings` are for a test dataset, and the record has none.
+    """
     from ferbench.config.schema import from_dict
     from ferbench.data.load import load_data
 
     config = dict(record.trial.config)
     for key, value in settings.items():
         group, _, name = key.partition(".")
+        if group == "test_dataset" and not config.get(group):
+            raise FerbenchError(f"'{key}' is set, and the record has no test dataset.")
         config[group] = {**(config.get(group) or {}), name: value}
     key = json.dumps([config["dataset"], config["test_dataset"], {**config["protocol"], "folds": None}], sort_keys=True)
     if key not in data:

@@ -181,6 +181,9 @@ def test_a_submission_goes_from_one_place_to_another(ferbench: Ferbench, results
     again = ferbench("submit", "verify", file, "--into", into, "--own", results)
     assert "2 records: 2 re-run." in again.out
     assert "tergan (re-run)" in ferbench("leaderboard", into).out
+    wrong = ferbench("submit", "verify", file, "test_dataset.root=/x", "--into", tmp_path / "other")
+    assert (wrong.status, "Traceback" in wrong.err) == (2, False)
+    assert "'test_dataset.root' is set, and the record has no test dataset." in " ".join(wrong.err.split())
 
 
 def test_a_submission_of_a_test_across_datasets(
