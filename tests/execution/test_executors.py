@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -49,6 +50,10 @@ def by_place(folder: Path) -> dict[tuple[str, tuple[int, int, int]], Record]:
     whole, damaged = Store(folder).scan()
     assert not damaged
     return {(r.trial.method, r.trial.repetition): r for r in whole}
+
+
+hears_sigint = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+"""Called in a process before it starts: shells let what they start in the background ignore SIGINT, and processes inherit that."""
 
 
 def command(*arguments: str) -> list[str]:
@@ -101,7 +106,9 @@ def test_an_interrupted_study_ends_its_workers_and_goes_on_later(smoke: tuple[st
         "run", "method=cross_entropy", "seeds=[0,1]", *smoke, "budget.steps=400", "trainer.checkpoint_every=10",
         "evaluation.judges=0", "executor=processes", "executor.workers=2",
     )  # fmt: skip
-    process = subprocess.Popen(study, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        study, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hears_sigint
+    )
     wait_for(lambda: len(list((results / ".stages").glob("*.checkpoint.safetensors"))) == 2)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
