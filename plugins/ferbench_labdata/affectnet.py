@@ -18,6 +18,7 @@ left out. There are no identities. The literature tests on the validation set.
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from ferbench import FerbenchError
 from ferbench_labdata.base import LabDataset, Sequence_
 from ferbench_labdata.cards import CARDS
 from ferbench_labdata.codes import CODES
-from ferbench_labdata.files import IMAGES, LINE, number_of, one_of_equal, same_content, walk
+from ferbench_labdata.files import IMAGES, LINE, number_of, one_of_equal, same_content, stem_of, suffix_of, walk
 from ferbench_labdata.layout import child, entries, plain, recognised, title, wrong_root
 from ferbench_labdata.parts import Parts, Picture, find_parts
 
@@ -147,7 +148,7 @@ class AffectNet(LabDataset):
                 labels = {e.name for e in entries(annotations) if e.name.endswith(LABEL)}
                 first: dict[str, Path] = {}
                 for _, path in walk(images, IMAGES):
-                    label = f"{os.path.splitext(path.name)[0]}{LABEL}"  # noqa: PTH122
+                    label = f"{stem_of(path.name)}{LABEL}"
                     if label not in labels:
                         unlabelled.append(str(path))
                     elif first.setdefault(label, path).name != path.name:
@@ -197,8 +198,9 @@ def _holds(name: str) -> bool:
 def _array(path: Path) -> int:
     """The expression in a file such as 0_exp.npy."""
     try:
-        written = str(np.load(path, allow_pickle=False))
-    except (OSError, EOFError, ValueError, TypeError) as error:
+        with path.open("rb") as file:
+            written = str(np.load(file, allow_pickle=False))
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise FerbenchError(f"{path} cannot be read as an expression: {error or 'it is empty'}.") from error
     code = number_of(written)
     if code is None:
@@ -225,7 +227,7 @@ class _Files:
             there = self._folders[folder] = self._list(folder)
         if file in there:
             return Path(there[file])
-        other = there.get(os.path.splitext(file)[0] + "/")  # noqa: PTH122
+        other = there.get(stem_of(file) + "/")
         if other is None:
             return None
         self.converted += 1
@@ -240,10 +242,9 @@ class _Files:
             return {}
         paths: dict[str, str] = {}
         for name in names:
-            stem, suffix = os.path.splitext(name)  # noqa: PTH122
             paths[name] = f"{self._root}/{folder}/{name}"
-            if suffix.lower() in IMAGES:
-                paths[f"{stem}/"] = paths[name]
+            if suffix_of(name) in IMAGES:
+                paths[f"{stem_of(name)}/"] = paths[name]
         return paths
 
 

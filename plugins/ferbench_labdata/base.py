@@ -24,6 +24,9 @@ from ferbench_labdata.settings import LabSettings
 APEX = 3
 """Number of frames at the end of a sequence from neutral to apex that count as apex, as in the literature."""
 
+FIRST = "With dataset.allow_incomplete, the first of each is read."
+"""Ends sentences about things that are there twice."""
+
 TWO_LETTERS = {
     "AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "NE": "neutral", "SA": "sadness", "SU": "surprise"
 }  # fmt: skip
@@ -49,19 +52,16 @@ class Sequence_:
     factors: Mapping[str, Any] = field(default_factory=dict)
 
 
-class LabDataset(Dataset):
-    """A dataset of image files in one folder. A subclass implements `sequences`.
+class LabCopy(Dataset):
+    """A dataset in a folder that the user names.
 
     Attributes:
         name: name of the card.
-        rises: whether sequences start at neutral and end at the apex. If not, all frames of a sequence have the phase neutral
-            or apex, according to its label.
         root: the folder that the user named. The dataset may lie several levels below it (`place`).
-        copy: words that say which of the known copies was read, and facts about it that are no faults; `sequences` adds to them.
+        copy: words that say which of the known copies was read, and facts about it that are no faults; readers add to them.
     """
 
     name: ClassVar[str]
-    rises: ClassVar[bool] = True
     settings: LabSettings
 
     def __init__(self, settings: LabSettings) -> None:
@@ -69,6 +69,46 @@ class LabDataset(Dataset):
         self.root = existing_root(settings.root, self.own_card)
         self.copy: list[str] = []
         self._tolerated: list[str] = []
+
+    @property
+    def own_card(self) -> DatasetCard:
+        """The card of this dataset."""
+        return CARDS[self.name]
+
+    def refuse(self, items: Sequence[object], what: str) -> None:
+        """Raise FerbenchError if there are irregular or missing files, unless dataset.allow_incomplete is true.
+
+        Args:
+            items: the files or sequences; nothing happens if there are none.
+            what: a sentence with the placeholders {count} and {items}.
+        """
+        if not items:
+            return
+        counted = what.replace("{count}", str(len(items)))  # paths in it may have braces too
+        sentence = counted.replace("{items}", enumerate_first(items))
+        if not self.settings.allow_incomplete:
+            raise FerbenchError(f"{sentence} Repair the copy, or go on as it is with dataset.allow_incomplete=true.")
+        self._tolerated.append(sentence)
+
+    def irregularities(self) -> Sequence[str]:
+        return self._tolerated
+
+    def which_copy(self) -> str:
+        return "; ".join(self.copy)
+
+
+class LabDataset(LabCopy):
+    """A dataset of image files in one folder. A subclass implements `sequences`.
+
+    Attributes:
+        rises: whether sequences start at neutral and end at the apex. If not, all frames of a sequence have the phase neutral
+            or apex, according to its label.
+    """
+
+    rises: ClassVar[bool] = True
+
+    def __init__(self, settings: LabSettings) -> None:
+        super().__init__(settings)
         self._sequences = self._once(self.sequences())
         self._files = {f"{s.name}/{number}": path for s in self._sequences for number, path in s.frames}
         if not self._files:
@@ -89,15 +129,8 @@ class LabDataset(Dataset):
                 copies += 1
         if copies:
             self.copy.append(f"{copies} sequences or images are there twice with equal content, and were read once")
-        self.refuse(
-            unlike, "{count} sequences or images are there twice and differ: {items}. The first of each is read."
-        )
+        self.refuse(unlike, f"{{count}} sequences or images are there twice and differ: {{items}}. {FIRST}")
         return list(found.values())
-
-    @property
-    def own_card(self) -> DatasetCard:
-        """The card of this dataset."""
-        return CARDS[self.name]
 
     @abstractmethod
     def sequences(self) -> Iterable[Sequence_]:
@@ -139,22 +172,13 @@ class LabDataset(Dataset):
         labels = "".join(f"{s.name} {s.expression}\n" for s in self._sequences)
         return content_fingerprint(self._files.items(), extra=f"{self.name}\n{labels}")
 
-    def refuse(self, items: Sequence[object], what: str) -> None:
-        """Raise FerbenchError if there are irregular or missing files, unless dataset.allow_incomplete is true.
-
-        Args:
-            items: the files or sequences; nothing happens if there are none.
-            what: a sentence with the placeholders {count} and {items}.
-        """
-        if not items:
-            return
-        counted = what.replace("{count}", str(len(items)))  # paths in it may have braces too
-        sentence = counted.replace("{items}", enumerate_first(items))
-        if not self.settings.allow_incomplete:
-            raise FerbenchError(
-                f"{sentence} Repair the copy, or continue without them with dataset.allow_incomplete=true."
-            )
-        self._tolerated.append(sentence)
+    def refuse_twice(self, frames: Sequence[str]) -> None:
+        """Refuse frames that are there twice with different content, as `each_once` finds them."""
+        self.refuse(
+            frames,
+            f"{{count}} frames of {title(self.own_card)} are there twice, in files with the same number that differ: {{items}}. "
+            f"{FIRST}",
+        )
 
     def say_gaps(self, sequences: Iterable[Sequence_]) -> None:
         """Say which sequences lack numbers between those of their first and last frames. Distributions may have gaps of their own,
@@ -162,19 +186,12 @@ class LabDataset(Dataset):
         gaps = []
         for sequence in sequences:
             numbers = [int(number) for number, _ in sequence.frames]
-            after = [f"{a} is {b}" for a, b in pairwise(numbers) if b > a + 1]
-            if after:
-                gaps.append(f"{sequence.name}, where after frame {' and after '.join(after)}")
+            if after := [f"frame {b} follows {a}" for a, b in pairwise(numbers) if b > a + 1]:
+                gaps.append(f"{sequence.name}: {' and '.join(after)}")
         if gaps:
             self.copy.append(
                 f"{len(gaps)} sequences have gaps in the numbers of their frames ({enumerate_first(gaps, 3)})"
             )
-
-    def irregularities(self) -> Sequence[str]:
-        return self._tolerated
-
-    def which_copy(self) -> str:
-        return "; ".join(self.copy)
 
     def places(self, *names: str) -> list[Path]:
         """The folders called one of `names` in the copy, wherever it is nested, as `layout.find` finds them."""
@@ -195,6 +212,15 @@ class LabDataset(Dataset):
                 "above one of them as dataset.root."
             )
         return found[0]
+
+
+def each_once(numbered: Iterable[tuple[int, Path]], twice: list[str]) -> list[tuple[int, Path]]:
+    """(number, file) in the order of the numbers, the first file of each. Files of one number that differ are added to `twice`."""
+    found: dict[int, Path] = {}
+    for number, path in sorted(numbered):
+        if not same_content(first := found.setdefault(number, path), path):
+            twice.append(f"{first} and {path}")
+    return list(found.items())
 
 
 def _difference(one: Sequence_, other: Sequence_) -> str:

@@ -5,7 +5,7 @@ Counts marked 'from knowledge of the distribution' were not checked against a pu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ferbench.cards import DatasetCard, Published, ZenodoRecord
@@ -82,10 +82,6 @@ def _posed(*more: str) -> frozenset[str]:
     return frozenset({"subject", "neutral", *more})
 
 
-def _each(names: Sequence[str], count: int) -> Mapping[str, int]:
-    return dict.fromkeys(names, count)
-
-
 def _ckplus(name: str, target: str, title: str, expressions: tuple[str, ...], published: Published) -> DatasetCard:
     return DatasetCard(
         name=name,
@@ -126,7 +122,7 @@ _ALL = [
         licence=SIGNED,
         obtain="the University of Oulu (Center for Machine Vision and Signal Analysis), on request",
         published=Published(
-            source=SURVEY, subjects=80, sequences=480, by_expression=_each(BASIC, 80), complete=True
+            source=SURVEY, subjects=80, sequences=480, by_expression=dict.fromkeys(BASIC, 80), complete=True
         ),
     ),
     _ckplus(
@@ -224,7 +220,7 @@ _ALL = [
             subjects=24,
             sequences=1440,
             by_expression={
-                **_each(("anger", "calm", "disgust", "fear", "happiness", "sadness", "surprise"), 192), "neutral": 96
+                **dict.fromkeys(("anger", "calm", "disgust", "fear", "happiness", "sadness", "surprise"), 192), "neutral": 96
             },
             complete=True,
         ),
@@ -247,7 +243,7 @@ _ALL = [
             source=KNOWN,
             subjects=91,
             sequences=7442,
-            by_expression={**_each(("anger", "disgust", "fear", "happiness", "sadness"), 1271), "neutral": 1087},
+            by_expression={**dict.fromkeys(("anger", "disgust", "fear", "happiness", "sadness"), 1271), "neutral": 1087},
             complete=True,
         ),
     ),
@@ -285,7 +281,7 @@ _ALL = [
         licence="research only, by agreement",
         obtain="https://kdef.se, on request",
         published=Published(
-            source=KNOWN + " (straight)", subjects=70, sequences=980, by_expression=_each(NEUTRAL, 140), complete=True
+            source=KNOWN + " (straight)", subjects=70, sequences=980, by_expression=dict.fromkeys(NEUTRAL, 140), complete=True
         ),
     ),
     DatasetCard(
@@ -305,7 +301,7 @@ _ALL = [
         licence=SIGNED,
         obtain="https://rafd.socsci.ru.nl, on request",
         published=Published(
-            source=KNOWN + " (frontal)", subjects=67, sequences=1608, by_expression=_each(EIGHT, 201), complete=True
+            source=KNOWN + " (frontal)", subjects=67, sequences=1608, by_expression=dict.fromkeys(EIGHT, 201), complete=True
         ),
     ),
     DatasetCard(
@@ -323,7 +319,7 @@ _ALL = [
             source=KNOWN + " (intensities 3 and 4)",
             subjects=100,
             sequences=1200,
-            by_expression=_each(BASIC, 200),
+            by_expression=dict.fromkeys(BASIC, 200),
             complete=True,
         ),
     ),
@@ -636,6 +632,21 @@ def of_parts(card: DatasetCard, parts: Sequence[str]) -> DatasetCard:
     by_expression = {name: count * times for name, count in published.by_expression.items()}
     sequences = published.sequences * times
     return replace(card, published=replace(published, source=source, sequences=sequences, by_expression=by_expression))
+
+
+def of_users(card: DatasetCard, expressions: Iterable[str], provides: Collection[str], population: str) -> DatasetCard:
+    """The card of a user's own images: what they show and provide, and the protocol for that.
+
+    Args:
+        population: the user's name for the people; empty for the card's.
+    """
+    return replace(
+        card,
+        expressions=tuple(sorted(expressions)),
+        provides=frozenset(provides),
+        protocol="subject_kfold" if "subject" in provides else "fixed" if "split" in provides else "image_kfold",
+        population=population or card.population,
+    )
 
 
 def unpublished(card: DatasetCard) -> DatasetCard:

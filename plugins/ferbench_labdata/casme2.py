@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from ferbench.expressions import canonical
 from ferbench_labdata.base import Sequence_
 from ferbench_labdata.cards import CARDS
+from ferbench_labdata.files import number_of
 from ferbench_labdata.microexpressions import Clip, Copy, Files, MicroExpressions, coded
 from ferbench_labdata.settings import MicroSettings
-from ferbench_labdata.spreadsheet import whole
 
 FOLDER = re.compile(r"(?:^|/)sub(\d+)/(EP[^/]+)$", re.IGNORECASE)
 CODING = "CASME2-coding-20140508.xlsx"
@@ -36,7 +36,7 @@ class Casme2(MicroExpressions):
 
     def sequences(self) -> Iterable[Sequence_]:
         kept = self.of_kind(clips(self, Copy(self)), self.settings.images)
-        return self.of_classes(kept, {name: name for name in self.own_card.expressions}, "CASME II")
+        return self.of_classes(kept, self.own_classes(), "CASME II")
 
 
 def clips(dataset: MicroExpressions, copy: Copy) -> Iterator[Clip]:
@@ -48,12 +48,12 @@ def clips(dataset: MicroExpressions, copy: Copy) -> Iterator[Clip]:
         raise dataset.without(CARDS["casme2"], "no clips of CASME II")
     missing = []
     for row in coded(dataset, copy, "coding", CODING, COLUMNS):
-        number = whole(row["subject"].lower().removeprefix("sub"))
+        number = number_of(row["subject"].lower().removeprefix("sub"))
         subject = f"sub{number:02d}" if number is not None else row["subject"]
         there = folders.get((subject, row["clip"].lower()), [])
         if not there:
             missing.append(f"{subject}/{row['clip']}")
-        onset, apex, offset = (whole(row[column]) for column in ("onset", "apex", "offset"))
+        onset, apex, offset = (number_of(row[column]) for column in ("onset", "apex", "offset"))
         for files in there:
             yield Clip(subject, row["clip"], canonical(row["label"]), files, onset, apex, offset)
     dataset.refuse(missing, "{count} clips in the coding file of CASME II have no folder of frames: {items}.")

@@ -22,7 +22,6 @@ this was written; the layout follows the description of the distribution and pub
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,10 +33,10 @@ import pandas as pd
 from ferbench import DatasetCard, FerbenchError, FrameError
 from ferbench.errors import enumerate_first
 from ferbench.expressions import canonical, known
-from ferbench_labdata.base import LabDataset, Sequence_
+from ferbench_labdata.base import FIRST, LabDataset, Sequence_, each_once
 from ferbench_labdata.cards import BASIC, CONTEMPT
 from ferbench_labdata.codes import CODES
-from ferbench_labdata.files import IMAGES, read_text, same_content, walk
+from ferbench_labdata.files import IMAGES, read_text, stem_of, suffix_of, walk
 from ferbench_labdata.layout import called, entries, subfolders, title, whole_copy, wrong_root
 from ferbench_labdata.settings import LabSettings
 
@@ -114,11 +113,11 @@ class _CkPlus(LabDataset):
             numbered = _images(below.get(subject, {}).get(number), name, foreign)
             if len(numbered) < 2:
                 lacking.append(name)
-            elif label.peak is not None and label.peak not in {n for n, _ in numbered}:
+            elif label.peak not in {n for n, _ in numbered}:
                 peakless.append(f"{name} (frame {label.peak})")
             else:
-                found.append(Sequence_(name, subject, label.expression, _in_order(numbered, twice)))
-        self._refuse_twice(twice)
+                found.append(Sequence_(name, subject, label.expression, _named(each_once(numbered, twice))))
+        self.refuse_twice(twice)
         self.refuse(foreign, "{count} images of CK+ lie in the folder of another sequence: {items}.")
         self.refuse(lacking, f"{{count}} labelled sequences of CK+ have fewer than two images in {images}: {{items}}.")
         self.refuse(
@@ -157,15 +156,9 @@ class _CkPlus(LabDataset):
                 for name, labels in given.items()
                 if len({label.expression for label in labels}) > 1
             ],
-            "{count} sequences of CK+ have several labels that differ: {items}. The first is read.",
+            f"{{count}} sequences of CK+ have several labels that differ: {{items}}. {FIRST}",
         )
         return {name: labels[0] for name, labels in given.items()}
-
-    def _refuse_twice(self, twice: list[str]) -> None:
-        self.refuse(
-            twice,
-            "{count} frames of CK+ are there twice, in files with the same number that differ: {items}. The first is read.",
-        )
 
     def _no_labels(self) -> FerbenchError:
         text = (
@@ -181,8 +174,8 @@ class _CkPlus(LabDataset):
         strange = []
         for relative, path in walk(self.root, IMAGES):
             folder, _, name = relative.rpartition("/")
-            label = os.path.basename(folder) or self.root.name  # noqa: PTH119  (a path with '/')
-            match = FRAME.fullmatch(os.path.splitext(name)[0])  # noqa: PTH122
+            label = folder.rpartition("/")[2] or self.root.name
+            match = FRAME.fullmatch(stem_of(name))
             if match is None or not known(label):
                 strange.append(relative)
                 continue
@@ -213,15 +206,15 @@ class _CkPlus(LabDataset):
             labels.setdefault(sequence, []).append(expression)
         self.refuse(
             [f"{sequence} ({', '.join(given)})" for sequence, given in labels.items() if len(given) > 1],
-            "{count} sequences of CK+48 lie in folders of different classes: {items}. The first class of each is taken.",
+            f"{{count}} sequences of CK+48 lie in folders of different classes: {{items}}. {FIRST}",
         )
         twice: list[str] = []
         found = [
-            Sequence_(name, name.partition("/")[0], given[0], _in_order(numbers[name, given[0]], twice))
+            Sequence_(name, name.partition("/")[0], given[0], _named(each_once(numbers[name, given[0]], twice)))
             for name, given in sorted(labels.items())
             if given[0] in self.classes
         ]
-        self._refuse_twice(twice)
+        self.refuse_twice(twice)
         self.refuse(
             [s.name for s in found if len(s.frames) < LAST],
             f"{{count}} sequences of CK+48 have fewer than three images in {self.root}: {{items}}.",
@@ -280,7 +273,7 @@ class _Label:
 def _expression(path: Path) -> str:
     """The expression that a file of a label holds."""
     codes = CODES["ckplus"]
-    text = read_text(path, "utf-8-sig").strip()
+    text = read_text(path).strip()
     try:
         code = float(text)
     except ValueError:
@@ -304,9 +297,8 @@ def _images(folder: Path | None, sequence: str, foreign: list[str]) -> list[tupl
         return []
     found, strange = [], []
     for entry in entries(folder):
-        stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122  (10,000 of them)
-        if suffix.lower() in IMAGES:
-            match = FRAME.fullmatch(stem)
+        if suffix_of(entry.name) in IMAGES:
+            match = FRAME.fullmatch(stem_of(entry.name))
             if match is None:
                 strange.append(entry.path)
             elif f"{match.group(1).upper()}/{match.group(2)}" != sequence:
@@ -320,13 +312,8 @@ def _images(folder: Path | None, sequence: str, foreign: list[str]) -> list[tupl
     return found
 
 
-def _in_order(numbered: list[tuple[int, Path]], twice: list[str]) -> list[tuple[str, Path]]:
-    """(number as text, file) in the order of the numbers, each once. Files with one number that differ are added to `twice`."""
-    found: dict[int, Path] = {}
-    for number, path in sorted(numbered, key=lambda item: (item[0], str(item[1]))):
-        if not same_content(first := found.setdefault(number, path), path):
-            twice.append(f"{first} and {path}")
-    return [(f"{number:03d}", path) for number, path in found.items()]
+def _named(numbered: Iterable[tuple[int, Path]]) -> list[tuple[str, Path]]:
+    return [(f"{number:03d}", path) for number, path in numbered]
 
 
 class CkPlus6(_CkPlus):

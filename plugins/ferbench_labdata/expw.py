@@ -14,17 +14,16 @@ public loaders; no copy was available.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
 
 from ferbench import FerbenchError, FrameError, NoSuch
-from ferbench_labdata.base import LabDataset, Sequence_
+from ferbench_labdata.base import FIRST, LabDataset, Sequence_
 from ferbench_labdata.codes import CODES as ALL_CODES
-from ferbench_labdata.files import content_fingerprint, number_of, one_of_equal, open_image, read_text, walk
-from ferbench_labdata.layout import called, entries, find, title, wrong_root
+from ferbench_labdata.files import content_fingerprint, number_of, one_of_equal, open_image, read_text, stem_of
+from ferbench_labdata.layout import called, entries, find, find_files, title, wrong_root
 from ferbench_labdata.settings import ExpwSettings
 
 CODES = ALL_CODES["fer2013"]
@@ -61,7 +60,7 @@ class ExpW(LabDataset):
             if not line.strip():
                 continue
             picture, face, box, confidence, code = _parsed(line, path, number)
-            stem = os.path.splitext(picture)[0].replace("/", ":")  # noqa: PTH122  (a tenth of pathlib's time)
+            stem = stem_of(picture).replace("/", ":")
             name = f"{stem}/{face}"
             if name in first:
                 if line.split() == first[name].split():
@@ -83,7 +82,7 @@ class ExpW(LabDataset):
             self.copy.append(f"{again} lines of {LIST} are there twice, and were read once")
         self.refuse(
             unlike,
-            f"{LIST} has {{count}} faces twice, with different boxes or labels: {{items}}. The first line counts.",
+            f"{LIST} has {{count}} faces twice, with different boxes or labels: {{items}}. {FIRST}",
         )
         self.refuse(
             sorted(set(missing)),
@@ -110,7 +109,7 @@ class ExpW(LabDataset):
         return content_fingerprint(self._files.items(), extra=f"{self.name}\n{labels}")
 
     def _list(self) -> Path:
-        path = one_of_equal([path for _, path in walk(self.root, {".lst"}) if path.name.lower() == LIST])
+        path = one_of_equal(find_files(self.root, LIST))
         if path is None:
             raise self._lacking(f"no file {LIST}, the list of faces with boxes and labels")
         return path
@@ -151,7 +150,7 @@ def _parsed(line: str, path: Path, number: int) -> tuple[str, str, Box, float, i
         face, confidence, code = int(parts[1]), float(parts[6]), number_of(parts[7])
         if code is None or code not in CODES:
             raise ValueError(code)
-    except (ValueError, IndexError) as error:
+    except (ValueError, OverflowError, IndexError) as error:
         raise FerbenchError(
             f"{path}, line {number}, is '{line.strip()[:80]}'; lines are like '{EXAMPLE}': picture, number of the face, top, left, "
             "right and bottom of its box, confidence, and a label from 0 to 6."

@@ -23,13 +23,15 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from ferbench import Dataset, DatasetCard, FerbenchError, FrameError, NoSuch, UnknownName
+from ferbench import DatasetCard, FerbenchError, FrameError, NoSuch, UnknownName
 from ferbench.errors import enumerate_first
 from ferbench.expressions import canonical
+from ferbench_labdata.base import FIRST, LabCopy
 from ferbench_labdata.cards import CARDS, FERPLUS, NEUTRAL
 from ferbench_labdata.codes import CODES
 from ferbench_labdata.files import (
@@ -41,8 +43,9 @@ from ferbench_labdata.files import (
     read_columns,
     remembered,
     same_content,
+    whole_text,
 )
-from ferbench_labdata.layout import existing_root, find_files, recognised, wrong_root
+from ferbench_labdata.layout import find_files, recognised, wrong_root
 from ferbench_labdata.parts import Picture, find_parts
 from ferbench_labdata.settings import FerPlusSettings, LabSettings
 
@@ -51,7 +54,6 @@ SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 FOLDERS = {
     "train": ("train", "training"), "val": ("val", "valid", "validation", "PublicTest"), "test": ("test", "PrivateTest")
 }  # fmt: skip
-FILES = ("icml_face_data.csv", "fer2013.csv")
 SIDE = 48
 NAME = re.compile(r"(Training|PublicTest|PrivateTest)_\d+")
 IMAGE = "image name"
@@ -60,18 +62,22 @@ MISNAMED = {5274: 6953, 5348: 11785, 15835: 8403, 34334: 33120}
 """Number in the column `Image name` of the rows, from 0, of the authors' fer2013new.csv where it is another row's."""
 
 
-class Fer2013(Dataset):
+class Fer2013(LabCopy):
     """frame_id: 'row 00012', or 'train/angry/Training_3908.jpg' of a copy as images. Each image is its own subject, as subjects are
-    unknown."""
+    unknown.
+
+    Attributes:
+        files: names of the text file.
+        codes: the expressions by their numbers in it.
+    """
 
     name = "fer2013"
-    settings: LabSettings
+    files: ClassVar[Sequence[str]] = ("icml_face_data.csv", "fer2013.csv")
+    codes: ClassVar[Mapping[int, str]] = CODES["fer2013"]
 
     def __init__(self, settings: LabSettings) -> None:
         super().__init__(settings)
-        self.root = existing_root(settings.root, CARDS[self.name])
-        self.copy: list[str] = []
-        found = (one_of_equal(find_files(self.root, name)) for name in FILES)
+        found = (one_of_equal(find_files(self.root, name)) for name in self.files)
         self._files: dict[str, Path] = {}
         if path := next((path for path in found if path is not None), None):
             self._read_rows(path)
@@ -82,12 +88,10 @@ class Fer2013(Dataset):
         self._path = path
         table = read_columns(path, ("emotion", "usage", "pixels"))
         table["usage"] = table["usage"].str.strip()
-        if unknown := sorted(set(table["usage"]) - set(SPLITS)):
-            raise FerbenchError(f"{path} has the Usage '{unknown[0][:LINE]}'; it can be {', '.join(SPLITS)}.")
         self._pixels = table["pixels"]
         self._ids = [f"row {i:05d}" for i in range(len(table))]
-        self._split = table["usage"].map(SPLITS)
-        self._expression = self._labels(table)
+        self._split = self._translated(table["usage"], SPLITS, f"another Usage than {', '.join(SPLITS)}")
+        self._expression = self._labels(table).where(self._split.notna())
         if not self._expression.notna().any():
             raise FerbenchError(f"{path} has no row with a label.")
         self.copy.append(path.relative_to(self.root).as_posix())
@@ -97,19 +101,18 @@ class Fer2013(Dataset):
 
     def _read_images(self) -> None:
         """The copy as images: a folder for each part of the split, and in it one for each class."""
-        card = CARDS[self.name]
+        card = self.own_card
         parts = find_parts(self.root, card, FOLDERS, lambda name: canonical(name) in NEUTRAL, ("train", "test"))
         if not {"train", "test"} <= set(parts.folders):
-            raise wrong_root(self.root, card, f"none of the files {' and '.join(FILES)}, and no folders of images")
+            raise wrong_root(self.root, card, f"none of the files {' and '.join(self.files)}, and no folders of images")
         pictures = self._no_doubles(
             parts.pictures(lambda name: canonical(name) if canonical(name) in NEUTRAL else None)
         )
-        if parts.strange:
-            raise FerbenchError(
-                f"{len(parts.strange)} folders or images in {self.root} are in none of FER2013's classes, which are called angry, "
-                f"disgust, fear, happy, sad, surprise and neutral: {enumerate_first(parts.strange)}. Move them elsewhere, or read "
-                f"other images with dataset=folders dataset.root={self.root}."
-            )
+        self.refuse(
+            parts.strange,
+            f"{{count}} folders or images in {self.root} are in none of FER2013's classes, which are called angry, disgust, fear, "
+            "happy, sad, surprise and neutral: {items}. dataset=folders reads images of other classes.",
+        )
         if not pictures:
             raise wrong_root(self.root, card, "no image of FER2013 in 'train' and 'test'")
         self._not_another(pictures[0])
@@ -122,7 +125,8 @@ class Fer2013(Dataset):
         self._say_repeats(equal_files(list(self._files.items())), "images")
 
     def _no_doubles(self, pictures: Iterable[Picture]) -> list[Picture]:
-        """The pictures without those of an archive inside itself. One that is in two classes or formats is refused."""
+        """The pictures without those of an archive inside itself. One that is in two classes or formats is refused
+        (`refuse`)."""
         found: dict[tuple[str, str], Picture] = {}
         copies, unlike = 0, []
         for picture in pictures:
@@ -136,11 +140,11 @@ class Fer2013(Dataset):
                 copies += 1
             else:
                 unlike.append(f"{first.path} and {picture.path}")
-        if unlike:
-            raise FerbenchError(
-                f"{len(unlike)} images of FER2013 are there twice, in another folder, with other content or in another format: "
-                f"{enumerate_first(unlike)}. Remove the wrong one of each."
-            )
+        self.refuse(
+            unlike,
+            "{count} images of FER2013 are there twice, in another folder, with other content or in another format: {items}. "
+            + FIRST,
+        )
         if copies:
             self.copy.append(f"{copies} images are there twice with equal content, and were read once")
         return list(found.values())
@@ -151,7 +155,7 @@ class Fer2013(Dataset):
         if looks and self.name not in looks:
             with open_image(picture.path, picture.name) as image:
                 if image.size != (SIDE, SIDE):
-                    raise wrong_root(self.root, CARDS[self.name], f"no image of {SIDE} x {SIDE} pixels")
+                    raise wrong_root(self.root, self.own_card, f"no image of {SIDE} x {SIDE} pixels")
 
     def _say_names(self, pictures: Sequence[Picture], has_val: bool) -> None:
         """Add what the names of the images say of the split."""
@@ -194,12 +198,19 @@ class Fer2013(Dataset):
             self.copy.append(", ".join([f"{again} {what} show a picture that is there before", *more]))
 
     def _labels(self, table: pd.DataFrame) -> pd.Series:
-        codes = pd.to_numeric(table["emotion"], errors="coerce")
-        wrong = table.index[~codes.isin(list(CODES["fer2013"]))]
-        if len(wrong):
-            written = table["emotion"].iloc[wrong[0]][:LINE]
-            raise FerbenchError(f"{self._path}, row {wrong[0] + 2}, has the emotion '{written}'; valid are 0 to 6.")
-        return codes.astype(int).map(dict(CODES["fer2013"]))
+        """The expression of each row; missing where it is not known."""
+        numbers = table["emotion"].str.strip().map(whole_text)
+        names = {str(number): expression for number, expression in self.codes.items()}
+        return self._translated(numbers, names, f"another emotion than 0 to {max(self.codes)}")
+
+    def _translated(self, column: pd.Series, names: Mapping[str, str], what: str) -> pd.Series:
+        """What the values of a column mean; missing where `names` does not say it, which is refused (`refuse`)."""
+        wrong = column[~column.isin(names)]
+        self.refuse(
+            [f"'{value[:LINE]}' in row {row + 2}" for row, value in zip(wrong.index, wrong, strict=True)],
+            f"{{count}} rows of {self._path} have {what}: {{items}}. With dataset.allow_incomplete, they are left out.",
+        )
+        return column.map(dict(names))
 
     def frames(self) -> pd.DataFrame:
         chosen = self._expression.notna()
@@ -221,7 +232,7 @@ class Fer2013(Dataset):
         if frame_id in self._files:
             return np.asarray(open_image(self._files[frame_id], frame_id))
         number = frame_id.removeprefix("row ")
-        if self._files or not number.isdigit() or int(number) >= len(self._pixels):
+        if self._files or not number.isdecimal() or int(number) >= len(self._pixels):
             raise NoSuch("frame", frame_id, self.name)
         try:
             gray = np.array(self._pixels.iloc[int(number)].split(), dtype=np.uint8)
@@ -235,15 +246,16 @@ class Fer2013(Dataset):
         labels = ",".join(self._expression.fillna("").tolist())
         if self._files:
             return content_fingerprint(self._files.items(), extra=f"{self.name} {labels}")
+        return self._digest(f" {labels}")
+
+    def _digest(self, more: str) -> str:
+        """The fingerprint of the text file, and of what else the frames are made of."""
 
         def content() -> str:
             return hashlib.sha256(self._path.read_bytes()).hexdigest()
 
         pixels = remembered("content", [(self._path.name, self._path)], content)
-        return hashlib.sha256(f"{self.name} {pixels} {labels}".encode()).hexdigest()[:24]
-
-    def which_copy(self) -> str:
-        return "; ".join(self.copy)
+        return hashlib.sha256(f"{self.name} {pixels}{more}".encode()).hexdigest()[:24]
 
 
 class FerPlus(Fer2013):
@@ -255,8 +267,8 @@ class FerPlus(Fer2013):
     def _read_images(self) -> None:
         raise wrong_root(
             self.root,
-            CARDS[self.name],
-            f"none of the files {' and '.join(FILES)}, whose rows FERPlus labels; a copy of FER2013 as images will not do",
+            self.own_card,
+            f"none of the files {' and '.join(self.files)}, whose rows FERPlus labels; a copy of FER2013 as images will not do",
         )
 
     def _labels(self, table: pd.DataFrame) -> pd.Series:
@@ -283,12 +295,16 @@ class FerPlus(Fer2013):
         if IMAGE in votes:
             _in_order(votes[IMAGE], path)
         numbers = votes.drop(columns=["usage", IMAGE], errors="ignore").apply(pd.to_numeric, errors="coerce")
-        if (wrong := ~(numbers >= 0)).any(axis=None):
-            row = int(wrong.any(axis=1).idxmax())
-            raise FerbenchError(f"{path}, row {row + 2}, has votes that are not numbers from 0 upwards.")
+        wrong = ~(numbers >= 0).all(axis=1)
+        self.refuse(
+            [row + 2 for row in table.index[wrong]],
+            f"{{count}} rows of {path} have votes that are not numbers from 0 upwards: {{items}}. With dataset.allow_incomplete, "
+            "they are left out.",
+        )
         rule = RULES[self.settings.labels]
         kept = numbers.where(numbers > 1, 0).to_numpy(dtype=float).tolist()
-        return pd.Series([_label(rule(row), sum(row)) for row in kept], index=table.index, dtype=object)
+        labels = [None if bad else _label(rule(row), sum(row)) for row, bad in zip(kept, wrong, strict=True)]
+        return pd.Series(labels, index=table.index, dtype=object)
 
     def describe(self, card: DatasetCard) -> DatasetCard:
         """The card with the counts of the labels that are read."""

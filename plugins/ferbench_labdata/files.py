@@ -6,22 +6,22 @@ import contextlib
 import csv
 import filecmp
 import hashlib
-import io
 import json
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from PIL import Image
 
 from ferbench import FerbenchError, FrameError, UnknownName
 from ferbench.files import cache_folder, replace_text
+from ferbench.tables import refuse_doubled, separator_of
 from ferbench_labdata.codes import CODES
-from ferbench_labdata.layout import leftover
+from ferbench_labdata.layout import entries, identity, is_folder
 
 IMAGES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
 VIDEOS = frozenset({".avi", ".mp4", ".flv", ".mov", ".mkv", ".mpg"})
@@ -42,25 +42,35 @@ def walk(folder: Path, suffixes: Iterable[str]) -> Iterator[tuple[str, Path]]:
     """
     wanted = frozenset(suffixes)
 
-    def below(current: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, Path]]:
-        try:
-            status = os.stat(current)  # noqa: PTH116
-            here = (status.st_dev, status.st_ino)
-            if here in above:
-                raise FerbenchError(f"{current} is a symbolic link to a folder above it; remove the link.")
-            with os.scandir(current) as found:
-                entries = sorted(found, key=lambda e: e.name)
-            for entry in entries:
-                if leftover(entry.name):
-                    continue
-                if entry.is_dir():
-                    yield from below(entry.path, f"{prefix}{entry.name}/", (*above, here))
-                elif os.path.splitext(entry.name)[1].lower() in wanted:  # noqa: PTH122  (a tenth of pathlib's time)
-                    yield printable(prefix + entry.name), Path(entry.path)
-        except OSError as error:
-            raise FerbenchError(f"{error.filename or current} cannot be read: {error.strerror or error}.") from error
+    def below(current: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, Path]]:
+        here = identity(current)
+        if here in above:
+            raise FerbenchError(f"{current} is a symbolic link to a folder above it; remove the link.")
+        for entry in entries(current):
+            if is_folder(entry):
+                yield from below(Path(entry.path), f"{prefix}{entry.name}/", above | {here})
+            elif suffix_of(entry.name) in wanted:
+                yield printable(prefix + entry.name), Path(entry.path)
 
-    yield from below(str(folder), "", ())
+    yield from below(folder, "", frozenset())
+
+
+def stem_of(name: str) -> str:
+    """A name, or a path with '/', without its suffix, in a tenth of pathlib's time.
+
+    >>> stem_of("faces/a.b.jpg"), stem_of(".jpg")
+    ('faces/a.b', '.jpg')
+    """
+    return os.path.splitext(name)[0]  # noqa: PTH122
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a name in lower case, in a tenth of pathlib's time.
+
+    >>> suffix_of("a.JPG"), suffix_of("a")
+    ('.jpg', '')
+    """
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
 def printable(name: str) -> str:
@@ -109,66 +119,25 @@ def check_size(path: Path, size: tuple[int, int], frame_id: str) -> None:
         )
 
 
-def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
-    """Read a text file. Raises FerbenchError if it cannot be read."""
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8. Raises FerbenchError if it cannot be read."""
     try:
-        return path.read_text(encoding=encoding, errors="replace")
+        return path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise FerbenchError(f"{path} cannot be read: {error.strerror or error}.") from error
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """A CSV file as text: the index is the number of the row in the file, nothing is taken for a missing value, and blanks around
-    names of columns are cut. Separators are ',', ';' or a tab; encodings UTF-8, UTF-16 (with its mark) or Windows-1252.
-
-    Raises:
-        FerbenchError: the file is none, or a row has more or fewer values than there are columns.
-    """
-    text = _text(path)
-    separator = separator_of(text)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows: dict[int, list[str]] = {}
-    try:
-        for row in lines:
-            if any(value.strip() for value in row):
-                rows[lines.line_num] = row
-    except csv.Error as error:
-        raise FerbenchError(
-            f"{path}, row {lines.line_num}, cannot be read as CSV: {error}. A quotation mark may be missing."
-        ) from error
-    if not rows:
-        raise FerbenchError(f"{path} cannot be read as CSV: it is empty.")
-    columns = [name.strip() for name in rows.pop(next(iter(rows)))]
-    while (
-        columns
-        and not columns[-1]
-        and all(len(row) < len(columns) or not row[len(columns) - 1] for row in rows.values())
-    ):
-        columns.pop()  # Excel writes separators behind the last column
-    if doubled := sorted({name for name in columns if columns.count(name) > 1}):
-        raise FerbenchError(f"{path} has several columns called '{doubled[0]}'.")
-    for number, row in rows.items():
-        if len(row) < len(columns) or any(row[len(columns) :]):
-            raise FerbenchError(f"{path}, row {number}, has {len(row)} values for {len(columns)} columns.")
-    return pd.DataFrame([row[: len(columns)] for row in rows.values()], index=list(rows), columns=columns, dtype=object)
-
-
-def separator_of(text: str) -> str:
-    """The mark that separates the values of a CSV file: ',', ';' or a tab, whichever makes most values of its first row."""
-    first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
-    return max(",;\t", key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
 
 
 def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
     """Read columns of a large CSV file as text. Names of columns are compared in lower case and without blanks around them.
 
     Raises:
-        FerbenchError: the file cannot be read, or lacks one of `columns`.
+        FerbenchError: the file cannot be read, or has none or several of one of `columns`.
     """
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             first = file.readline().rstrip("\n")
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", sep=separator_of(first))
+        separator = separator_of(first)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", sep=separator)
     except (OSError, ValueError) as error:
         raise FerbenchError(f"{path} cannot be read as CSV: {error}.") from error
     table.columns = [str(name).strip().lower() for name in table.columns]
@@ -179,14 +148,18 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
                 f"names of its columns; {', '.join(columns)} are needed."
             )
         raise FerbenchError(f"{path} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}.")
-    return table[[*columns, *(name for name in optional if name in table)]]
+    wanted = [*columns, *(name for name in optional if name in table)]
+    written = [name.strip().lower() for name in next(csv.reader([first], delimiter=separator))]
+    refuse_doubled([name for name in written if name in wanted], str(path))
+    return table[wanted]
 
 
 def number_of(text: str) -> int | None:
-    """The whole number that a label is, also where it is written as a float; None if it is none.
+    """The whole number that a text is, such as a label or the number of a frame, also where it is written as a float; None if it is
+    none.
 
-    >>> number_of("3"), number_of(" 3.0 "), number_of("2.7"), number_of("x")
-    (3, 3, None, None)
+    >>> number_of("3"), number_of(" 3.0 "), number_of("2.7"), number_of("/"), number_of("")
+    (3, 3, None, None, None)
     """
     try:
         value = float(text)
@@ -203,6 +176,17 @@ def whole_text(text: str) -> str:
     """
     number = number_of(text)
     return text if number is None else str(number)
+
+
+def cell_text(value: Any) -> str:
+    """A cell of a table as text: blank where it is missing, and whole numbers without what floats add to them.
+
+    >>> cell_text(46.0), cell_text(None), cell_text(float("nan")), cell_text("x")
+    ('46', '', '', 'x')
+    """
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def one_of_equal(paths: Sequence[Path]) -> Path | None:
@@ -234,25 +218,6 @@ def equal_files(files: Sequence[tuple[str, Path]]) -> list[list[int]]:
         return json.dumps([places for places in by_content.values() if len(places) > 1])
 
     return list(json.loads(remembered("equal", files, groups)))
-
-
-def _text(path: Path) -> str:
-    """The text of a file that a person wrote or Excel exported."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FerbenchError(f"{path} cannot be read as CSV: {error.strerror or error}.") from error
-    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise FerbenchError(f"{path} is an Excel file or an archive; save the sheet as CSV and name that file.")
-    marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise FerbenchError(f"{path} is no text in UTF-8, UTF-16 or Windows-1252; save it as 'CSV UTF-8'.")
 
 
 def lfs_pointer(path: Path) -> bool:

@@ -10,6 +10,7 @@ those whose files ferbench knows have datasets of their own, which keep what is 
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,10 +21,11 @@ import pandas as pd
 from ferbench import DatasetCard, FerbenchError
 from ferbench.errors import enumerate_first
 from ferbench.expressions import canonical, known
+from ferbench.tables import read_csv, refuse_doubled
 from ferbench_labdata.base import LabDataset, Sequence_
-from ferbench_labdata.cards import CARDS
+from ferbench_labdata.cards import CARDS, of_users
 from ferbench_labdata.codes import CODES
-from ferbench_labdata.files import IMAGES, equal_files, number_codes, read_csv, same_content, walk
+from ferbench_labdata.files import IMAGES, equal_files, number_codes, same_content, walk
 from ferbench_labdata.layout import (
     DEPTH,
     SPLITS,
@@ -79,14 +81,7 @@ class Folders(LabDataset):
         has = {"subject", "sequence", "split"} & self._has
         if "subject" in has and "neutral" in self._classes:
             has.add("neutral")
-        protocol = "subject_kfold" if "subject" in has else "fixed" if "split" in has else "image_kfold"
-        return dataclasses.replace(
-            card,
-            expressions=self._classes,
-            provides=frozenset(has),
-            protocol=protocol,
-            population=self.settings.population or card.population,
-        )
+        return of_users(card, self._classes, has, self.settings.population)
 
     # -- folders
 
@@ -113,16 +108,17 @@ class Folders(LabDataset):
             if len(below) != 1:
                 break
             folder = below[0]
-        raise self._unknown(folder, below)
+        raise self._unknown(below)
 
-    def _unknown(self, folder: Path, below: list[Path]) -> FerbenchError:
+    def _unknown(self, below: list[Path]) -> FerbenchError:
+        """The error for folders of other names, which lie in one folder."""
         if not below or self._others():
             return wrong_root(self.root, self.own_card, "no folder that is called by an expression or a split")
+        names = enumerate_first([p.name for p in below])
         return FerbenchError(
-            f"None of the folders in {folder} is called by an expression or a split: {enumerate_first([p.name for p in below])}. "
-            f"Folders of classes are called by words {CLASSES}, or by numbers with dataset.codes=NAME; folders of splits are "
-            "called "
-            "train, test and val. Rename them, or write a table (dataset=table dataset.file=frames.csv)."
+            f"None of the folders in {below[0].parent} is called by an expression or a split: {names}. Folders of classes are "
+            f"called by words {CLASSES}, or by numbers with dataset.codes=NAME; folders of splits are called train, test and val. "
+            "Rename them, or write a table (dataset=table dataset.file=frames.csv)."
         )
 
     def _others(self) -> list[str]:
@@ -133,33 +129,64 @@ class Folders(LabDataset):
         """The images, in order. A folder that is neither a class nor a split is refused."""
         below = subfolders(base)
         sides = [p for p in below if plain(p.name) in SPLITS]
-        strange = [str(p) for p in below if p not in sides] if sides else []
-        empty: list[str] = []
+        strange = [str(p) for p in below if p not in sides] + _loose(base) if sides else []
         numbers: list[str] = []
+        empty: list[str] = []
         found: list[_Picture] = []
         for side in sides or [base]:
-            prefix = f"{side.name}/" if sides else ""
-            facts = {"split": SPLITS[plain(side.name)]} if sides else {}
-            for folder in subfolders(unnested(side) if sides else side):
-                expression = self._expression(folder.name)
-                if expression is None:
-                    (numbers if folder.name.isdecimal() else strange).append(f"{prefix}{folder.name}")
-                    continue
-                images = self._in_class(folder, prefix, expression, facts, strange)
-                if not images:
-                    empty.append(f"{prefix}{folder.name}")
-                found += images
-            strange += [f"{prefix}{name}" for name in _loose(side)]
-        strange += _loose(base) if sides else []
+            found += self._of_side(side, bool(sides), strange, numbers, empty)
         split = any("split" in picture.facts for picture in found)
         if split:  # angry/train/1.png beside angry/2.png
             strange += [picture.name for picture in found if "split" not in picture.facts]
             found = [picture for picture in found if "split" in picture.facts]
+        self._refuse_folders(base, numbers, strange)
+        codes = f", numbers as in {self.settings.codes}" if self._codes else ""
+        self.copy.append(("folders by split and class" if split else "folders by class") + codes)
+        if better := self._better():
+            self.copy.append(better)
+        if self._again:
+            self.copy.append(f"{self._again} images are there twice with equal content, and were read once")
+        names = {split: [word for word, meant in SPLITS.items() if meant == split] for split in ("train", "test")}
+        above = folder_above(base, names, self._is_word, ("train", "test"))
+        if above is not None:
+            self.copy.append(f"{above} holds another part of a split too, which was not read")
+        if empty:
+            self.copy.append(f"folders without an image: {enumerate_first(empty)}")
+        return found
+
+    def _of_side(
+        self, side: Path, split: bool, strange: list[str], numbers: list[str], empty: list[str]
+    ) -> list[_Picture]:
+        """The images of a folder that holds folders of classes.
+
+        Args:
+            split: whether the folder is one of a split.
+            strange, numbers, empty: to these are added images and folders of no class, folders by numbers without a meaning, and
+                folders without an image.
+        """
+        prefix = f"{side.name}/" if split else ""
+        facts = {"split": SPLITS[plain(side.name)]} if split else {}
+        found: list[_Picture] = []
+        for folder in subfolders(unnested(side) if split else side):
+            expression = self._expression(folder.name)
+            if expression is None:
+                (numbers if folder.name.isdecimal() else strange).append(f"{prefix}{folder.name}")
+                continue
+            images = self._in_class(folder, prefix, expression, facts, strange)
+            if not images:
+                empty.append(f"{prefix}{folder.name}")
+            found += images
+        strange += [f"{prefix}{name}" for name in _loose(side)]
+        return found
+
+    def _refuse_folders(self, base: Path, numbers: list[str], strange: list[str]) -> None:
+        """Refuse folders by numbers without a meaning, and folders and images of no class."""
         if numbers and not self._codes:
+            better = self._better()
             raise FerbenchError(
-                f"{base} has folders called by numbers: {enumerate_first(numbers, 8)}. The same number is another expression "
-                "in each "
-                f"dataset; say whose they are: dataset.codes={'|'.join(CODES)}.{self._better()}"
+                f"{base} has folders called by numbers: {enumerate_first(numbers, 8)}. The same number is another expression in "
+                f"each dataset; say whose they are: dataset.codes={'|'.join(CODES)}."
+                + (f" Also, {better}." if better else "")
             )
         meant = ", ".join(f"{number} {word}" for number, word in self._codes.items())
         self.refuse(
@@ -171,19 +198,6 @@ class Folders(LabDataset):
             f"{{count}} folders or images in {base} belong to no class and no split, or to two: {{items}}. Classes are called by "
             f"words {CLASSES}.",
         )
-        codes = f", numbers as in {self.settings.codes}" if self._codes else ""
-        self.copy.append(("folders by split and class" if split else "folders by class") + codes)
-        if better := self._better():
-            self.copy.append(better.strip(" .").replace(": ", ", and "))
-        if self._again:
-            self.copy.append(f"{self._again} images are there twice with equal content, and were read once")
-        names = {split: [word for word, meant in SPLITS.items() if meant == split] for split in ("train", "test")}
-        above = folder_above(base, names, self._is_word, ("train", "test"))
-        if above is not None:
-            self.copy.append(f"{above} holds another part of a split too, which was not read")
-        if empty:
-            self.copy.append(f"folders without an image: {enumerate_first(empty)}")
-        return found
 
     def _in_class(
         self, folder: Path, prefix: str, expression: str, facts: Mapping[str, str], strange: list[str]
@@ -218,11 +232,10 @@ class Folders(LabDataset):
         return self._expression(word) if len(word) > 3 or word.lower() in ("sad", "joy") else None
 
     def _better(self) -> str:
-        others = self._others()
-        return (
-            f" It looks like {title(CARDS[others[0]])}: dataset={others[0]} reads it with what is known of it."
-            if others
-            else ""
+        """Which dataset the copy looks like that has a reader of its own; nothing if it looks like none."""
+        return "".join(
+            f"it looks like {title(CARDS[name])}, and dataset={name} reads it with what is known of it"
+            for name in self._others()[:1]
         )
 
     # -- identities
@@ -239,10 +252,6 @@ class Folders(LabDataset):
         if splits == {"train", "val"}:
             self.copy.append("there is no test set, and the validation images are tested")
             return [_with(p, split="test" if p.facts["split"] == "val" else "train") for p in pictures]
-        if "" in splits and len(splits) > 1:
-            raise FerbenchError(
-                f"{self.settings.file} gives a split to some images only; fill in the column, or leave it out."
-            )
         if splits != {""} and not {"train", "test"} <= splits:
             self.copy.append(f"the only split is {', '.join(sorted(splits))}, so there is none to keep")
             return [dataclasses.replace(p, facts={k: v for k, v in p.facts.items() if k != "split"}) for p in pictures]
@@ -266,24 +275,36 @@ class Folders(LabDataset):
     def _from_file(self, base: Path, pictures: list[_Picture]) -> list[_Picture]:
         path = Path(self.settings.file).expanduser()
         table = read_csv(path)
+        table.columns = [name.lower() for name in table.columns]
+        refuse_doubled(list(table.columns), str(path))
         if "path" not in table:
             raise FerbenchError(f"{path} has no column path; it has {', '.join(table.columns)}.")
         columns = [name for name in (*IDENTITY, "split") if name in table]
         if not columns:
             raise FerbenchError(f"{path} has none of the columns subject, sequence, position and split.")
-        rows = _rows(path, table, columns)
-        names = {_relative(picture.path, self.root): picture for picture in pictures}
-        names |= {_relative(picture.path, base): picture for picture in pictures}
-        found = [_with(names[name], **facts) for name, facts in rows.items() if name in names]
-        listed = {picture.name for picture in found}
+        by_file = {_normal(picture.path): picture for picture in pictures}
+        rows: dict[str, int] = {}
+        found, missing = [], []
+        for number, (name, facts) in _rows(path, table, columns).items():
+            picture = next((by_file[p] for p in map(_normal, self._readings(base, name)) if p in by_file), None)
+            if picture is None:
+                missing.append(name)
+            elif (first := rows.setdefault(picture.name, number)) != number:
+                raise FerbenchError(f"{path}, row {number}, names '{name}' again, the image of row {first}.")
+            else:
+                found.append(_with(picture, **facts))
+        self.refuse(missing, f"{{count}} images of {path} are missing in {self.root}: {{items}}.")
         self.refuse(
-            [n for n in rows if n not in names], f"{{count}} images of {path} are missing in {self.root}: {{items}}."
-        )
-        self.refuse(
-            [p.name for p in pictures if p.name not in listed], f"{{count}} images are not listed in {path}: {{items}}."
+            [p.name for p in pictures if p.name not in rows], f"{{count}} images are not listed in {path}: {{items}}."
         )
         order = {picture.name: number for number, picture in enumerate(pictures)}
         return sorted(found, key=lambda picture: order[picture.name])
+
+    def _readings(self, base: Path, name: str) -> Iterator[Path]:
+        """The files that a path in the CSV file may mean: one below `base` or the root, which may be named without its links."""
+        yield from (base / name, self.root / name)
+        if Path(name).is_relative_to(self.root.resolve()):
+            yield self.root / Path(name).relative_to(self.root.resolve())
 
     def _in_one_class(self, pictures: list[_Picture]) -> list[_Picture]:
         """The images without those whose pixels are in two classes, which are refused."""
@@ -296,7 +317,7 @@ class Folders(LabDataset):
         across = [group for group in same if group not in unlike and len({p.facts.get("split") for p in group}) > 1]
         if across:
             first = " and ".join(p.name for p in across[0])
-            self.copy.append(f"{len(across)} pictures are trained on and tested, or in two parts of the split: {first}")
+            self.copy.append(f"{len(across)} pictures are in several parts of the split at once: {first}")
         if again := sum(len(group) - 1 for group in same if group not in unlike and group not in across):
             self.copy.append(f"{again} images are there again in the same class")
         gone = {p.name for group in unlike for p in group}
@@ -337,8 +358,9 @@ def _with(picture: _Picture, **facts: str) -> _Picture:
     return dataclasses.replace(picture, facts={**picture.facts, **facts})
 
 
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
+def _normal(path: Path) -> str:
+    """A path without '.' and '..', as written: links are kept, as several images may be links to one file."""
+    return os.path.normpath(path)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
@@ -352,27 +374,23 @@ def _pattern(template: str) -> re.Pattern[str]:
         or not {"subject", "sequence"} & set(names)
     ):
         raise FerbenchError(
-            f"dataset.pattern is '{template}'; write what names of images say with {{subject}}, {{sequence}} and "
-            f"{{position}}, each at "
-            "most once and not {position} alone, such as {subject}_{sequence}_{position} for S010_006_00000013.png."
+            f"dataset.pattern is '{template}'; write what names of images say with {{subject}}, {{sequence}} and {{position}}, "
+            "each at most once and not {position} alone, such as {subject}_{sequence}_{position} for S010_006_00000013.png."
         )
     groups = [rf"(?P<{name}>\d+)" if name == "position" else f"(?P<{name}>.+?)" for name in names]
     return re.compile("".join(re.escape(text) + group for text, group in zip(parts[::2], [*groups, ""], strict=True)))
 
 
-def _rows(path: Path, table: pd.DataFrame, columns: list[str]) -> dict[str, dict[str, str]]:
-    """By path: the values of the columns. Blank values and paths that occur twice are errors."""
-    rows: dict[str, dict[str, str]] = {}
+def _rows(path: Path, table: pd.DataFrame, columns: list[str]) -> dict[int, tuple[str, dict[str, str]]]:
+    """By number of the row: the path, and the values of the columns. Blank values are errors."""
+    rows: dict[int, tuple[str, dict[str, str]]] = {}
     table = table.apply(lambda column: column.str.strip())
     if "split" in table:
         table["split"] = table["split"].map(lambda value: SPLITS.get(plain(value), ""))
     for number, row in zip(table.index, table.to_dict("records"), strict=True):
-        name = row["path"].replace("\\", "/").removeprefix("./")
-        if name in rows:
-            raise FerbenchError(f"{path}, row {number}, names '{name}' again.")
         for column in columns:
             if not row[column] or (column == "position" and not row[column].isdecimal()):
                 kind = {"split": "split called train, val or test", "position": "position that is a whole number"}
                 raise FerbenchError(f"{path}, row {number}, has no {kind.get(column, column)}.")
-        rows[name] = {column: row[column] for column in columns}
+        rows[number] = (row["path"].replace("\\", "/"), {column: row[column] for column in columns})
     return rows

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ferbench import DatasetCard, FerbenchError
 from ferbench.errors import enumerate_first
+from ferbench_labdata.cards import CARDS
 
 DEPTH = 5
 """How many levels below the named folder are searched for a folder of the dataset."""
@@ -86,6 +87,15 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def identity(folder: Path) -> tuple[int, int]:
+    """What tells a folder from all others, however links lead to it. Raises FerbenchError if it cannot be read."""
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise FerbenchError(f"{folder} cannot be read: {error.strerror or error}.") from error
+    return status.st_dev, status.st_ino
+
+
 def child(folder: Path, name: str) -> Path | None:
     """The subfolder called `name` (as `plain` compares names); None if there is none."""
     return next((p for p in subfolders(folder) if plain(p.name) == plain(name)), None)
@@ -121,14 +131,14 @@ def find(root: Path, wanted: Callable[[str], bool], depth: int = DEPTH) -> list[
     return found or ([unnested(root)] if wanted(root.absolute().name) else [])
 
 
-def find_files(root: Path, *names: str, depth: int = DEPTH) -> list[Path]:
-    """The files called one of `names`, in any case, in `root` or at most `depth` levels below it, the highest ones first.
+def find_files(root: Path, *names: str) -> list[Path]:
+    """The files called one of `names`, in any case, in `root` or at most DEPTH levels below it, the highest ones first.
 
     Raises:
         FerbenchError: a folder cannot be read, or a link leads to a folder above it.
     """
     known = {name.lower() for name in names}
-    return [Path(e.path) for e in _below(root, depth, lambda folder: True) if e.name.lower() in known and e.is_file()]
+    return [Path(e.path) for e in _below(root, DEPTH, lambda folder: True) if e.name.lower() in known and e.is_file()]
 
 
 def _below(root: Path, depth: int, enter: Callable[[Path], bool]) -> Iterator[os.DirEntry[str]]:
@@ -147,8 +157,7 @@ def _below(root: Path, depth: int, enter: Callable[[Path], bool]) -> Iterator[os
                 "folder, or one right above it, as dataset.root."
             )
         searched += 1
-        status = folder.stat()
-        here = (status.st_dev, status.st_ino)
+        here = identity(folder)
         if here in above:
             raise FerbenchError(f"{folder} is a symbolic link to a folder above it; remove the link.")
         for entry in entries(folder):
@@ -204,7 +213,7 @@ class Look:
     Attributes:
         pattern: regular expression for the end of the path of a file in it, with '/', ignoring case. Never shown.
         example: such a path, for sentences.
-        settings: overrides beside dataset=NAME that read this form, such as "dataset.copy=fer2013".
+        settings: overrides beside dataset=NAME that read this form, such as "dataset.codes=rafdb".
         beside: as `pattern`, of another file without which such files are a part of a copy.
     """
 
@@ -315,10 +324,14 @@ LOOKS: Mapping[str, tuple[Look, ...]] = {
 }
 """By dataset, the more telling ones first."""
 
+LEVELS, EACH = 8, 12
+"""How deep, and how many files and folders of a folder, `sample` looks at."""
 
-def sample(root: Path, each: int = 12, folders: int = 400, depth: int = 8) -> Iterator[str]:
-    """Paths of some files below `root`, with '/' and relative to its parent: a few of each of the first folders."""
-    queue = deque([(root, root.name, depth)])
+
+def sample(root: Path, folders: int = 400) -> Iterator[str]:
+    """Paths of some files at most LEVELS levels below `root`, with '/' and relative to its parent: up to EACH of each of the first
+    `folders` folders."""
+    queue = deque([(root, root.name, LEVELS)])
     for _ in range(folders):
         if not queue:
             return
@@ -328,9 +341,9 @@ def sample(root: Path, each: int = 12, folders: int = 400, depth: int = 8) -> It
         except FerbenchError:
             continue
         dirs = [e for e in below if is_folder(e)]
-        yield from (f"{prefix}/{e.name}" for e in [e for e in below if not is_folder(e)][:each])
+        yield from (f"{prefix}/{e.name}" for e in [e for e in below if not is_folder(e)][:EACH])
         if levels:
-            queue.extend((Path(e.path), f"{prefix}/{e.name}", levels - 1) for e in dirs[:each])
+            queue.extend((Path(e.path), f"{prefix}/{e.name}", levels - 1) for e in dirs[:EACH])
 
 
 def recognised(root: Path) -> list[tuple[str, Look]]:
@@ -351,11 +364,9 @@ def wrong_root(root: Path, card: DatasetCard, lacking: str = "") -> FerbenchErro
     Args:
         lacking: what was looked for, as in "no folder 'Emotion'"; by default nothing that looks like the dataset.
     """
-    from ferbench_labdata.cards import CARDS
-
     looks = looks_of(card)
     lacking = lacking or f"nothing that looks like {title(card)}"
-    expected = f" Expected are files such as {enumerate_first([look.example for look in looks], 2)}." if looks else ""
+    expected = f" Files look like {enumerate_first([look.example for look in looks], 2)}." if looks else ""
     there = [e.name for e in entries(root)]
     text = f"{root} holds {lacking}; it holds {enumerate_first(there, 6) if there else 'nothing'}.{expected}"
     above = whole_copy(root, card)
@@ -378,8 +389,6 @@ def wrong_root(root: Path, card: DatasetCard, lacking: str = "") -> FerbenchErro
 
 def looks_of(card: DatasetCard) -> tuple[Look, ...]:
     """The forms of a dataset; those of another one with the same people where it has none of its own."""
-    from ferbench_labdata.cards import CARDS
-
     same = (LOOKS[name] for name, other in CARDS.items() if name in LOOKS and other.population == card.population)
     return LOOKS[card.name] if card.name in LOOKS else next(same, ())
 

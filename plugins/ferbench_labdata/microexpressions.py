@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ferbench import DatasetCard, FerbenchError, UnknownName
 from ferbench.errors import enumerate_first
-from ferbench_labdata.base import LabDataset, Sequence_
-from ferbench_labdata.files import IMAGES, same_content, walk
+from ferbench_labdata.base import FIRST, LabDataset, Sequence_, each_once
+from ferbench_labdata.files import IMAGES, walk
 from ferbench_labdata.layout import HIGHEST, entries, plain, wrong_root
 from ferbench_labdata.settings import LabSettings
 from ferbench_labdata.spreadsheet import TABLES, records
@@ -52,6 +52,10 @@ class Clip:
     apex: int | None = None
     offset: int | None = None
     factors: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.subject}/{self.name}"
 
     def cut(self) -> Files:
         """The frames from onset to offset. An offset before the onset does not count: public loaders know of a wrong offset in each
@@ -92,23 +96,18 @@ class Copy:
                 self.folders.setdefault(folder, []).append((int(number.group(1)), path))
 
     def clips(self, pattern: re.Pattern[str]) -> Iterable[tuple[re.Match[str], Files]]:
-        """The folders whose path ends in a match of `pattern`, with their images by number: cropped ones and whole ones apart. Of
-        images with one number, the first is taken; where they differ, they are refused."""
-        found, twice = [], []
+        """The folders whose path ends in a match of `pattern`, with their images by number (`each_once`): cropped ones and whole
+        ones apart."""
+        found: list[tuple[re.Match[str], Files]] = []
+        twice: list[str] = []
         for folder, files in self.folders.items():
             if (match := pattern.search(folder)) is None:
                 continue
             for cropped in (True, False):
-                numbered: dict[int, Path] = {}
-                for number, path in sorted(item for item in files if _is_cropped(item[1]) == cropped):
-                    if not same_content(first := numbered.setdefault(number, path), path):
-                        twice.append(f"{first} and {path.name}")
-                if numbered:
-                    found.append((match, list(numbered.items())))
-        self.dataset.refuse(
-            twice,
-            "{count} frames are there twice, in files with the same number that differ: {items}. The first is read.",
-        )
+                of_kind = (item for item in files if _is_cropped(item[1]) == cropped)
+                if numbered := each_once(of_kind, twice):
+                    found.append((match, numbered))
+        self.dataset.refuse_twice(twice)
         return found
 
 
@@ -125,8 +124,10 @@ class MicroExpressions(LabDataset):
 
     def phases(self, count: int, sequence: Sequence_) -> list[str]:
         apex = self._apex[sequence.name]
-        later = ["onset" if i < apex else "apex" if i == apex else "offset" for i in range(count)]
-        return ["neutral", *later[1:]] if count > 1 else ["apex"]
+        names = ["onset" if i < apex else "apex" if i == apex else "offset" for i in range(count)]
+        if apex:  # else the first frame is the apex, and none is neutral
+            names[0] = "neutral"
+        return names
 
     def of_kind(self, clips: Iterable[Clip], images: str) -> list[Clip]:
         """Clips of cropped or of whole frames, as the setting dataset.images says."""
@@ -150,8 +151,8 @@ class MicroExpressions(LabDataset):
 
     def _say_left_out(self, chosen: list[Clip], others: list[Clip], fault: bool) -> None:
         """Say which clips are there as images of the other kind only. That is a fault where nobody asked for one kind."""
-        names = {f"{clip.subject}/{clip.name}" for clip in chosen}
-        lost = list(dict.fromkeys(n for clip in others if (n := f"{clip.subject}/{clip.name}") not in names))
+        names = {clip.full_name for clip in chosen}
+        lost = list(dict.fromkeys(clip.full_name for clip in others if clip.full_name not in names))
         if fault:
             self.refuse(
                 lost,
@@ -162,54 +163,43 @@ class MicroExpressions(LabDataset):
                 f"{len(lost)} clips have images of the other kind only and were left out ({enumerate_first(lost)})"
             )
 
+    def own_classes(self) -> Mapping[str, str]:
+        """For `of_classes`: the classes of the dataset's own card."""
+        return dict(zip(self.own_card.expressions, self.own_card.expressions, strict=True))
+
     def of_classes(self, clips: Iterable[Clip], classes: Mapping[str, str], origin: str) -> list[Sequence_]:
         """The sequences of the clips whose label `classes` translates. The others are left out and counted.
 
         Args:
             origin: name of the dataset that the clips are of, for sentences.
         """
-        left, lost, unlike, peakless, found = Counter[str](), [], [], [], []
+        kept = self._of_labels(clips, classes, origin)
+        lost, peakless, found = [], [], []
         uncoded, outside, short = set[str](), set[str](), set[str]()
-        first: dict[str, Clip] = {}
-        for clip in clips:
-            name = f"{clip.subject}/{clip.name}"
-            if not first.setdefault(name, clip).coded_as(clip):
-                unlike.append(name)
-                continue
-            if clip.label not in classes:
-                left[clip.label or "none"] += first[name] is clip
-                continue
+        for clip in kept:
             frames = clip.cut()
             if not frames:
-                lost.append(f"{name} ({clip.onset} to {clip.offset})")
+                lost.append(f"{clip.full_name} ({clip.onset} to {clip.offset})")
                 continue
             numbers = [number for number, _ in frames]
+            apex = len(numbers) // 2
             if clip.apex in numbers:
                 apex = numbers.index(clip.apex)
+            elif clip.apex is None or clip.apex < 0:  # SAMM writes -1
+                uncoded.add(clip.full_name)
+            elif numbers[0] < clip.apex < numbers[-1] or clip.spans(clip.apex):
+                peakless.append(f"{clip.full_name} (frame {clip.apex})")
+                continue
             else:
-                apex = len(numbers) // 2
-                if clip.apex is None or clip.apex < 0:  # SAMM writes -1
-                    uncoded.add(name)
-                elif numbers[0] < clip.apex < numbers[-1] or clip.spans(clip.apex):
-                    peakless.append(f"{name} (frame {clip.apex})")
-                    continue
-                else:
-                    outside.add(name)
+                outside.add(clip.full_name)
             if not clip.has_ends(numbers):
-                short.add(name)
-            self._apex.setdefault(name, apex)
+                short.add(clip.full_name)
+            self._apex.setdefault(clip.full_name, apex)
             files = [(str(number), path) for number, path in frames]
-            found.append(Sequence_(name, clip.subject, classes[clip.label], files, clip.factors))
+            found.append(Sequence_(clip.full_name, clip.subject, classes[clip.label], files, clip.factors))
         self.refuse(lost, f"{{count}} clips of {origin} have no frames from onset to offset: {{items}}.")
         self.refuse(peakless, f"{{count}} clips of {origin} lack the frame of the apex: {{items}}.")
-        self.refuse(
-            list(dict.fromkeys(unlike)),
-            f"{{count}} clips of {origin} are coded twice, with other labels or frames: {{items}}. The first is read.",
-        )
         self.say_gaps(found)
-        if left:
-            labels = ", ".join(f"{label} {count}" for label, count in sorted(left.items()))
-            self.copy.append(f"{left.total()} clips of {origin} with other labels were left out ({labels})")
         if short:
             ends = enumerate_first(sorted(short), 3)
             self.copy.append(f"{len(short)} clips of {origin} lack the frame of their onset or offset ({ends})")
@@ -217,6 +207,26 @@ class MicroExpressions(LabDataset):
             if names:
                 self.copy.append(f"the apex of {len(names)} clips of {origin} {why}, and is the frame in the middle")
         return found
+
+    def _of_labels(self, clips: Iterable[Clip], classes: Mapping[str, str], origin: str) -> list[Clip]:
+        """The clips whose label is in `classes`, without codings that contradict the first one of a clip."""
+        left, unlike, kept = Counter[str](), [], []
+        first: dict[str, Clip] = {}
+        for clip in clips:
+            if not first.setdefault(clip.full_name, clip).coded_as(clip):
+                unlike.append(clip.full_name)
+            elif clip.label in classes:
+                kept.append(clip)
+            else:
+                left[clip.label or "none"] += first[clip.full_name] is clip
+        self.refuse(
+            list(dict.fromkeys(unlike)),
+            f"{{count}} clips of {origin} are coded twice, with other labels or frames: {{items}}. {FIRST}",
+        )
+        if left:
+            labels = ", ".join(f"{label} {count}" for label, count in sorted(left.items()))
+            self.copy.append(f"{left.total()} clips of {origin} with other labels were left out ({labels})")
+        return kept
 
     def without(self, card: DatasetCard, lacking: str) -> FerbenchError:
         """The error for a root without clips of a dataset."""

@@ -24,7 +24,9 @@ from __future__ import annotations
 import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +34,12 @@ from PIL import Image
 
 from ferbench import DatasetCard, FerbenchError, FrameError, UnknownName
 from ferbench.errors import enumerate_first
-from ferbench_labdata.base import Sequence_
+from ferbench_labdata.base import FIRST, Sequence_, each_once
 from ferbench_labdata.cards import unpublished
 from ferbench_labdata.codes import CODES
-from ferbench_labdata.files import IMAGES, VIDEOS, open_image, same_content, walk
+from ferbench_labdata.files import IMAGES, VIDEOS, number_of, open_image, suffix_of, walk
 from ferbench_labdata.layout import entries, subfolders, unnested, wrong_root
 from ferbench_labdata.settings import MmiSettings
-from ferbench_labdata.spreadsheet import whole
 from ferbench_labdata.video import Videos, frame_sizes
 
 EMOTIONS = CODES["mmi"]
@@ -57,6 +58,18 @@ TURNS = {"front": -1, "side": 1}
 
 SESSION = "session.xml"
 
+NAMELESS = "{count} labelled sessions of MMI hold no video or image called S001-001: {items}."
+SEVERAL = f"{{count}} labelled sessions of MMI hold several videos: {{items}}. {FIRST}"
+VIEWLESS = (
+    f"{{count}} labelled sessions of MMI have no {SESSION}, which says from where they were filmed: {{items}}. With "
+    "dataset.allow_incomplete, they are read as filmed from the front."
+)
+FAULTS = (NAMELESS, SEVERAL, VIEWLESS)
+
+STILLS = "labelled sessions of photographs are no sequences and were left out"
+UNKNOWN_HALF = "sessions of both views were left out, as it is not known which half is the front"
+ALONE = "images that are called by a session and have no number of a frame were left out"
+
 UPRIGHT = 480
 """Height of wide pictures that are not stored lying."""
 
@@ -72,79 +85,69 @@ class Mmi(Videos):
             if (value := getattr(self.settings, name)) not in options:
                 raise UnknownName(f"value of dataset.{name}", value, options)
         folders = self._session_folders()
-        videos: list[Sequence_] = []
-        images: list[Sequence_] = []
-        nameless: list[str] = []
-        viewless: list[str] = []
-        several: list[str] = []
+        self._faults: dict[str, list[str]] = {sentence: [] for sentence in FAULTS}
+        self._left_out = Counter[str]()
         self._twice: list[str] = []
         self._numbers: list[Sequence_] = []
-        labels = stills = unknown_half = 0
-        for session in [session for folder in folders for session in subfolders(folder)]:
-            if not (metadata := _metadata(session)):
-                metadata = _metadata(session := unnested(session))
-            tags = list(_elements(metadata))
-            emotion = _emotion(tags, session)
-            labels += emotion is not None
-            stated = next((e.get("view") for e in tags if _tag(e) == "track" and e.get("view") is not None), "0")
-            view = VIEWS.get(stated or "0", stated or "0")
-            if emotion in EMOTIONS and not any(path.name.lower() == SESSION for path in metadata):
-                viewless.append(str(session))
-            if emotion is None or emotion not in EMOTIONS or (view == "side" and self.settings.views != "all"):
-                continue
-            files = _named(list(walk(session, VIDEOS))) or _named(list(walk(session, IMAGES)))
-            match = NAME.search(files[0][0]) if files else None
-            if match is None:
-                nameless.append(str(session))
-                continue
-            name, subject = f"{match.group(1)}/{match.group(2)}", match.group(1)
-            if view == "both" and self.settings.views == "front":
-                if subject not in FRONT_RIGHT | FRONT_LEFT:
-                    unknown_half += 1
-                    continue
-                view = "half"
-            if view not in TAKEN[self.settings.views]:
-                continue
-            factors = {"view": view}
-            if files[0][1].suffix.lower() in VIDEOS:
-                if len(files) > 1:
-                    several.append(f"{session} ({', '.join(path.name for _, path in files)})")
-                videos.append(self.video(name, subject, EMOTIONS[emotion], files[0][1], factors))
-            elif len(files) < APEX:
-                stills += 1
-            else:
-                frames = [(f"{i:03d}", path) for i, path in enumerate(self._numbered(name, files))]
-                images.append(Sequence_(name, subject, EMOTIONS[emotion], frames, factors))
-        if not labels:
+        sessions = [_session(path) for folder in folders for path in subfolders(folder)]
+        if all(session.emotion is None for session in sessions):
             raise FerbenchError(
                 f"No session in {enumerate_first(folders)} has an emotion. Expected were files like S001-001.xml with <Metatag "
                 'Name="Emotion" .../>; MMI is distributed with them next to the videos.'
             )
-        self.refuse(nameless, "{count} labelled sessions of MMI hold no video or image called S001-001: {items}.")
-        self.refuse(
-            several, "{count} labelled sessions of MMI hold several videos: {items}. The first of each is read."
-        )
-        self.refuse(
-            self._twice,
-            "{count} frames of MMI are there twice, in files with the same number that differ: {items}. The first is read.",
-        )
-        self.refuse(
-            viewless,
-            "{count} labelled sessions of MMI have no session.xml, which says from where they were filmed: {items}. They are read "
-            "as filmed from the front.",
-        )
+        read = [sequence for session in sessions if (sequence := self._sequence(session)) is not None]
+        for sentence, items in self._faults.items():
+            self.refuse(items, sentence)
+        self.refuse_twice(self._twice)
         self.say_gaps(self._numbers)
         if len(folders) > 1:
             self.copy.append(f"{len(folders)} downloads were read together")
-        if stills:
-            self.copy.append(f"{stills} labelled sessions of photographs are no sequences and were left out")
-        if unknown_half:
-            self.copy.append(
-                f"{unknown_half} sessions of both views were left out, as it is not known which half is the front"
-            )
+        self.copy += [f"{count} {what}" for what, count in self._left_out.items()]
+        videos = [sequence for sequence in read if _is_video(sequence)]
+        images = [sequence for sequence in read if not _is_video(sequence)]
         found = sorted([*(self.counted(videos) if videos else []), *images], key=lambda s: s.name)
         self._lay_out(found)
         return found
+
+    def _sequence(self, session: _Session) -> Sequence_ | None:
+        """The sequence of a session; None if it is left out, as are those that show action units only."""
+        if session.emotion is None or session.emotion not in EMOTIONS:
+            return None
+        if not session.has_view:
+            self._faults[VIEWLESS].append(str(session.folder))
+        if session.view == "side" and self.settings.views != "all":
+            return None
+        files = _videos(session.folder)
+        images = [] if files else self._images(session.folder)
+        match = NAME.search((files or images)[0][0]) if files or images else None
+        if match is None:
+            self._faults[NAMELESS].append(str(session.folder))
+            return None
+        name, subject, view = f"{match.group(1)}/{match.group(2)}", match.group(1), session.view
+        if view == "both" and self.settings.views == "front":
+            if subject not in FRONT_RIGHT | FRONT_LEFT:
+                self._left_out[UNKNOWN_HALF] += 1
+                return None
+            view = "half"
+        if view not in TAKEN[self.settings.views]:
+            return None
+        if len(files) > 1:
+            self._faults[SEVERAL].append(f"{session.folder} ({', '.join(path.name for _, path in files)})")
+        if files:
+            return self.video(name, subject, EMOTIONS[session.emotion], files[0][1], {"view": view})
+        if len(images) < APEX:
+            self._left_out[STILLS] += 1
+            return None
+        frames = [(f"{i:03d}", path) for i, path in enumerate(self._numbered(name, images))]
+        return Sequence_(name, subject, EMOTIONS[session.emotion], frames, {"view": view})
+
+    def _images(self, session: Path) -> list[tuple[str, Path]]:
+        """The images that are called by a session. Beside those with a number, one without is no frame."""
+        named = [(relative, path) for relative, path in walk(session, IMAGES) if NAME.search(relative)]
+        numbered = [(relative, path) for relative, path in named if not NAME.fullmatch(path.stem)]
+        if numbered and len(numbered) < len(named):
+            self._left_out[ALONE] += len(named) - len(numbered)
+        return numbered or named
 
     def describe(self, card: DatasetCard) -> DatasetCard:
         """The card, whose counts are those of the views that the literature takes."""
@@ -152,17 +155,14 @@ class Mmi(Videos):
 
     def _numbered(self, name: str, files: list[tuple[str, Path]]) -> list[Path]:
         """The images of a sequence in order, each number once."""
-        found: dict[int, Path] = {}
-        for number, path in _by_number(files):
-            if not same_content(first := found.setdefault(number, path), path):
-                self._twice.append(f"{first} and {path}")
-        self._numbers.append(Sequence_(name, name, None, [(str(number), path) for number, path in found.items()]))
-        return list(found.values())
+        found = each_once(_by_number(files), self._twice)
+        self._numbers.append(Sequence_(name, name, None, [(str(number), path) for number, path in found]))
+        return [path for _, path in found]
 
     def _session_folders(self) -> list[Path]:
         """The folders called Sessions; the root itself if it holds sessions."""
         found = self.places("Sessions")
-        if not found and any((session / "session.xml").is_file() for session in subfolders(self.root)):
+        if not found and any((session / SESSION).is_file() for session in subfolders(self.root)):
             found = [self.root]
         if not found:
             raise wrong_root(self.root, self.own_card, "no folder 'Sessions'")
@@ -173,7 +173,7 @@ class Mmi(Videos):
         self._turns: dict[Path, int] = {}
         self._halves: dict[Path, str] = {}
         one_view = [s for s in found if s.factors["view"] in TURNS]
-        videos = [s for s in one_view if s.frames[0][1].suffix.lower() in VIDEOS]
+        videos = [s for s in one_view if _is_video(s)]
         sizes = (
             dict(zip((s.name for s in videos), frame_sizes(s.frames[0][1] for s in videos), strict=True))
             if videos
@@ -244,8 +244,39 @@ def _tag(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2].lower()
 
 
-def _named(files: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
-    """The files that are called by a session: those that are called so and no more, or else those with the name in theirs."""
+@dataclass(frozen=True)
+class _Session:
+    """A folder of one session, and what its metadata say.
+
+    Attributes:
+        emotion: its code; None if there is none.
+        view: one of the values of VIEWS, or what is written where it is none of its keys.
+        has_view: whether the file is there that says so.
+    """
+
+    folder: Path
+    emotion: int | None
+    view: str
+    has_view: bool
+
+
+def _session(folder: Path) -> _Session:
+    if not (metadata := _metadata(folder)):
+        metadata = _metadata(folder := unnested(folder))
+    tags = list(_elements(metadata))
+    written = (e.get("view") for e in tags if _tag(e) == "track" and e.get("view") is not None)
+    view = next(written, "") or "0"
+    has_view = any(path.name.lower() == SESSION for path in metadata)
+    return _Session(folder, _emotion(tags, folder), VIEWS.get(view, view), has_view)
+
+
+def _is_video(sequence: Sequence_) -> bool:
+    return suffix_of(sequence.frames[0][1].name) in VIDEOS
+
+
+def _videos(session: Path) -> list[tuple[str, Path]]:
+    """The videos that are called by a session and no more, or else those with the name of one in theirs."""
+    files = list(walk(session, VIDEOS))
     exact = [(relative, path) for relative, path in files if NAME.fullmatch(path.stem)]
     return exact or [(relative, path) for relative, path in files if NAME.search(relative)]
 
@@ -266,7 +297,7 @@ def _elements(metadata: Iterable[Path]) -> Iterator[ElementTree.Element]:
     for path in metadata:
         try:
             yield from ElementTree.parse(path).getroot().iter()
-        except (ElementTree.ParseError, OSError) as error:
+        except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
             raise FerbenchError(f"{path} cannot be read as XML: {error}.") from error
 
 
@@ -275,7 +306,9 @@ def _emotion(elements: Iterable[ElementTree.Element], session: Path) -> int | No
     for element in elements:
         if _tag(element) == "metatag" and (element.get("Name") or "").lower() == "emotion":
             text = element.get("Value") or ""
-            if (number := whole(text)) is None:
+            if not text.strip():
+                continue
+            if (number := number_of(text)) is None:
                 raise FerbenchError(
                     f"{session} has the emotion '{text}', which is not a number such as 4, in its metadata."
                 )
@@ -284,8 +317,8 @@ def _emotion(elements: Iterable[ElementTree.Element], session: Path) -> int | No
 
 
 def _by_number(files: list[tuple[str, Path]]) -> list[tuple[int, Path]]:
-    """(last number in its name, file), sorted. Raises FerbenchError for a name without a number."""
+    """(last number in its name, file). Raises FerbenchError for a name without a number."""
     numbers = [re.findall(r"\d+", path.stem) for _, path in files]
     if strange := [str(path) for (_, path), found in zip(files, numbers, strict=True) if not found]:
         raise FerbenchError(f"{enumerate_first(strange)} has no number: frames of MMI are numbered.")
-    return sorted((int(found[-1]), path) for (_, path), found in zip(files, numbers, strict=True))
+    return [(int(found[-1]), path) for (_, path), found in zip(files, numbers, strict=True)]

@@ -7,7 +7,6 @@ is called like a part.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +15,8 @@ from pathlib import Path
 
 from ferbench import DatasetCard, FerbenchError
 from ferbench.errors import enumerate_first
-from ferbench_labdata.files import IMAGES, walk
-from ferbench_labdata.layout import DEPTH, MOST, entries, is_folder, plain, subfolders, title
+from ferbench_labdata.files import IMAGES, suffix_of, walk
+from ferbench_labdata.layout import DEPTH, MOST, entries, identity, is_folder, plain, subfolders, title
 
 LEVELS = DEPTH + 2
 """How many levels below the user's folder the folders of classes may lie."""
@@ -72,7 +71,7 @@ class Parts:
             for folder in folders:
                 for entry in entries(folder):
                     if not is_folder(entry):
-                        if os.path.splitext(entry.name)[1].lower() in IMAGES:  # noqa: PTH122
+                        if suffix_of(entry.name) in IMAGES:
                             self.strange.append(entry.path)
                     elif (expression := label(entry.name)) is None:
                         if entry.path not in inner:
@@ -158,8 +157,7 @@ def _search(root: Path, words: Mapping[str, str], is_class: Callable[[str], bool
     seen: set[tuple[int, int]] = set()
     while queue and len(seen) < MOST:
         folder, part, levels = queue.popleft()
-        status = folder.stat()
-        if (here := (status.st_dev, status.st_ino)) in seen:
+        if (here := identity(folder)) in seen:
             continue
         seen.add(here)
         for below in subfolders(folder):

@@ -10,16 +10,16 @@ and 3,068 test images. Lists with three values a line, of compound or other labe
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ferbench import FerbenchError
 from ferbench.errors import enumerate_first
+from ferbench.tables import read_csv
 from ferbench_labdata.base import LabDataset, Sequence_
 from ferbench_labdata.codes import CODES
-from ferbench_labdata.files import IMAGES, read_csv, read_text, whole_text
+from ferbench_labdata.files import IMAGES, read_text, stem_of, suffix_of, whole_text
 from ferbench_labdata.layout import called, entries, find, find_files, plain, wrong_root
 from ferbench_labdata.parts import Parts, find_parts
 
@@ -70,8 +70,8 @@ class RafDb(LabDataset):
         missing, doubled, listed = [], [], 0
         for entry in entries(folder):
             if (
-                _suffix(entry.name) in IMAGES
-                and there.setdefault(_stem(entry.name).lower(), Path(entry.path)).name != entry.name
+                suffix_of(entry.name) in IMAGES
+                and there.setdefault(stem_of(entry.name).lower(), Path(entry.path)).name != entry.name
             ):
                 doubled.append(entry.name)
         self.refuse(doubled, f"{{count}} images in {folder} are there in several formats: {{items}}.")
@@ -93,7 +93,7 @@ class RafDb(LabDataset):
         found: list[tuple[int, int, Sequence_]] = []
         strange, unlike = [], []
         for picture in parts.pictures(lambda name: name if name.isdecimal() else None):
-            match = NAME.fullmatch(_stem(picture.path.name))
+            match = NAME.fullmatch(stem_of(picture.path.name))
             if picture.folder not in LABELS or match is None or match.group("side") != picture.part:
                 strange.append(str(picture.path))
                 continue
@@ -124,8 +124,9 @@ class RafDb(LabDataset):
         return [sequence for *_, sequence in sorted(found, key=lambda item: item[:2])]
 
     def _kaggle_list(self, side: str, folder: Path) -> dict[str, str]:
-        """Label by name without suffix and "_aligned", of the list beside or above the folder; empty where there is none."""
-        for above in list(folder.parents)[:3]:
+        """Label by name without suffix and "_aligned", of the list beside the folder or above it in the copy;
+        empty where there is none."""
+        for above in [p for p in folder.parents if p.is_relative_to(self.root)]:
             path = above / f"{side}_labels.csv"
             if path.is_file():
                 table = read_csv(path)
@@ -138,7 +139,7 @@ class RafDb(LabDataset):
         unlike = []
         for name, written in zip(names, labels, strict=True):
             label = whole_text(written)
-            if found.setdefault(_stem(name.strip()).removesuffix("_aligned"), label) != label:
+            if found.setdefault(stem_of(name.strip()).removesuffix("_aligned"), label) != label:
                 unlike.append(name)
         self.refuse(unlike, f"{path} has {{count}} images twice, with different labels: {{items}}.")
         return found
@@ -157,12 +158,4 @@ def _labels(path: Path) -> Iterator[tuple[str, str, str]]:
                 f"{path}, line {number}, is '{line.strip()[:60]}'; lines are like 'train_00001.jpg 5', with a label from 1 to 7."
                 f"{more}"
             )
-        yield _stem(words[0]), side, whole_text(words[1])
-
-
-def _stem(name: str) -> str:
-    return os.path.splitext(name)[0]  # noqa: PTH122
-
-
-def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+        yield stem_of(words[0]), side, whole_text(words[1])

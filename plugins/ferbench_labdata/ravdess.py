@@ -61,7 +61,7 @@ class Ravdess(Videos):
         others = set[str]()
         for relative, path in walk(self.root, VIDEOS):
             match = NAME.fullmatch(path.stem)
-            if match is None or match.group(3) not in CODES or not 1 <= int(match.group(7)) <= 24:
+            if match is None or not _is_known(match):
                 strange.append(relative)
                 continue
             modality, channel, emotion, intensity, statement, repetition, actor = match.groups()
@@ -117,3 +117,9 @@ class Ravdess(Videos):
             complete=True,
         )
         return dataclasses.replace(card, published=song if self.settings.channel == "song" else both)
+
+
+def _is_known(name: re.Match[str]) -> bool:
+    """Whether the channel, the emotion and the actor of a clip are RAVDESS's."""
+    _, channel, emotion, *_, actor = name.groups()
+    return channel in CHANNELS["all"] and emotion in CODES and 1 <= int(actor) <= 24

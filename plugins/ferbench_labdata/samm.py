@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from ferbench.expressions import canonical
 from ferbench_labdata.base import Sequence_
 from ferbench_labdata.cards import CARDS
+from ferbench_labdata.files import number_of
 from ferbench_labdata.microexpressions import Clip, Copy, Files, MicroExpressions, coded
-from ferbench_labdata.spreadsheet import whole
 
 FOLDER = re.compile(r"(?:^|/)((\d{3})_\d+_\d+)$")
 CODING = "SAMM_Micro_FACS_Codes_v2.xlsx"
@@ -31,7 +31,7 @@ class Samm(MicroExpressions):
     name = "samm"
 
     def sequences(self) -> Iterable[Sequence_]:
-        return self.of_classes(clips(self, Copy(self)), {name: name for name in self.own_card.expressions}, "SAMM")
+        return self.of_classes(clips(self, Copy(self)), self.own_classes(), "SAMM")
 
 
 def clips(dataset: MicroExpressions, copy: Copy) -> Iterator[Clip]:
@@ -47,7 +47,7 @@ def clips(dataset: MicroExpressions, copy: Copy) -> Iterator[Clip]:
         there = folders.get(name, [])
         if not there:
             missing.append(name)
-        onset, apex, offset = (whole(row[column]) for column in ("onset", "apex", "offset"))
+        onset, apex, offset = (number_of(row[column]) for column in ("onset", "apex", "offset"))
         for files in there:
             yield Clip(name.partition("_")[0], name, canonical(row["label"]), files, onset, apex, offset)
     dataset.refuse(missing, "{count} clips in the coding file of SAMM have no folder of frames: {items}.")

@@ -1,17 +1,17 @@
 """SMIC: the Spontaneous Micro-expression Corpus, three classes, from onset to offset.
 
 Layout: `SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01/reg_image1.bmp`, or `SMIC_all_raw/HS/...` with whole frames; beside HS
-(high speed) VIS (visible light) and NIR (near infrared). The name of a clip is subject, class (ne negative, po positive, sur
-surprise) and number; the folder `non_micro` beside `micro` holds other movements. The apex is not coded. HS has 164 clips of 16
-people: 70 negative, 51 positive, 43 surprise. The long version SMIC-E (`HS_long/SMIC-HS-E/s01/s1_ne_01`), whose clips hold
-frames before and after and which lacks some, is not read. The layout was seen in seven public loaders, the counts in a public
-list; no copy was available.
+(high speed) VIS (visible light) and NIR (near infrared), also in folders such as `SMIC_VIS`. The name of a clip is subject,
+class (ne negative, po positive, sur surprise) and number; the folder `non_micro` beside `micro` holds other movements. The apex
+is not coded. HS has 164 clips of 16 people: 70 negative, 51 positive, 43 surprise. The long version SMIC-E
+(`HS_long/SMIC-HS-E/s01/s1_ne_01`), whose clips hold frames before and after and which lacks some, is not read. The layout was
+seen in seven public loaders, the counts in a public list; no copy was available.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ferbench import DatasetCard, FerbenchError, UnknownName
 from ferbench_labdata.base import Sequence_
@@ -23,6 +23,7 @@ from ferbench_labdata.settings import SmicSettings
 FOLDER = re.compile(r"(?:^|/)s(\d+)_(ne|po|sur)_(\d+)$", re.IGNORECASE)
 CLASSES = {"ne": "negative", "po": "positive", "sur": "surprise"}
 CAMERAS = ("HS", "VIS", "NIR")
+UNNAMED = "an unnamed one"
 LONG = re.compile(r"/(HS|VIS|NIR)long/|/SMIC(HS|VIS|NIR)E/", re.IGNORECASE)
 
 
@@ -40,23 +41,25 @@ class Smic(MicroExpressions):
         if self.settings.camera not in CAMERAS:
             raise UnknownName("value of dataset.camera", self.settings.camera, CAMERAS)
         kept = self.of_kind(clips(self, Copy(self), self.settings.camera), self.settings.images)
-        return self.of_classes(kept, {name: name for name in self.own_card.expressions}, "SMIC")
+        return self.of_classes(kept, self.own_classes(), "SMIC")
 
 
 def clips(dataset: MicroExpressions, copy: Copy, camera: str = "HS") -> Iterator[Clip]:
-    """The clips of one camera of SMIC in a copy. Clips below no folder called HS, VIS or NIR are taken as those of HS."""
-    found, long, others = [], 0, set[str]()
+    """The clips of one camera of SMIC in a copy. Those of which no folder names the camera are read as HS's, which is said."""
+    found, long, unnamed, others = [], 0, 0, set[str]()
     for match, files in copy.clips(FOLDER):
-        above = [plain(part) for part in match.string[: match.start()].split("/")]
-        if "nonmicro" in above:
+        above = match.string[: match.start()].split("/")
+        same = [plain(part) for part in above]
+        if "nonmicro" in same:
             continue
-        if LONG.search(f"/{'/'.join(above)}/"):
+        if LONG.search(f"/{'/'.join(same)}/"):
             long += 1
             continue
-        filmed = next((c for c in CAMERAS if plain(c) in above), "HS")
-        if filmed != camera:
-            others.add(filmed)
+        filmed = _camera(above)
+        if (filmed or "HS") != camera:
+            others.add(filmed or UNNAMED)
             continue
+        unnamed += not filmed
         code = match.group(2).lower()
         name = f"{code}-{int(match.group(3)):02d}"
         found.append(Clip(f"s{int(match.group(1)):02d}", name, CLASSES[code], files))
@@ -74,4 +77,21 @@ def clips(dataset: MicroExpressions, copy: Copy, camera: str = "HS") -> Iterator
         raise dataset.without(CARDS["smic"], lacking)
     if long:
         dataset.copy.append(f"{long} clips of SMIC's long version (SMIC-E) were left out")
+    if unnamed:
+        dataset.copy.append(
+            f"no folder says which camera filmed {unnamed} clips of SMIC, and they are read as those of HS"
+        )
     yield from found
+
+
+def _camera(folders: Sequence[str]) -> str:
+    """The camera that the lowest folder names that names one, as in 'SMIC_VIS'; nothing where none does.
+
+    >>> _camera(["SMIC_all_cropped", "HS", "s1"]), _camera(["SMIC_VIS", "micro"]), _camera(["SMIC"])
+    ('HS', 'VIS', '')
+    """
+    for folder in reversed(folders):
+        named = [camera for camera in CAMERAS if camera in re.split("[^A-Z]+", folder.upper())]
+        if len(named) == 1:
+            return named[0]
+    return ""

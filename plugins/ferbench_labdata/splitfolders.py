@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from ferbench import FerbenchError
 from ferbench.errors import enumerate_first
 from ferbench.expressions import canonical
 from ferbench_labdata.base import LabDataset, Sequence_
+from ferbench_labdata.files import stem_of
 from ferbench_labdata.layout import title, wrong_root
 from ferbench_labdata.parts import Parts, find_parts
 
@@ -39,7 +39,7 @@ class SplitFolders(LabDataset):
         }
         unlike = []
         for picture in parts.pictures(self._expression):
-            stem = os.path.splitext(picture.name)[0]  # noqa: PTH122  (a tenth of pathlib's time)
+            stem = stem_of(picture.name)
             match = self.pattern.fullmatch(stem.rpartition("/")[2])
             if match is None:
                 unlike.append(str(picture.path))
@@ -56,7 +56,7 @@ class SplitFolders(LabDataset):
             )
         self.refuse(
             parts.strange,
-            f"{{count}} folders or images belong to no class of {title(self.own_card)}'s split: {{items}}. Move them elsewhere.",
+            f"{{count}} folders or images belong to no class of {title(self.own_card)}'s split: {{items}}.",
         )
         self.refuse(
             unlike,
@@ -82,9 +82,7 @@ class SplitFolders(LabDataset):
             if side not in parts.folders:
                 raise self._lacking(called)
         more = [str(folder) for side in self.strangers for folder in parts.folders.get(side, ())]
-        self.refuse(
-            more, f"{{count}} folders are no part of {title(self.own_card)}'s split: {{items}}. Move them elsewhere."
-        )
+        self.refuse(more, f"{{count}} folders are no part of {title(self.own_card)}'s split: {{items}}.")
         return Parts(names, {side: parts.folders[side] for side in self.sides})
 
     def _lacking(self, names: Sequence[str]) -> FerbenchError:

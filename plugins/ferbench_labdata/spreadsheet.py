@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,8 @@ from typing import Any
 
 from ferbench import FerbenchError
 from ferbench.errors import enumerate_first
-from ferbench_labdata.files import read_text
+from ferbench.tables import SEPARATORS, text_of
+from ferbench_labdata.files import cell_text
 from ferbench_labdata.layout import plain
 
 TABLES = frozenset({".csv", ".xls", ".xlsx"})
@@ -44,18 +46,21 @@ def _record(row: Sequence[str], places: Mapping[str, int]) -> Mapping[str, str]:
 
 
 def _sheets(path: Path) -> Iterator[Iterable[Sequence[str]]]:
-    """The rows of each sheet, as text."""
+    """The rows of each sheet, as text; those of a CSV file by each separator, since lines above the heading may hold others."""
     if path.suffix.lower() == ".xls":
         raise FerbenchError(f"{path} is in an old format of Excel. Open it, and save it beside it as .xlsx or .csv.")
     if path.suffix.lower() == ".csv":
-        text = read_text(path, "utf-8-sig")
-        separator = max(",;\t", key=text.count)
-        yield csv.reader(io.StringIO(text), delimiter=separator)
+        text = text_of(path)
+        for separator in SEPARATORS:
+            with contextlib.suppress(
+                csv.Error
+            ):  # by another separator, a quotation mark may open a value without an end
+                yield list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
         return
     book = _opened(path)
     try:
         for sheet in book.worksheets:
-            yield [[_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
+            yield [[cell_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
     finally:
         book.close()
 
@@ -77,20 +82,3 @@ def _opened(path: Path) -> Any:
         return openpyxl.load_workbook(path, read_only=True, data_only=True)
     except Exception as error:  # openpyxl lets through errors of zipfile, of XML and its own
         raise FerbenchError(f"{path} cannot be read as an Excel file: {error or type(error).__name__}.") from error
-
-
-def _text(cell: object) -> str:
-    return "" if cell is None else str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
-
-
-def whole(text: str) -> int | None:
-    """A whole number, such as that of a frame; None if it is none, such as '/'.
-
-    >>> whole("46"), whole("46.0"), whole("46.5"), whole("/"), whole("")
-    (46, 46, None, None, None)
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return int(number) if number.is_integer() else None

@@ -17,7 +17,6 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,13 +26,18 @@ from ferbench import Dataset, DatasetCard, FerbenchError, NoSuch
 from ferbench.errors import enumerate_first
 from ferbench.expressions import canonical
 from ferbench.interfaces.dataset import PHASES
-from ferbench_labdata.files import content_fingerprint, number_codes, number_of, open_image, read_csv
+from ferbench.tables import read_csv, refuse_doubled
+from ferbench_labdata.cards import of_users
+from ferbench_labdata.files import cell_text, content_fingerprint, number_codes, number_of, open_image
 from ferbench_labdata.layout import SPLITS, plain
 from ferbench_labdata.settings import TableSettings
 
 KNOWN = ("path", "frame_id", "subject", "sequence", "position", "phase", "expression", "split")
 WHOLE = ("path", "frame_id", "subject", "sequence", "position", "phase", "split")
 """Columns that are blank in no row, or in all."""
+
+MOST = 2**53
+"""Largest position: up to it, floats are exact."""
 
 
 class Table(Dataset):
@@ -83,6 +87,7 @@ class Table(Dataset):
         else:
             table = read_csv(self._path)
         table = table.rename(columns={name: name.lower() for name in table.columns if name.lower() in KNOWN})
+        refuse_doubled(list(table.columns), str(self._path))
         if lacking := sorted({"path", "expression"} - set(table.columns)):
             raise FerbenchError(f"{self._path} has no column {lacking[0]}; it has {', '.join(table.columns)}.")
         if table.empty:
@@ -98,8 +103,7 @@ class Table(Dataset):
             elif len(blank):
                 raise FerbenchError(
                     f"{self._path} has no {name} in {len(blank)} of {len(table)} rows: {enumerate_first(blank)}. Fill it in, "
-                    "or leave "
-                    "these rows out."
+                    "or leave these rows out."
                 )
         return table
 
@@ -120,8 +124,7 @@ class Table(Dataset):
             rows = column.index[column.isin(strange)]
             raise FerbenchError(
                 f"{self._path} has labels that dataset.codes={self.settings.codes} lacks ({', '.join(strange)}) in "
-                f"{len(rows)} rows: "
-                f"{enumerate_first(rows)}."
+                f"{len(rows)} rows: {enumerate_first(rows)}."
             )
         labels = column.map(names).astype(object)
         labels = labels.where(labels.notna())
@@ -152,12 +155,11 @@ class Table(Dataset):
         if "position" not in self._given:
             return table.groupby("sequence", sort=False).cumcount()
         numbers = pd.to_numeric(table["position"], errors="coerce")
-        strange = table.index[~np.isfinite(numbers) | (numbers % 1 != 0)]
+        strange = table.index[~np.isfinite(numbers) | (numbers % 1 != 0) | (numbers.abs() > MOST)]
         if len(strange):
             raise FerbenchError(
                 f"{self._path}, row {strange[0]}, has the position '{table['position'][strange[0]]}', which is not a number "
-                "without a "
-                "fraction."
+                f"without a fraction of at most {MOST:,}."
             )
         return numbers.astype(int)
 
@@ -179,14 +181,8 @@ class Table(Dataset):
         neutral_only = self._table.loc[self._table["expression"] == "neutral", "phase"]
         if len(neutral_only) and "phase" in self._given and (neutral_only == "neutral").all():
             labels.discard("neutral")  # these frames are marked as neutral faces, not as a class
-        return dataclasses.replace(
-            card,
-            expressions=tuple(sorted(labels)),
-            provides=frozenset(has),
-            frames="apex" if "phase" in self._given else "all",
-            protocol="subject_kfold" if "subject" in has else "fixed" if "split" in has else "image_kfold",
-            population=self.settings.population or card.population,
-        )
+        whole = of_users(card, labels, has, self.settings.population)
+        return dataclasses.replace(whole, frames="apex" if "phase" in self._given else "all")
 
     def frames(self) -> pd.DataFrame:
         return self._table
@@ -221,14 +217,9 @@ def _parquet(path: Path) -> pd.DataFrame:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise FerbenchError(f"dataset.file={path} cannot be read as Parquet: {reason}.") from error
     table.columns = [str(name).strip() for name in table.columns]
-    cells: dict[str, list[str]] = {str(name): [_cell(value) for value in table[name]] for name in table.columns}
+    refuse_doubled(list(table.columns), str(path))
+    cells: dict[str, list[str]] = {str(name): [cell_text(value) for value in table[name]] for name in table.columns}
     return pd.DataFrame(cells, index=range(1, len(table) + 1), dtype=object)
-
-
-def _cell(value: Any) -> str:
-    if pd.isna(value):
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _factor(column: pd.Series) -> pd.Series:

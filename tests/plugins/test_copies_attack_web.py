@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ferbench import DatasetCard, FerbenchError
+from ferbench import DatasetCard, FerbenchError, NoSuch
 from ferbench.registry.component import Component
 from ferbench.registry.loader import load_registry
 from ferbench_labdata.layout import called, find
 from tests import trees
 
 Tree = Callable[[str], Path]
+Face = Callable[..., Image.Image]
 REGISTRY = load_registry()
 RAF_LIST = "EmoLabel/list_patition_label.txt"
 LISTS = "Manually_Annotated_file_lists"
@@ -413,8 +414,65 @@ def test_ferplus_votes_below_zero(own_tree: Tree) -> None:
     root = own_tree("ferplus")
     path = root / "fer2013new.csv"
     path.write_text(path.read_text().replace(",0,", ",-1,", 1))
-    with pytest.raises(FerbenchError, match="row 2, has votes that are not numbers from 0 upwards"):
+    with pytest.raises(FerbenchError, match="1 rows of .* have votes that are not numbers from 0 upwards: 2. With"):
         load("ferplus", root)
+    assert "row 00000" not in set(load("ferplus", root, allow_incomplete=True).frames()["frame_id"])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("fer2013", "\n0,", "\n9,"), ("ckextended", "\n0,", "\n9,"), ("fer2013", "Training", "Practice"),
+        ("ferplus", "Training", "Practice"), ("ckextended", "Training", "Practice"),
+    ],
+)  # fmt: skip
+def test_rows_of_gray_faces_may_be_left_out(own_tree: Tree, name: str, old: str, new: str) -> None:
+    root = own_tree(name)
+    whole = load(name, root)
+    path = root / ("ckextended.csv" if name == "ckextended" else "icml_face_data.csv")
+    path.write_text(path.read_text().replace(old, new, 1))
+    if name == "ferplus":
+        votes = root / "fer2013new.csv"
+        votes.write_text(votes.read_text().replace(old, new, 1))
+    with pytest.raises(FerbenchError, match="1 rows of .* in row 2. With dataset.allow_incomplete, they are left out"):
+        load(name, root)
+    dataset = load(name, root, allow_incomplete=True)
+    expected = whole.frames()[whole.frames()["frame_id"] != "row 00000"].reset_index(drop=True)
+    assert dataset.frames().equals(expected)
+    assert len(dataset.irregularities()) == 1
+
+
+def test_images_of_fer2013_may_be_left_out(tmp_path: Path) -> None:
+    root = fer_folders(tmp_path / "F", "Training_{n}.png")
+    whole = load("fer2013", root).frames()
+    picture(root / "train" / "landscapes" / "1.png", 900)
+    Image.open(root / "train" / "angry" / "Training_1.png").save(root / "train" / "angry" / "Training_1.jpg")
+    dataset = load("fer2013", root, allow_incomplete=True)
+    assert len(dataset.frames()) == len(whole)
+    assert len(dataset.irregularities()) == 2
+
+
+def test_a_frame_of_fer2013_is_asked_by_digits(tmp_path: Path) -> None:
+    dataset = load("fer2013", fer_csv(tmp_path / "F" / "fer2013.csv", FER_ROWS))
+    with pytest.raises(NoSuch, match="no frame 'row \u00b2'"):
+        dataset.image("row \u00b2")
+
+
+def test_a_column_of_fer2013_that_is_there_twice(tmp_path: Path) -> None:
+    root = fer_csv(tmp_path / "F" / "fer2013.csv", FER_ROWS)
+    path = root / "fer2013.csv"
+    path.write_text(
+        path.read_text().replace("emotion,pixels,Usage", "emotion,pixels,Usage,Emotion").replace("ing\n", "ing,1\n")
+    )
+    with pytest.raises(FerbenchError, match="fer2013.csv has several columns called 'emotion'"):
+        load("fer2013", root)
+
+
+def test_a_label_of_affectnet_that_is_no_array(faces: Face, tmp_path: Path) -> None:
+    root = trees.affectnet_arrays(tmp_path / "A", faces)
+    (root / "train_set/annotations/0_exp.npy").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(FerbenchError, match="0_exp.npy cannot be read as an expression"):
+        load("affectnet", root)
 
 
 # -- equal copies are one dataset
@@ -610,7 +668,7 @@ def test_a_picture_that_is_trained_on_and_tested_is_said(tmp_path: Path) -> None
     root = by_class(tmp_path / "D", ("train", "test"), ("angry", "happy"), "{n}.png")
     shutil.copy(root / "train" / "angry" / "1.png", root / "test" / "angry" / "again.png")
     copy = load("folders", root).which_copy()
-    assert "1 pictures are trained on and tested" in copy
+    assert "1 pictures are in several parts of the split at once" in copy
     assert "train/angry/1.png" in copy
     assert "in the same class" not in copy
 

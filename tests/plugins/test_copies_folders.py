@@ -120,7 +120,7 @@ def test_folders_that_are_no_class_are_refused(tmp_path: Path) -> None:
     picture(root / "looser.png", 903)
     with pytest.raises(
         FerbenchError,
-        match="4 folders or images in .* belong to no class .*models, train/landscapes, train/loose.png, looser.png",
+        match="4 folders or images in .* belong to no class .*models, looser.png, train/landscapes, train/loose.png",
     ):
         load(root)
     dataset = load(root, allow_incomplete=True)
@@ -252,12 +252,39 @@ def test_files_that_say_too_little(tmp_path: Path, text: str, sentence: str) -> 
         load(root, file=listed(root, text), pattern="{subject}")
 
 
+@pytest.mark.parametrize("form", ["relative", "absolute", "resolved", "dotted"])
+def test_paths_and_columns_as_people_write_them(tmp_path: Path, form: str) -> None:
+    build(tmp_path / "real" / "D")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    root = tmp_path / "link" / "D"
+    above = {"relative": "", "absolute": f"{root}/", "resolved": f"{root.resolve()}/", "dotted": "./x/../"}[form]
+    rows = [f"{above}{p.relative_to(root).as_posix()},P{p.stem}" for p in sorted(root.rglob("*.png"))]
+    dataset = load(root, file=listed(root, "\n".join(["Path,Subject", *rows])))
+    assert set(dataset.frames()["subject"]) == {"P000", "P001", "P002", "P003"}
+
+
+def test_an_image_that_two_paths_name(tmp_path: Path) -> None:
+    root = build(tmp_path / "D" / "inner").parent
+    text = "path,subject\nhappy/000.png,a\ninner/happy/000.png,b\n"
+    with pytest.raises(FerbenchError, match="row 3, names 'inner/happy/000.png' again, the image of row 2"):
+        load(root, file=listed(root, text))
+    with pytest.raises(FerbenchError, match="has several columns called 'path'"):
+        load(root, file=listed(root, "path,Path,subject\na,b,c\n"))
+
+
+def test_folders_of_no_class_that_lie_too_deep(tmp_path: Path) -> None:
+    root = tmp_path / "D"
+    picture(root / "a" / "b" / "c" / "d" / "e" / "f" / "1.png", 1)
+    with pytest.raises(FerbenchError, match=r"None of the folders in .*/D/a/b/c/d is called by .*: e\. "):
+        load(root)
+
+
 # -- beside datasets that have a reader of their own
 
 
 def test_a_copy_with_a_reader_of_its_own_is_named(lab_tree: Callable[[str], Path], tmp_path: Path) -> None:
     root = build(tmp_path / "F", ("train", "test"), file="Training_{level}.png")
-    assert "It looks like FER2013, and dataset=fer2013" in load(root).which_copy()
+    assert "it looks like FER2013, and dataset=fer2013" in load(root).which_copy()
     with pytest.raises(FerbenchError, match="It looks like KDEF: write dataset=kdef"):
         load(lab_tree("kdef"))
 

@@ -423,7 +423,7 @@ def test_without_clips(own_tree: Tree) -> None:
     shutil.rmtree(root / "Cropped")
     shutil.rmtree(root / "CASME2_RAW_selected")
     with pytest.raises(
-        FerbenchError, match="holds no clips of CASME II; it holds CASME2-coding-20140508.csv. Expected are files such"
+        FerbenchError, match="holds no clips of CASME II; it holds CASME2-coding-20140508.csv. Files look like"
     ):
         load("casme2", root)
 
@@ -513,7 +513,45 @@ def test_smics_cameras(lab_tree: Tree, own_tree: Tree) -> None:
     with pytest.raises(FerbenchError, match="holds no clips of SMIC's camera NIR, only of HS and VIS"):
         load("smic", root, camera="NIR")
     shutil.move(root / "SMIC_all_cropped" / "HS" / "s3", root.parent / "only" / "s3")
-    assert set(load("smic", root.parent / "only").frames()["subject"]) == {"s03"}, "below no folder of a camera"
+    unnamed = load("smic", root.parent / "only")
+    assert set(unnamed.frames()["subject"]) == {"s03"}, "below no folder of a camera"
+    assert (
+        "no folder says which camera filmed 3 clips of SMIC, and they are read as those of HS" in unnamed.which_copy()
+    )
+    with pytest.raises(FerbenchError, match="no clips of SMIC's camera VIS, only of an unnamed one"):
+        load("smic", root.parent / "only", camera="VIS")
+
+
+def test_a_camera_of_smic_in_a_longer_name(own_tree: Tree) -> None:
+    root = own_tree("smic")
+    vis = (root / "SMIC_all_cropped" / "VIS").rename(root.parent / "SMIC_VIS")
+    dataset = load("smic", vis, camera="VIS")
+    assert set(dataset.frames()["subject"]) == {"s01"}
+    assert "no folder says" not in dataset.which_copy()
+    with pytest.raises(FerbenchError, match="no clips of SMIC's camera HS, only of VIS"):
+        load("smic", vis)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_coding_files_that_excel_exports(own_tree: Tree, lab_tree: Tree, separator: str, encoding: str) -> None:
+    root = own_tree("samm")
+    path = root / "SAMM_Micro_FACS_Codes_v2.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    rows[0] = ["Notes, with commas, about; the \u201ccoding\u201d"]
+    rows[-1][-1] = "brow, lip, jaw, chin, nose, eye, cheek, ear, hair, neck, arm, hand, leg, foot"
+    with path.open("w", encoding=encoding, newline="") as out:
+        csv.writer(out, delimiter=separator).writerows(rows)
+    assert load("samm", root).frames().equals(load("samm", lab_tree("samm")).frames())
+
+
+def test_a_box_of_expw_without_an_end(own_tree: Tree) -> None:
+    root = own_tree("expw")
+    path = root / "label" / "label.lst"
+    path.write_text(path.read_text().replace(" 53 ", " inf ", 1))
+    with pytest.raises(FerbenchError, match="label.lst, line 1, is .*inf"):
+        load("expw", root)
 
 
 def test_smics_long_version(own_tree: Tree) -> None:

@@ -104,6 +104,8 @@ def test_a_column_that_is_blank_counts_as_absent(tmp_path: Path) -> None:
         ("path,expression\n0.png\n", "row 2, has 1 values for 2 columns"),
         ("path,expression\n0.png,anger,more\n", "row 2, has 3 values for 2 columns"),
         ("path,expression,path\n0.png,anger,1.png\n", "has several columns called 'path'"),
+        ("Path,path,expression\n0.png,1.png,anger\n", "has several columns called 'path'"),
+        ("path,expression,position\n0.png,anger,1e30\n", "row 2, has the position '1e30', which is not a number"),
         ("path,expression\n", "has names of columns and no row below them"),
         (
             'path,expression\n0.png,"anger\n1.png,fear\n',
@@ -158,6 +160,21 @@ def test_a_parquet_file(tmp_path: Path) -> None:
     assert dataset.frames()["dose"].iloc[0] == 0.5
     path.write_bytes(b"no parquet")
     with pytest.raises(FerbenchError, match="cannot be read as Parquet"):
+        load(path)
+
+
+def test_a_parquet_file_with_lists_in_its_cells(tmp_path: Path) -> None:
+    write(tmp_path, "")
+    path = tmp_path / "frames.parquet"
+    pd.DataFrame({"path": ["0.png"], "expression": ["Happy"], "boxes": [[1, 2]]}).to_parquet(path)
+    assert load(path).frames()["boxes"].tolist() == ["[1 2]"]
+
+
+def test_a_parquet_file_whose_columns_differ_in_blanks(tmp_path: Path) -> None:
+    write(tmp_path, "")
+    path = tmp_path / "frames.parquet"
+    pd.DataFrame({"path": ["0.png"], "expression": ["Happy"], "split ": ["train"], "split": ["test"]}).to_parquet(path)
+    with pytest.raises(FerbenchError, match="has several columns called 'split'"):
         load(path)
 
 

@@ -191,6 +191,14 @@ def kaggle_rafdb(tree: Path, root: Path) -> Path:
     return root
 
 
+def test_a_list_above_the_copy_of_rafdb_is_not_read(lab_tree: Tree, tmp_path: Path) -> None:
+    root = kaggle_rafdb(lab_tree("rafdb"), tmp_path / "K")
+    (root / "train_labels.csv").write_text("image,label\ntrain_00001_aligned.jpg,1\ntrain_00001_aligned.jpg,2\n")
+    with pytest.raises(FerbenchError, match="1 images twice"):
+        load("rafdb", root)
+    assert len(load("rafdb", root / "DATASET").frames()) == len(load("rafdb", lab_tree("rafdb")).frames())
+
+
 def test_rafdb_in_folders_by_number_is_the_same_dataset(lab_tree: Tree, tmp_path: Path) -> None:
     root = kaggle_rafdb(lab_tree("rafdb"), tmp_path / "K")
     here, there = (
