@@ -70,7 +70,7 @@ class AffectNet(LabDataset):
             found.append(
                 Sequence_(f"{identifier}/8", identifier, CODES["affectnet"][code], [("0", path)], {"split": side})
             )
-        self.refuse(missing, f"{{count}} images of AffectNet's lists are missing in {self.root}: {{items}}.")
+        self.refuse(missing, f"{{count}} image{{s}} of AffectNet's lists {{are}} missing in {self.root}: {{items}}.")
         return found
 
     def _entries(self) -> Iterable[Entry]:
@@ -123,7 +123,7 @@ class AffectNet(LabDataset):
         tested = {name for name, code in labels.get("test", ()) if code not in OTHERS}
         both = sorted({name for name, code in labels.get("train", ()) if code not in OTHERS} & tested)
         self.refuse(
-            both, "{count} images are in both of AffectNet's lists, to be trained on and to be tested: {items}."
+            both, "{count} image{s} {are} in both of AffectNet's lists, to be trained on and to be tested: {items}."
         )
         left_out = 0
         for side, listed in labels.items():
@@ -134,8 +134,7 @@ class AffectNet(LabDataset):
                     yield side, name, code, files.get(name)
         if left_out:
             self.copy.append(f"the image {BROKEN}, which is damaged in every copy, is left out")
-        if files.converted:
-            self.copy.append(f"{files.converted} images are there in another format than the lists say")
+        self.say(files.converted, "{count} image{s} {are} there in another format than the lists say")
 
     def _from_arrays(self, parts: Parts) -> Iterator[Entry]:
         unlabelled, alone, doubled = [], [], []
@@ -157,10 +156,10 @@ class AffectNet(LabDataset):
                         yield side, path.name, _array(annotations / label), path
                 alone += [str(annotations / label) for label in sorted(labels - set(first))]
         self.refuse(
-            unlabelled, "{count} images of AffectNet have no label in 'annotations', such as 0_exp.npy: {items}."
+            unlabelled, "{count} image{s} of AffectNet {have} no label in 'annotations', such as 0_exp.npy: {items}."
         )
-        self.refuse(alone, "{count} labels of AffectNet have no image, such as 0.jpg: {items}.")
-        self.refuse(doubled, "{count} images of AffectNet are there in several formats: {items}.")
+        self.refuse(alone, "{count} label{s} of AffectNet {have} no image, such as 0.jpg: {items}.")
+        self.refuse(doubled, "{count} image{s} of AffectNet {are} there in several formats: {items}.")
 
     def _from_folders(self, parts: Parts) -> list[Entry]:
         others = [name for name, _ in recognised(self.root) if name in NAMED]
@@ -184,9 +183,9 @@ class AffectNet(LabDataset):
             found.append(picture)
         self.refuse(
             parts.strange,
-            "{count} folders or images are in none of AffectNet's folders, which are called 0 to 7: {items}.",
+            "{count} folder{s} or image{s} {are} in none of AffectNet's folders, which are called 0 to 7: {items}.",
         )
-        self.refuse(again, "{count} images are in two of AffectNet's folders: {items}.")
+        self.refuse(again, "{count} image{s} {are} in two of AffectNet's folders: {items}.")
         return [(p.part, f"{int(p.folder)}/{p.name}", int(p.folder), p.path) for p in found if p not in gone]
 
 

@@ -19,6 +19,7 @@ from ferbench.errors import enumerate_first
 from ferbench_labdata.cards import CARDS
 from ferbench_labdata.files import IMAGES, content_fingerprint, open_image, same_content, walk
 from ferbench_labdata.layout import called, existing_root, find, one_of_several, title, wrong_root
+from ferbench_labdata.sentences import counted
 from ferbench_labdata.settings import LabSettings
 
 APEX = 3
@@ -80,15 +81,19 @@ class LabCopy(Dataset):
 
         Args:
             items: the files or sequences; nothing happens if there are none.
-            what: a sentence with the placeholders {count} and {items}.
+            what: a sentence for `counted` with the placeholder {items}. Paths in it may have other braces.
         """
         if not items:
             return
-        counted = what.replace("{count}", str(len(items)))  # paths in it may have braces too
-        sentence = counted.replace("{items}", enumerate_first(items))
+        sentence = counted(len(items), what).replace("{items}", enumerate_first(items))
         if not self.settings.allow_incomplete:
             raise FerbenchError(f"{sentence} Repair the copy, or go on as it is with dataset.allow_incomplete=true.")
         self._tolerated.append(sentence)
+
+    def say(self, count: int, what: str) -> None:
+        """Add a sentence for `counted` to `copy`, unless there is nothing to count."""
+        if count:
+            self.copy.append(counted(count, what))
 
     def irregularities(self) -> Sequence[str]:
         return self._tolerated
@@ -127,9 +132,10 @@ class LabDataset(LabCopy):
                 unlike.append(difference)
             else:
                 copies += 1
-        if copies:
-            self.copy.append(f"{copies} sequences or images are there twice with equal content, and were read once")
-        self.refuse(unlike, f"{{count}} sequences or images are there twice and differ: {{items}}. {FIRST}")
+        self.say(copies, "{count} sequence{s} or image{s} {are} there twice with equal content, and {were} read once")
+        self.refuse(
+            unlike, f"{{count}} sequence{{s}} or image{{s}} {{are}} there twice, with differences: {{items}}. {FIRST}"
+        )
         return list(found.values())
 
     @abstractmethod
@@ -176,8 +182,8 @@ class LabDataset(LabCopy):
         """Refuse frames that are there twice with different content, as `each_once` finds them."""
         self.refuse(
             frames,
-            f"{{count}} frames of {title(self.own_card)} are there twice, in files with the same number that differ: {{items}}. "
-            f"{FIRST}",
+            f"{{count}} frame{{s}} of {title(self.own_card)} {{are}} there twice, in files with the same number that differ: "
+            f"{{items}}. {FIRST}",
         )
 
     def say_gaps(self, sequences: Iterable[Sequence_]) -> None:
@@ -188,10 +194,8 @@ class LabDataset(LabCopy):
             numbers = [int(number) for number, _ in sequence.frames]
             if after := [f"frame {b} follows {a}" for a, b in pairwise(numbers) if b > a + 1]:
                 gaps.append(f"{sequence.name}: {' and '.join(after)}")
-        if gaps:
-            self.copy.append(
-                f"{len(gaps)} sequences have gaps in the numbers of their frames ({enumerate_first(gaps, 3)})"
-            )
+        said = enumerate_first(gaps, 3)
+        self.say(len(gaps), f"{{count}} sequence{{s}} {{have}} gaps in the numbers of the frames ({said})")
 
     def places(self, *names: str) -> list[Path]:
         """The folders called one of `names` in the copy, wherever it is nested, as `layout.find` finds them."""
@@ -273,7 +277,8 @@ class StillImages(LabDataset):
             )
         self.refuse(
             strange,
-            f"{{count}} images in {self.root} are not named like those of {self.own_card.name} ({self.example}): {{items}}.",
+            f"{{count}} image{{s}} in {self.root} {{are}} not named like those of {self.own_card.name} ({self.example}): "
+            "{items}.",
         )
         made = (self.sequence(match, path) for _, match, path in sorted(found, key=lambda f: (f[0].upper(), f[0])))
         return [sequence for sequence in made if sequence is not None]

@@ -118,11 +118,14 @@ class _CkPlus(LabDataset):
             else:
                 found.append(Sequence_(name, subject, label.expression, _named(each_once(numbered, twice))))
         self.refuse_twice(twice)
-        self.refuse(foreign, "{count} images of CK+ lie in the folder of another sequence: {items}.")
-        self.refuse(lacking, f"{{count}} labelled sequences of CK+ have fewer than two images in {images}: {{items}}.")
+        self.refuse(foreign, "{count} image{s} of CK+ {lie} in the folder of another sequence: {items}.")
+        self.refuse(
+            lacking, f"{{count}} labelled sequence{{s}} of CK+ {{have}} fewer than two images in {images}: {{items}}."
+        )
         self.refuse(
             peakless,
-            f"{{count}} sequences of CK+ lack their peak in {images}, the frame whose number the label's file has: {{items}}.",
+            f"{{count}} sequence{{s}} of CK+ {{lack}} the peak in {images}, the frame whose number the label's file has: "
+            "{items}.",
         )
         return found
 
@@ -149,14 +152,14 @@ class _CkPlus(LabDataset):
             raise FerbenchError(
                 f"There is no label in {folder}; expected were files like S005/001/S005_001_00000011_emotion.txt."
             )
-        self.refuse(foreign, "{count} labels of CK+ lie in the folder of another sequence: {items}.")
+        self.refuse(foreign, "{count} label{s} of CK+ {lie} in the folder of another sequence: {items}.")
         self.refuse(
             [
                 f"{name} ({', '.join(label.expression for label in labels)})"
                 for name, labels in given.items()
                 if len({label.expression for label in labels}) > 1
             ],
-            f"{{count}} sequences of CK+ have several labels that differ: {{items}}. {FIRST}",
+            f"{{count}} sequence{{s}} of CK+ {{have}} several labels that differ: {{items}}. {FIRST}",
         )
         return {name: labels[0] for name, labels in given.items()}
 
@@ -199,14 +202,14 @@ class _CkPlus(LabDataset):
         self.copy.append("CK+48, the last three frames of each sequence, was read: there are no neutral faces")
         self.refuse(
             strange,
-            f"{{count}} images in {self.root} are not named like those of CK+48 (happy/S010_006_00000013.png): {{items}}.",
+            f"{{count}} image{{s}} in {self.root} {{are}} not named like those of CK+48 (happy/S010_006_00000013.png): {{items}}.",
         )
         labels: dict[str, list[str]] = {}
         for sequence, expression in numbers:
             labels.setdefault(sequence, []).append(expression)
         self.refuse(
             [f"{sequence} ({', '.join(given)})" for sequence, given in labels.items() if len(given) > 1],
-            f"{{count}} sequences of CK+48 lie in folders of different classes: {{items}}. {FIRST}",
+            f"{{count}} sequence{{s}} of CK+48 {{lie}} in folders of different classes: {{items}}. {FIRST}",
         )
         twice: list[str] = []
         found = [
@@ -217,7 +220,7 @@ class _CkPlus(LabDataset):
         self.refuse_twice(twice)
         self.refuse(
             [s.name for s in found if len(s.frames) < LAST],
-            f"{{count}} sequences of CK+48 have fewer than three images in {self.root}: {{items}}.",
+            f"{{count}} sequence{{s}} of CK+48 {{have}} fewer than three images in {self.root}: {{items}}.",
         )
         return found
 

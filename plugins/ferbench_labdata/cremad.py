@@ -45,7 +45,7 @@ class CremaD(Videos):
                 clips.setdefault(match.group(), []).append(path)
         if strange and not clips:
             raise wrong_root(self.root, self.own_card, "no video named like CREMA-D's (1001_DFA_ANG_XX.flv)")
-        self.refuse(strange, "{count} videos are not named like CREMA-D's (1001_DFA_ANG_XX.flv): {items}.")
+        self.refuse(strange, "{count} video{s} {are} not named like CREMA-D's (1001_DFA_ANG_XX.flv): {items}.")
         if not clips and (sounds := sum(1 for _ in walk(self.root, {".wav", ".mp3"}))):
             raise wrong_root(
                 self.root,
@@ -70,12 +70,11 @@ class CremaD(Videos):
             else:
                 lost.append(str(paths[0]))
         where = f"The videos can be had from {MIRROR} (git lfs pull)."
-        what = "pointers of Git LFS, small text files that stand for videos which were not downloaded"
+        what = "there as a small text file, a pointer of Git LFS, which stands for a video that was not downloaded"
         if lost and not chosen:
             raise FerbenchError(f"All {len(lost)} videos in {self.root} are {what}. {where}")
-        self.refuse(lost, f"{{count}} videos are {what}: {{items}}. {where}")
-        if several:
-            self.copy.append(f"{several} clips are there in several formats, and were read once")
+        self.refuse(lost, f"{{count}} video{{s}} {{are}} {what}: {{items}}. {where}")
+        self.say(several, "{count} clip{s} {are} there in several formats, and {were} read once")
         return chosen
 
     def _clip(self, clip: str, path: Path) -> Sequence_:

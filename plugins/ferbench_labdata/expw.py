@@ -78,15 +78,14 @@ class ExpW(LabDataset):
         if missing and not found:
             raise wrong_root(self.root, self.own_card, f"none of the pictures of {LIST} in {images}")
         self.copy.append(f"{LIST}, and the pictures in the folder '{images.name}'")
-        if again:
-            self.copy.append(f"{again} lines of {LIST} are there twice, and were read once")
+        self.say(again, f"{{count}} line{{s}} of {LIST} {{are}} there twice, and {{were}} read once")
         self.refuse(
             unlike,
-            f"{LIST} has {{count}} faces twice, with different boxes or labels: {{items}}. {FIRST}",
+            f"{LIST} has {{count}} face{{s}} twice, with different boxes or labels: {{items}}. {FIRST}",
         )
         self.refuse(
             sorted(set(missing)),
-            f"{{count}} pictures of {LIST} are missing in {images}: {{items}}. Unpack all parts of its archive.",
+            f"{{count}} picture{{s}} of {LIST} {{are}} missing in {images}: {{items}}. Unpack all parts of its archive.",
         )
         return found.values()
 

@@ -47,6 +47,7 @@ from ferbench_labdata.files import (
 )
 from ferbench_labdata.layout import find_files, recognised, wrong_root
 from ferbench_labdata.parts import Picture, find_parts
+from ferbench_labdata.sentences import counted
 from ferbench_labdata.settings import FerPlusSettings, LabSettings
 
 VOTES = tuple(CODES["ferplus"].values())
@@ -96,7 +97,7 @@ class Fer2013(LabCopy):
             raise FerbenchError(f"{path} has no row with a label.")
         self.copy.append(path.relative_to(self.root).as_posix())
         self._say_repeats(
-            [list(map(int, places)) for places in table.groupby(self._pixels.str.strip()).indices.values()], "rows"
+            [list(map(int, places)) for places in table.groupby(self._pixels.str.strip()).indices.values()], "row"
         )
 
     def _read_images(self) -> None:
@@ -110,8 +111,8 @@ class Fer2013(LabCopy):
         )
         self.refuse(
             parts.strange,
-            f"{{count}} folders or images in {self.root} are in none of FER2013's classes, which are called angry, disgust, fear, "
-            "happy, sad, surprise and neutral: {items}. dataset=folders reads images of other classes.",
+            f"{{count}} folder{{s}} or image{{s}} in {self.root} {{are}} in none of FER2013's classes, which are called angry, "
+            "disgust, fear, happy, sad, surprise and neutral: {items}. dataset=folders reads images of other classes.",
         )
         if not pictures:
             raise wrong_root(self.root, card, "no image of FER2013 in 'train' and 'test'")
@@ -122,7 +123,7 @@ class Fer2013(LabCopy):
         self._expression = pd.Series([canonical(p.folder) for p in pictures])
         self.copy.append("images in folders")
         self._say_names(pictures, "val" in parts.folders)
-        self._say_repeats(equal_files(list(self._files.items())), "images")
+        self._say_repeats(equal_files(list(self._files.items())), "image")
 
     def _no_doubles(self, pictures: Iterable[Picture]) -> list[Picture]:
         """The pictures without those of an archive inside itself. One that is in two classes or formats is refused
@@ -142,11 +143,10 @@ class Fer2013(LabCopy):
                 unlike.append(f"{first.path} and {picture.path}")
         self.refuse(
             unlike,
-            "{count} images of FER2013 are there twice, in another folder, with other content or in another format: {items}. "
+            "{count} image{s} of FER2013 {are} there twice, in another folder, with other content or in another format: {items}. "
             + FIRST,
         )
-        if copies:
-            self.copy.append(f"{copies} images are there twice with equal content, and were read once")
+        self.say(copies, "{count} image{s} {are} there twice with equal content, and {were} read once")
         return list(found.values())
 
     def _not_another(self, picture: Picture) -> None:
@@ -174,16 +174,14 @@ class Fer2013(LabCopy):
             for name, picture in zip(names, pictures, strict=True)
             if name
         )
-        if elsewhere:
-            self.copy.append(
-                f"{elsewhere} images are in another part of the split than their names say, and the names count"
-            )
+        self.say(elsewhere, "{count} image{s} {are} in another part of the split than named, and the name counts")
 
     def _say_repeats(self, groups: Iterable[Sequence[int]], what: str) -> None:
         """Add how many pictures there are again.
 
         Args:
             groups: places of equal pictures.
+            what: "row" or "image".
         """
         split, labels = self._split.to_numpy(), self._expression.to_numpy()
         again = across = unlike = 0
@@ -193,9 +191,10 @@ class Fer2013(LabCopy):
                 across += len(set(split[list(group)])) > 1
                 unlike += len({label for label in labels[list(group)] if isinstance(label, str)}) > 1
         if again:
-            more = [f"{across} such pictures are in several parts of the split"] if across else []
-            more += [f"{unlike} have several labels"] if unlike else []
-            self.copy.append(", ".join([f"{again} {what} show a picture that is there before", *more]))
+            more = [counted(across, "{count} such picture{s} {are} in several parts of the split")] if across else []
+            more += [counted(unlike, "{count} {have} several labels")] if unlike else []
+            first = counted(again, f"{{count}} {what}{{s}} {{show}} a picture that is there before")
+            self.copy.append(", ".join([first, *more]))
 
     def _labels(self, table: pd.DataFrame) -> pd.Series:
         """The expression of each row; missing where it is not known."""
@@ -208,7 +207,8 @@ class Fer2013(LabCopy):
         wrong = column[~column.isin(names)]
         self.refuse(
             [f"'{value[:LINE]}' in row {row + 2}" for row, value in zip(wrong.index, wrong, strict=True)],
-            f"{{count}} rows of {self._path} have {what}: {{items}}. With dataset.allow_incomplete, they are left out.",
+            f"{{count}} row{{s}} of {self._path} {{have}} {what}: {{items}}. With dataset.allow_incomplete, "
+            "{they} {are} left out.",
         )
         return column.map(dict(names))
 
@@ -298,8 +298,8 @@ class FerPlus(Fer2013):
         wrong = ~(numbers >= 0).all(axis=1)
         self.refuse(
             [row + 2 for row in table.index[wrong]],
-            f"{{count}} rows of {path} have votes that are not numbers from 0 upwards: {{items}}. With dataset.allow_incomplete, "
-            "they are left out.",
+            f"{{count}} row{{s}} of {path} {{have}} votes that are not numbers from 0 upwards: {{items}}. With "
+            "dataset.allow_incomplete, {they} {are} left out.",
         )
         rule = RULES[self.settings.labels]
         kept = numbers.where(numbers > 1, 0).to_numpy(dtype=float).tolist()

@@ -144,8 +144,7 @@ class Folders(LabDataset):
         self.copy.append(("folders by split and class" if split else "folders by class") + codes)
         if better := self._better():
             self.copy.append(better)
-        if self._again:
-            self.copy.append(f"{self._again} images are there twice with equal content, and were read once")
+        self.say(self._again, "{count} image{s} {are} there twice with equal content, and {were} read once")
         names = {split: [word for word, meant in SPLITS.items() if meant == split] for split in ("train", "test")}
         above = folder_above(base, names, self._is_word, ("train", "test"))
         if above is not None:
@@ -191,12 +190,12 @@ class Folders(LabDataset):
         meant = ", ".join(f"{number} {word}" for number, word in self._codes.items())
         self.refuse(
             numbers,
-            f"{{count}} folders have numbers that dataset.codes={self.settings.codes} lacks ({meant}): {{items}}.",
+            f"{{count}} folder{{s}} {{have}} numbers that dataset.codes={self.settings.codes} lacks ({meant}): {{items}}.",
         )
         self.refuse(
             strange,
-            f"{{count}} folders or images in {base} belong to no class and no split, or to two: {{items}}. Classes are called by "
-            f"words {CLASSES}.",
+            f"{{count}} folder{{s}} or image{{s}} in {base} {{belong}} to no class and no split, or to two: {{items}}. Classes are "
+            f"called by words {CLASSES}.",
         )
 
     def _in_class(
@@ -267,7 +266,7 @@ class Folders(LabDataset):
                 strange.append(picture.name)
             else:
                 found.append(_with(picture, **match.groupdict()))
-        self.refuse(strange, f"{{count}} images are not named as dataset.pattern={template} says: {{items}}.")
+        self.refuse(strange, f"{{count}} image{{s}} {{are}} not named as dataset.pattern={template} says: {{items}}.")
         if not found:
             raise FerbenchError(f"No image in {self.root} is named as dataset.pattern={template} says.")
         return found
@@ -293,9 +292,10 @@ class Folders(LabDataset):
                 raise FerbenchError(f"{path}, row {number}, names '{name}' again, the image of row {first}.")
             else:
                 found.append(_with(picture, **facts))
-        self.refuse(missing, f"{{count}} images of {path} are missing in {self.root}: {{items}}.")
+        self.refuse(missing, f"{{count}} image{{s}} of {path} {{are}} missing in {self.root}: {{items}}.")
         self.refuse(
-            [p.name for p in pictures if p.name not in rows], f"{{count}} images are not listed in {path}: {{items}}."
+            [p.name for p in pictures if p.name not in rows],
+            f"{{count}} image{{s}} {{are}} not listed in {path}: {{items}}.",
         )
         order = {picture.name: number for number, picture in enumerate(pictures)}
         return sorted(found, key=lambda picture: order[picture.name])
@@ -312,14 +312,13 @@ class Folders(LabDataset):
         unlike = [group for group in same if len({p.expression for p in group}) > 1]
         self.refuse(
             [" and ".join(p.name for p in group) for group in unlike],
-            "{count} pictures are in several classes at once: {items}.",
+            "{count} picture{s} {are} in several classes at once: {items}.",
         )
         across = [group for group in same if group not in unlike and len({p.facts.get("split") for p in group}) > 1]
-        if across:
-            first = " and ".join(p.name for p in across[0])
-            self.copy.append(f"{len(across)} pictures are in several parts of the split at once: {first}")
-        if again := sum(len(group) - 1 for group in same if group not in unlike and group not in across):
-            self.copy.append(f"{again} images are there again in the same class")
+        first = " and ".join(p.name for p in across[0]) if across else ""
+        self.say(len(across), f"{{count}} picture{{s}} {{are}} in several parts of the split at once: {first}")
+        again = sum(len(group) - 1 for group in same if group not in unlike and group not in across)
+        self.say(again, "{count} image{s} {are} there again in the same class")
         gone = {p.name for group in unlike for p in group}
         return [p for p in pictures if p.name not in gone]
 

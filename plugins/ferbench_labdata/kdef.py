@@ -60,12 +60,12 @@ class Kdef(StillImages):
         if self._renamed:
             names = ", ".join(f"{name} as {MISNAMED[name]}" for name in sorted(self._renamed))
             self.copy.append(f"files with wrong names in the published copy were read under their right ones ({names})")
-        if self._black:
-            self.copy.append(
-                f"{len(self._black)} pictures that are black in the published copy were left out ({', '.join(self._black)})"
-            )
-        if self._averages:
-            self.copy.append(f"{self._averages} average faces (AKDEF) are no frames and were left out")
+        black = ", ".join(self._black)
+        self.say(
+            len(self._black),
+            f"{{count}} picture{{s}} that {{are}} black in the published copy {{were}} left out ({black})",
+        )
+        self.say(self._averages, "{count} average face{s} (AKDEF) {are} no frame{s} and {were} left out")
         return found
 
     def describe(self, card: DatasetCard) -> DatasetCard:

@@ -61,7 +61,7 @@ class Mead(Videos):
         if strange and not there:
             raise wrong_root(self.root, self.own_card, "no video that lies as MEAD's do")
         self.refuse(
-            strange, "{count} videos do not lie as MEAD's do (M003/video/front/angry/level_1/001.mp4): {items}."
+            strange, "{count} video{s} {do} not lie as MEAD's do (M003/video/front/angry/level_1/001.mp4): {items}."
         )
         packed = [relative for relative, actor in archives if actor not in there]
         if packed and not there:
@@ -69,10 +69,13 @@ class Mead(Videos):
                 f"{self.root} holds MEAD's archives and no videos: {enumerate_first(packed)}. Unpack each in its folder, as in "
                 f"tar -xf {Path(packed[0]).name}."
             )
-        self.refuse(packed, "{count} archives of MEAD are not unpacked: {items}.")
+        self.refuse(packed, "{count} archive{s} of MEAD {are} not unpacked: {items}.")
         gone = sorted(there - {sequence.subject for sequence in found})
-        if gone and found:
-            self.copy.append(f"{len(gone)} actors have no clip of the chosen views and levels: {enumerate_first(gone)}")
+        if found:
+            self.say(
+                len(gone),
+                f"{{count}} actor{{s}} {{have}} no clip of the chosen views and levels: {enumerate_first(gone)}",
+            )
         return self.counted(found) if found else []
 
     def _clip(self, actor: str, view: str, expression: str, level: str, number: str, path: Path) -> Sequence_:

@@ -151,16 +151,17 @@ class MicroExpressions(LabDataset):
 
     def _say_left_out(self, chosen: list[Clip], others: list[Clip], fault: bool) -> None:
         """Say which clips are there as images of the other kind only. That is a fault where nobody asked for one kind."""
-        names = {clip.full_name for clip in chosen}
-        lost = list(dict.fromkeys(clip.full_name for clip in others if clip.full_name not in names))
+        there = {clip.full_name for clip in chosen}
+        lost = list(dict.fromkeys(clip.full_name for clip in others if clip.full_name not in there))
         if fault:
             self.refuse(
                 lost,
-                "{count} clips have whole frames and no cropped ones: {items}. dataset.images=raw reads whole frames.",
+                "{count} clip{s} {have} whole frames and no cropped ones: {items}. dataset.images=raw reads whole frames.",
             )
-        elif lost:
-            self.copy.append(
-                f"{len(lost)} clips have images of the other kind only and were left out ({enumerate_first(lost)})"
+        else:
+            names = enumerate_first(lost)
+            self.say(
+                len(lost), f"{{count}} clip{{s}} {{have}} images of the other kind only and {{were}} left out ({names})"
             )
 
     def own_classes(self) -> Mapping[str, str]:
@@ -197,15 +198,13 @@ class MicroExpressions(LabDataset):
             self._apex.setdefault(clip.full_name, apex)
             files = [(str(number), path) for number, path in frames]
             found.append(Sequence_(clip.full_name, clip.subject, classes[clip.label], files, clip.factors))
-        self.refuse(lost, f"{{count}} clips of {origin} have no frames from onset to offset: {{items}}.")
-        self.refuse(peakless, f"{{count}} clips of {origin} lack the frame of the apex: {{items}}.")
+        self.refuse(lost, f"{{count}} clip{{s}} of {origin} {{have}} no frames from onset to offset: {{items}}.")
+        self.refuse(peakless, f"{{count}} clip{{s}} of {origin} {{lack}} the frame of the apex: {{items}}.")
         self.say_gaps(found)
-        if short:
-            ends = enumerate_first(sorted(short), 3)
-            self.copy.append(f"{len(short)} clips of {origin} lack the frame of their onset or offset ({ends})")
+        ends = enumerate_first(sorted(short), 3)
+        self.say(len(short), f"{{count}} clip{{s}} of {origin} {{lack}} the frame of the onset or offset ({ends})")
         for names, why in ((uncoded, "is not coded"), (outside, "is coded outside of the clip")):
-            if names:
-                self.copy.append(f"the apex of {len(names)} clips of {origin} {why}, and is the frame in the middle")
+            self.say(len(names), f"the apex of {{count}} clip{{s}} of {origin} {why}, and is the frame in the middle")
         return found
 
     def _of_labels(self, clips: Iterable[Clip], classes: Mapping[str, str], origin: str) -> list[Clip]:
@@ -221,11 +220,10 @@ class MicroExpressions(LabDataset):
                 left[clip.label or "none"] += first[clip.full_name] is clip
         self.refuse(
             list(dict.fromkeys(unlike)),
-            f"{{count}} clips of {origin} are coded twice, with other labels or frames: {{items}}. {FIRST}",
+            f"{{count}} clip{{s}} of {origin} {{are}} coded twice, with other labels or frames: {{items}}. {FIRST}",
         )
-        if left:
-            labels = ", ".join(f"{label} {count}" for label, count in sorted(left.items()))
-            self.copy.append(f"{left.total()} clips of {origin} with other labels were left out ({labels})")
+        labels = ", ".join(f"{label} {count}" for label, count in sorted(left.items()))
+        self.say(left.total(), f"{{count}} clip{{s}} of {origin} with other labels {{were}} left out ({labels})")
         return kept
 
     def without(self, card: DatasetCard, lacking: str) -> FerbenchError:

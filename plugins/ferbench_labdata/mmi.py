@@ -58,17 +58,17 @@ TURNS = {"front": -1, "side": 1}
 
 SESSION = "session.xml"
 
-NAMELESS = "{count} labelled sessions of MMI hold no video or image called S001-001: {items}."
-SEVERAL = f"{{count}} labelled sessions of MMI hold several videos: {{items}}. {FIRST}"
+NAMELESS = "{count} labelled session{s} of MMI {hold} no video or image called S001-001: {items}."
+SEVERAL = f"{{count}} labelled session{{s}} of MMI {{hold}} several videos: {{items}}. {FIRST}"
 VIEWLESS = (
-    f"{{count}} labelled sessions of MMI have no {SESSION}, which says from where they were filmed: {{items}}. With "
-    "dataset.allow_incomplete, they are read as filmed from the front."
+    f"{{count}} labelled session{{s}} of MMI {{have}} no {SESSION}, which says from where {{they}} {{were}} filmed: {{items}}. "
+    "With dataset.allow_incomplete, {they} {are} read as filmed from the front."
 )
 FAULTS = (NAMELESS, SEVERAL, VIEWLESS)
 
-STILLS = "labelled sessions of photographs are no sequences and were left out"
-UNKNOWN_HALF = "sessions of both views were left out, as it is not known which half is the front"
-ALONE = "images that are called by a session and have no number of a frame were left out"
+STILLS = "{count} labelled session{s} of photographs {are} no sequence and {were} left out"
+UNKNOWN_HALF = "{count} session{s} of both views {were} left out, as it is not known which half is the front"
+ALONE = "{count} image{s} called by a session, without the number of a frame, {were} left out"
 
 UPRIGHT = 480
 """Height of wide pictures that are not stored lying."""
@@ -102,7 +102,8 @@ class Mmi(Videos):
         self.say_gaps(self._numbers)
         if len(folders) > 1:
             self.copy.append(f"{len(folders)} downloads were read together")
-        self.copy += [f"{count} {what}" for what, count in self._left_out.items()]
+        for what, count in self._left_out.items():
+            self.say(count, what)
         videos = [sequence for sequence in read if _is_video(sequence)]
         images = [sequence for sequence in read if not _is_video(sequence)]
         found = sorted([*(self.counted(videos) if videos else []), *images], key=lambda s: s.name)
@@ -193,10 +194,9 @@ class Mmi(Videos):
         for sequence in halves:
             side = "right" if sequence.subject in FRONT_RIGHT else "left"
             self._halves |= dict.fromkeys((p for _, p in sequence.frames), side)
-        if halves:
-            self.copy.append(
-                f"of {len(halves)} sequences with both views in a picture, the half with the front was cut out"
-            )
+        self.say(
+            len(halves), "of {count} sequence{s} with both views in a picture, the half with the front was cut out"
+        )
 
     def phases(self, count: int, sequence: Sequence_) -> list[str]:
         first = max(0, (count - APEX) // 2)

@@ -68,7 +68,8 @@ class Oulu(LabDataset):
         if found:
             self.refuse(
                 lacking,
-                f"{{count}} sequences of Oulu-CASIA are missing in {self.root}: {{items}}. Every subject has six expressions.",
+                f"{{count}} sequence{{s}} of Oulu-CASIA {{are}} missing in {self.root}: {{items}}. Every subject has six "
+                "expressions.",
             )
         return found
 
@@ -121,7 +122,7 @@ class Oulu(LabDataset):
             lost += [f"{person} ({camera}/{light})" for person in sorted(there - read)]
         self.refuse(
             lost,
-            "{count} subjects have original pictures and no cropped faces: {items}. dataset.images=original reads all of them.",
+            "{count} subject{s} {have} original pictures and no cropped faces: {items}. dataset.images=original reads all of them.",
         )
 
     def _below(self, folder: Path) -> str:

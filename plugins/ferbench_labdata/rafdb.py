@@ -74,7 +74,7 @@ class RafDb(LabDataset):
                 and there.setdefault(stem_of(entry.name).lower(), Path(entry.path)).name != entry.name
             ):
                 doubled.append(entry.name)
-        self.refuse(doubled, f"{{count}} images in {folder} are there in several formats: {{items}}.")
+        self.refuse(doubled, f"{{count}} image{{s}} in {folder} {{are}} there in several formats: {{items}}.")
         for stem, side, code in _labels(path):
             listed += 1
             name = f"{stem}_aligned" if aligned else stem
@@ -85,7 +85,7 @@ class RafDb(LabDataset):
                 yield Sequence_(f"{stem}/basic", stem, LABELS[code], [("0", file)], {"split": side})
         if missing and len(missing) == listed:
             raise FerbenchError(f"{folder} holds none of the {listed} images of {LIST}: {enumerate_first(missing)}.")
-        self.refuse(missing, f"{{count}} images of {LIST} are missing in {folder}: {{items}}.")
+        self.refuse(missing, f"{{count}} image{{s}} of {LIST} {{are}} missing in {folder}: {{items}}.")
 
     def _by_folder(self, parts: Parts) -> list[Sequence_]:
         self.copy.append("folders by number of the expression")
@@ -113,14 +113,14 @@ class RafDb(LabDataset):
             )
         self.refuse(
             [s for s in SIDES if s not in parts.folders],
-            f"{self.root} lacks {{count}} part of RAF-DB: the folder {{items}}.",
+            f"{self.root} lacks {{count}} part{{s}} of RAF-DB: the folder {{items}}.",
         )
         self.refuse(
             [*strange, *parts.strange],
-            "{count} folders or images are not named like RAF-DB's (train/1/train_00002_aligned.jpg): {items}. Its numbers are 1 "
-            "to 7; a copy with other ones can be read by dataset=folders with dataset.codes.",
+            "{count} folder{s} or image{s} {are} not named like RAF-DB's (train/1/train_00002_aligned.jpg): {items}. Its numbers "
+            "are 1 to 7; a copy with other ones can be read by dataset=folders with dataset.codes.",
         )
-        self.refuse(unlike, "{count} images are in another folder than RAF-DB's list of labels says: {items}.")
+        self.refuse(unlike, "{count} image{s} {are} in another folder than RAF-DB's list of labels says: {items}.")
         return [sequence for *_, sequence in sorted(found, key=lambda item: item[:2])]
 
     def _kaggle_list(self, side: str, folder: Path) -> dict[str, str]:
@@ -141,7 +141,7 @@ class RafDb(LabDataset):
             label = whole_text(written)
             if found.setdefault(stem_of(name.strip()).removesuffix("_aligned"), label) != label:
                 unlike.append(name)
-        self.refuse(unlike, f"{path} has {{count}} images twice, with different labels: {{items}}.")
+        self.refuse(unlike, f"{path} has {{count}} image{{s}} twice, with different labels: {{items}}.")
         return found
 
 

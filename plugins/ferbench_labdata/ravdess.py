@@ -83,7 +83,7 @@ class Ravdess(Videos):
                 copies.append(clip)
         if strange and not clips and not others:
             raise wrong_root(self.root, self.own_card, "no video named like RAVDESS's (01-01-03-02-01-01-12.mp4)")
-        self.refuse(strange, "{count} videos are not named like RAVDESS's (01-01-03-02-01-01-12.mp4): {items}.")
+        self.refuse(strange, "{count} video{s} {are} not named like RAVDESS's (01-01-03-02-01-01-12.mp4): {items}.")
         if not clips:
             self._say_what_is_lacking(len(others))
         return self.counted([clip for name in sorted(clips) for clip in clips[name][1]])

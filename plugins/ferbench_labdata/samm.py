@@ -50,4 +50,4 @@ def clips(dataset: MicroExpressions, copy: Copy) -> Iterator[Clip]:
         onset, apex, offset = (number_of(row[column]) for column in ("onset", "apex", "offset"))
         for files in there:
             yield Clip(name.partition("_")[0], name, canonical(row["label"]), files, onset, apex, offset)
-    dataset.refuse(missing, "{count} clips in the coding file of SAMM have no folder of frames: {items}.")
+    dataset.refuse(missing, "{count} clip{s} in the coding file of SAMM {have} no folder of frames: {items}.")

@@ -75,12 +75,8 @@ def clips(dataset: MicroExpressions, copy: Copy, camera: str = "HS") -> Iterator
             else "no clips of SMIC"
         )
         raise dataset.without(CARDS["smic"], lacking)
-    if long:
-        dataset.copy.append(f"{long} clips of SMIC's long version (SMIC-E) were left out")
-    if unnamed:
-        dataset.copy.append(
-            f"no folder says which camera filmed {unnamed} clips of SMIC, and they are read as those of HS"
-        )
+    dataset.say(long, "{count} clip{s} of SMIC's long version (SMIC-E) {were} left out")
+    dataset.say(unnamed, "no folder says which camera filmed {count} clip{s} of SMIC, and {they} {are} read as of HS")
     yield from found
 
 

@@ -56,14 +56,16 @@ class SplitFolders(LabDataset):
             )
         self.refuse(
             parts.strange,
-            f"{{count}} folders or images belong to no class of {title(self.own_card)}'s split: {{items}}.",
+            f"{{count}} folder{{s}} or image{{s}} {{belong}} to no class of {title(self.own_card)}'s split: {{items}}.",
         )
         self.refuse(
             unlike,
-            f"{{count}} images are not named like those of {title(self.own_card)} ({self.example}): {{items}}.",
+            f"{{count}} image{{s}} {{are}} not named like those of {title(self.own_card)} ({self.example}): {{items}}.",
         )
         empty = [f"{expression} ({side})" for (side, expression), images in found.items() if not images]
-        self.refuse(empty, f"{{count}} classes of {title(self.own_card)} have no images in {self.root}: {{items}}.")
+        self.refuse(
+            empty, f"{{count}} class{{es}} of {title(self.own_card)} {{have}} no images in {self.root}: {{items}}."
+        )
         self.copy.append("images by split and class")
         return [sequence for images in found.values() for sequence in images]
 
@@ -82,7 +84,7 @@ class SplitFolders(LabDataset):
             if side not in parts.folders:
                 raise self._lacking(called)
         more = [str(folder) for side in self.strangers for folder in parts.folders.get(side, ())]
-        self.refuse(more, f"{{count}} folders are no part of {title(self.own_card)}'s split: {{items}}.")
+        self.refuse(more, f"{{count}} folder{{s}} {{are}} no part of {title(self.own_card)}'s split: {{items}}.")
         return Parts(names, {side: parts.folders[side] for side in self.sides})
 
     def _lacking(self, names: Sequence[str]) -> FerbenchError:

@@ -30,6 +30,7 @@ from ferbench.tables import read_csv, refuse_doubled
 from ferbench_labdata.cards import of_users
 from ferbench_labdata.files import cell_text, content_fingerprint, number_codes, number_of, open_image
 from ferbench_labdata.layout import SPLITS, plain
+from ferbench_labdata.sentences import counted
 from ferbench_labdata.settings import TableSettings
 
 KNOWN = ("path", "frame_id", "subject", "sequence", "position", "phase", "expression", "split")
@@ -138,7 +139,7 @@ class Table(Dataset):
             for old, new in zip(self._written, labels, strict=True)
             if isinstance(new, str) and old != new
         )
-        self._copy += [f"{what} in {count} rows" for what, count in changed.most_common(12)]
+        self._copy += [counted(count, f"{what} in {{count}} row{{s}}") for what, count in changed.most_common(12)]
         return labels
 
     def _no_doubles(self, frames: pd.Series) -> None:

@@ -45,7 +45,7 @@ class Videos(LabDataset):
         """The sequences with all frames of their videos. Videos without frames are an error, or left out (see `refuse`)."""
         counts = frame_counts([s.frames[0][1] for s in sequences])
         empty = [str(s.frames[0][1]) for s, count in zip(sequences, counts, strict=True) if not count]
-        self.refuse(empty, f"{{count}} videos of {self.name} cannot be read or are empty: {{items}}.")
+        self.refuse(empty, f"{{count}} video{{s}} of {self.name} cannot be read or {{are}} empty: {{items}}.")
         return [
             Sequence_(s.name, s.subject, s.expression, [(f"{i:03d}", s.frames[0][1]) for i in range(n)], s.factors)
             for s, n in zip(sequences, counts, strict=True)

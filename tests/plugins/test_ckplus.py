@@ -143,7 +143,7 @@ def test_missing_images_and_strange_names(tree: Path) -> None:
         load(tree)
     for path in folder.iterdir():
         path.unlink()
-    with pytest.raises(FerbenchError, match="1 labelled sequences of CK.* fewer than two images .*S005/001"):
+    with pytest.raises(FerbenchError, match="1 labelled sequence of CK.* fewer than two images .*S005/001"):
         load(tree)
 
 

@@ -72,7 +72,7 @@ def test_a_root_that_is_called_like_a_part_of_ckplus(own_tree: Tree, lab_tree: T
 def test_a_sequence_of_ckplus_without_its_peak(own_tree: Tree) -> None:
     root = own_tree("ckplus7c")
     (root / "cohn-kanade-images/S005/001/S005_001_00000005.png").unlink()
-    with pytest.raises(FerbenchError, match=r"1 sequences of CK\+ lack their peak in .*: S005/001 \(frame 5\)"):
+    with pytest.raises(FerbenchError, match=r"1 sequence of CK\+ lacks the peak in .*: S005/001 \(frame 5\)"):
         load("ckplus7c", root)
     assert "S005/001" not in set(load("ckplus7c", root, allow_incomplete=True).frames()["sequence"])
 
@@ -81,7 +81,7 @@ def test_gaps_in_the_numbers_of_frames_are_said(own_tree: Tree) -> None:
     root = own_tree("ckplus7c")
     (root / "cohn-kanade-images/S005/001/S005_001_00000003.png").unlink()
     copy = load("ckplus7c", root).which_copy()
-    assert "1 sequences have gaps in the numbers of their frames (S005/001: frame 4 follows 2)" in copy
+    assert "1 sequence has gaps in the numbers of the frames (S005/001: frame 4 follows 2)" in copy
     root = own_tree("oulu")
     for number in (1, 2):
         next((root / "PreProcess Img/VL/Strong/P001/Anger").glob(f"00{number}.*")).unlink()
@@ -102,7 +102,7 @@ def test_two_labels_of_one_sequence_of_ckplus(own_tree: Tree) -> None:
     assert len(load("ckplus7c", root).frames()) == 350, "the same label again"
     other.write_text("   5.0000000e+00\n")
     with pytest.raises(
-        FerbenchError, match=r"1 sequences of CK\+ have several labels that differ: S005/001 \(anger, happiness\)"
+        FerbenchError, match=r"1 sequence of CK\+ has several labels that differ: S005/001 \(anger, happiness\)"
     ):
         load("ckplus7c", root)
     frames = load("ckplus7c", root, allow_incomplete=True).frames()
@@ -114,7 +114,7 @@ def test_files_of_another_sequence_of_ckplus(own_tree: Tree) -> None:
     images = root / "cohn-kanade-images"
     shutil.copy(images / "S005/001/S005_001_00000003.png", images / "S005/001/S006_002_00000009.png")
     with pytest.raises(
-        FerbenchError, match=r"1 images of CK\+ lie in the folder of another sequence: .*S006_002_00000009"
+        FerbenchError, match=r"1 image of CK\+ lies in the folder of another sequence: .*S006_002_00000009"
     ):
         load("ckplus7c", root)
     frames = load("ckplus7c", root, allow_incomplete=True).frames()
@@ -122,7 +122,7 @@ def test_files_of_another_sequence_of_ckplus(own_tree: Tree) -> None:
     (images / "S005/001/S006_002_00000009.png").unlink()
     label = root / "Emotion/S005/001/S005_001_00000005_emotion.txt"
     label.rename(label.with_name("S006_001_00000005_emotion.txt"))
-    with pytest.raises(FerbenchError, match=r"1 labels of CK\+ lie in the folder of another sequence: .*S006_001_0"):
+    with pytest.raises(FerbenchError, match=r"1 label of CK\+ lies in the folder of another sequence: .*S006_001_0"):
         load("ckplus7c", root)
 
 
@@ -229,7 +229,7 @@ def test_several_videos_of_one_session_of_mmi(own_tree: Tree, lab_tree: Tree, fa
     assert load("mmi", root).fingerprint() == load("mmi", lab_tree("mmi")).fingerprint(), "its own name decides"
     (session / "S001-001.avi").rename(session / "S001-001a.avi")
     with pytest.raises(
-        FerbenchError, match=r"1 labelled sessions .* several videos: .*Sessions/1 \(S001-001a.avi, S001-001b"
+        FerbenchError, match=r"1 labelled session .* several videos: .*Sessions/1 \(S001-001a.avi, S001-001b"
     ):
         load("mmi", root)
     assert load("mmi", root, allow_incomplete=True).frames()["sequence"].nunique() == 59
@@ -239,7 +239,7 @@ def test_a_frame_of_mmi_in_two_types(own_tree: Tree) -> None:
     root = own_tree("mmi")
     path = root / "Sessions/3/S001-003-100.jpg"
     Image.open(path).save(path.with_suffix(".png"))
-    with pytest.raises(FerbenchError, match=r"1 frames of MMI are there twice, .*100.jpg and .*100.png"):
+    with pytest.raises(FerbenchError, match=r"1 frame of MMI is there twice, .*100.jpg and .*100.png"):
         load("mmi", root)
     frames = load("mmi", root, allow_incomplete=True).frames()
     assert (frames["sequence"] == "S001/003").sum() == 9
@@ -259,7 +259,7 @@ def test_a_session_of_mmi_whose_view_is_not_stated(own_tree: Tree) -> None:
     root = own_tree("mmi")
     (root / "Sessions/5/session.xml").unlink()  # filmed from the side
     with pytest.raises(
-        FerbenchError, match=r"no session.xml, .*Sessions/5\. With dataset.allow_incomplete, they are read as filmed"
+        FerbenchError, match=r"no session.xml, .*Sessions/5\. With dataset.allow_incomplete, it is read as filmed"
     ):
         load("mmi", root)
     assert load("mmi", root, allow_incomplete=True).frames()["sequence"].nunique() == 60
@@ -293,7 +293,7 @@ def test_a_still_beside_the_frames_of_mmi_is_no_frame(own_tree: Tree, lab_tree: 
     shutil.copy(session / "S001-003-100.jpg", session / "S001-003.jpg")
     dataset = load("mmi", root)
     assert dataset.fingerprint() == load("mmi", lab_tree("mmi")).fingerprint()
-    assert "1 images that are called by a session and have no number of a frame were left out" in dataset.which_copy()
+    assert "1 image called by a session, without the number of a frame, was left out" in dataset.which_copy()
 
 
 # -- micro-expressions
@@ -322,7 +322,7 @@ def test_a_clip_that_is_coded_twice(own_tree: Tree, lab_tree: Tree, column: int,
     assert again.frames().equals(load("casme2", lab_tree("casme2")).frames()), "the same row again"
     rows_of(coding(root), lambda rows: rows[-1].__setitem__(column, value))
     with pytest.raises(
-        FerbenchError, match=r"1 clips of CASME II are coded twice, with other labels or frames: sub01/EP01_01f"
+        FerbenchError, match=r"1 clip of CASME II is coded twice, with other labels or frames: sub01/EP01_01f"
     ):
         load("casme2", root)
     first = load("casme2", root, allow_incomplete=True)
@@ -334,21 +334,21 @@ def test_an_apex_that_is_coded_and_missing(own_tree: Tree) -> None:
     assert "the apex of 10 clips of CASME II is not coded" in load("casme2", root).which_copy()
     (root / "Cropped/Cropped/sub02/EP01_01f/reg_img14.jpg").unlink()
     with pytest.raises(
-        FerbenchError, match=r"1 clips of CASME II lack the frame of the apex: sub02/EP01_01f \(frame 14\)"
+        FerbenchError, match=r"1 clip of CASME II lacks the frame of the apex: sub02/EP01_01f \(frame 14\)"
     ):
         load("casme2", root)
     partial = load("casme2", root, allow_incomplete=True)
     assert "sub02/EP01_01f" not in set(partial.frames()["sequence"])
     assert "the apex of 10 clips of CASME II is not coded" in partial.which_copy()
     rows_of(coding(root), lambda rows: next(r for r in rows if r[:2] == ["02", "EP01_01f"]).__setitem__(4, "900"))
-    assert "the apex of 1 clips of CASME II is coded outside of the clip" in load("casme2", root).which_copy()
+    assert "the apex of 1 clip of CASME II is coded outside of the clip" in load("casme2", root).which_copy()
 
 
 def test_a_clip_without_its_onset(own_tree: Tree) -> None:
     root = own_tree("casme2")
     (root / "Cropped/Cropped/sub02/EP03_01f/reg_img10.jpg").unlink()
     copy = load("casme2", root).which_copy()
-    assert "1 clips of CASME II lack the frame of their onset or offset (sub02/EP03_01f)" in copy
+    assert "1 clip of CASME II lacks the frame of the onset or offset (sub02/EP03_01f)" in copy
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_a_frame_of_a_clip_in_two_types(
 ) -> None:
     root = own_tree(name)
     Image.open(root / folder / image).save(root / folder / again)
-    with pytest.raises(FerbenchError, match=rf"1 frames of .* are there twice, .*{image} and .*{again}\. With"):
+    with pytest.raises(FerbenchError, match=rf"1 frame of .* is there twice, .*{image} and .*{again}\. With"):
         load(name, root)
     frames = load(name, root, allow_incomplete=True).frames()
     assert frames.equals(load(name, lab_tree(name)).frames())
@@ -383,7 +383,7 @@ def test_clips_that_are_there_as_whole_frames_only(own_tree: Tree) -> None:
     shutil.rmtree(root / "Cropped/Cropped/sub02/EP01_01f")
     with pytest.raises(
         FerbenchError,
-        match=r"1 clips have whole frames and no cropped ones: sub02/EP01_01f. dataset.images=raw reads whole",
+        match=r"1 clip has whole frames and no cropped ones: sub02/EP01_01f. dataset.images=raw reads whole",
     ):
         load("casme2", root)
     assert load("casme2", root, allow_incomplete=True).frames()["sequence"].nunique() == 49

@@ -180,7 +180,7 @@ def test_an_archive_inside_itself_is_read_once(own_tree: Tree, lab_tree: Tree, b
     assert "are there twice with equal content, and were read once" in dataset.which_copy()
     changed = next((folder / folder.name).rglob("*.png"))
     picture(changed, 77)
-    with pytest.raises(FerbenchError, match=rf"1 sequences or images are there twice and differ: .*{changed.name}"):
+    with pytest.raises(FerbenchError, match=rf"1 sequence or image is there twice, with differences: .*{changed.name}"):
         load("caers", root)
 
 
@@ -199,9 +199,11 @@ def test_a_line_of_rafdb_with_another_label(own_tree: Tree) -> None:
     root = own_tree("rafdb")
     text = (root / RAF_LIST).read_text()
     (root / RAF_LIST).write_text(text + "test_00001.jpg 1\n")
-    assert "1 sequences or images are there twice with equal content" in load("rafdb", root).which_copy()
+    assert "1 sequence or image is there twice with equal content" in load("rafdb", root).which_copy()
     (root / RAF_LIST).write_text(text + "test_00001.jpg 4\n")
-    with pytest.raises(FerbenchError, match="1 .* twice and differ: test_00001/basic as surprise and as happiness"):
+    with pytest.raises(
+        FerbenchError, match="1 .* twice, with differences: test_00001/basic as surprise and as happiness"
+    ):
         load("rafdb", root)
     frames = load("rafdb", root, allow_incomplete=True).frames().set_index("frame_id")["expression"]
     assert frames["test_00001/basic/0"] == "surprise"
@@ -211,7 +213,7 @@ def test_one_picture_in_two_folders_of_rafdb(tmp_path: Path) -> None:
     root = rafdb_folders(tmp_path / "R")
     moved = root / "train" / "2" / "train_00003_aligned.jpg"
     shutil.copy(moved, root / "train" / "3" / moved.name)
-    with pytest.raises(FerbenchError, match="1 .* twice and differ: train_00003/basic as fear and as disgust"):
+    with pytest.raises(FerbenchError, match="1 .* twice, with differences: train_00003/basic as fear and as disgust"):
         load("rafdb", root)
 
 
@@ -219,7 +221,7 @@ def test_a_list_of_rafdbs_folders_that_contradicts_itself(tmp_path: Path) -> Non
     root = rafdb_folders(tmp_path / "R")
     (root / "train_labels.csv").write_text("image,label\ntrain_00001_aligned.jpg,1.0\ntrain_00001_aligned.jpg,2\n")
     with pytest.raises(
-        FerbenchError, match="train_labels.csv has 1 images twice, with different labels: train_00001_al"
+        FerbenchError, match="train_labels.csv has 1 image twice, with different labels: train_00001_al"
     ):
         load("rafdb", root)
 
@@ -227,7 +229,7 @@ def test_a_list_of_rafdbs_folders_that_contradicts_itself(tmp_path: Path) -> Non
 def test_rafdbs_images_in_two_formats(own_tree: Tree) -> None:
     root = own_tree("rafdb")
     picture(root / "Image" / "aligned" / "test_00001_aligned.png", 3)
-    with pytest.raises(FerbenchError, match="1 images in .* several formats: test_00001_aligned.png"):
+    with pytest.raises(FerbenchError, match="1 image in .* several formats: test_00001_aligned.png"):
         load("rafdb", root)
 
 
@@ -235,7 +237,9 @@ def test_a_row_of_affectnet_with_another_label(own_tree: Tree) -> None:
     root = own_tree("affectnet")
     path = root / LISTS / "training.csv"
     path.write_text(path.read_text(encoding="utf-8") + "1/0é face.jpg,0,3,0.1\n", encoding="utf-8")
-    with pytest.raises(FerbenchError, match="twice and differ: train:1:0é face.jpg/8 as neutral and as surprise"):
+    with pytest.raises(
+        FerbenchError, match="twice, with differences: train:1:0é face.jpg/8 as neutral and as surprise"
+    ):
         load("affectnet", root)
 
 
@@ -243,7 +247,7 @@ def test_a_row_in_both_of_affectnets_lists(own_tree: Tree, lab_tree: Tree) -> No
     root = own_tree("affectnet")
     path = root / LISTS / "training.csv"
     path.write_text(path.read_text(encoding="utf-8") + "0/0é face.jpg,0,0,0.1\n", encoding="utf-8")
-    with pytest.raises(FerbenchError, match="1 images are in both of AffectNet's lists, .*: 0/0é face.jpg"):
+    with pytest.raises(FerbenchError, match="1 image is in both of AffectNet's lists, .*: 0/0é face.jpg"):
         load("affectnet", root)
     assert ids(load("affectnet", root, allow_incomplete=True)) == ids(load("affectnet", lab_tree("affectnet")))
 
@@ -266,7 +270,7 @@ def test_one_picture_in_two_folders_of_affectnet(tmp_path: Path) -> None:
     shutil.copy(first, root / "train" / "3" / first.name)
     picture(root / "val" / "3" / first.name, 999)  # another picture of that name is another picture
     with pytest.raises(
-        FerbenchError, match=r"1 images are in two of AffectNet's folders: .*0/image0000001.jpg and .*3/im"
+        FerbenchError, match=r"1 image is in two of AffectNet's folders: .*0/image0000001.jpg and .*3/im"
     ):
         load("affectnet", root)
     left = ids(load("affectnet", root, allow_incomplete=True))
@@ -276,14 +280,14 @@ def test_one_picture_in_two_folders_of_affectnet(tmp_path: Path) -> None:
 def test_loose_images_of_affectnet(tmp_path: Path) -> None:
     root = affectnet_folders(tmp_path / "A")
     picture(root / "train" / "loose.jpg", 5)
-    with pytest.raises(FerbenchError, match="1 folders or images are in none of AffectNet's folders, .*loose.jpg"):
+    with pytest.raises(FerbenchError, match="1 folder or image is in none of AffectNet's folders, .*loose.jpg"):
         load("affectnet", root)
 
 
 def test_affectnets_arrays_are_one_image_and_one_number_each(tmp_path: Path, faces: Callable[..., Image.Image]) -> None:
     root = trees.affectnet_arrays(tmp_path / "A", faces)
     picture(root / "train_set" / "images" / "1.png", 3)
-    with pytest.raises(FerbenchError, match="1 images of AffectNet are there in several formats: .*1.png"):
+    with pytest.raises(FerbenchError, match="1 image of AffectNet is there in several formats: .*1.png"):
         load("affectnet", root)
     (root / "train_set" / "images" / "1.png").unlink()
     label = root / "train_set" / "annotations" / "3_exp.npy"
@@ -299,7 +303,7 @@ def test_affectnets_arrays_are_one_image_and_one_number_each(tmp_path: Path, fac
         load("affectnet", root)
     np.save(label, np.array("3"))
     (root / "train_set" / "images" / "3.jpg").unlink()
-    with pytest.raises(FerbenchError, match="1 labels of AffectNet have no image, such as 0.jpg: .*3_exp.npy"):
+    with pytest.raises(FerbenchError, match="1 label of AffectNet has no image, such as 0.jpg: .*3_exp.npy"):
         load("affectnet", root)
 
 
@@ -327,13 +331,13 @@ def test_pictures_of_fer2013_that_are_there_again_are_counted(tmp_path: Path) ->
     assert "there before" not in load("fer2013", root).which_copy()
     fer_csv(root / "fer2013.csv", [*FER_ROWS, FER_ROWS[0], ("1", "PrivateTest", 3)])
     assert (
-        "2 rows show a picture that is there before, 1 such pictures are in several parts of the split, 1 have several labels"
+        "2 rows show a picture that is there before, 1 such picture is in several parts of the split, 1 has several labels"
         in load("fer2013", root).which_copy()
     )
     images = fer_folders(tmp_path / "I")
     shutil.copy(images / "train" / "angry" / "im1.png", images / "test" / "happy" / "im99.png")
     assert (
-        "1 images show a picture that is there before, 1 such pictures are in several parts of the split, 1 have several labels"
+        "1 image shows a picture that is there before, 1 such picture is in several parts of the split, 1 has several labels"
         in load("fer2013", images).which_copy()
     )
 
@@ -344,14 +348,14 @@ def test_pictures_of_fer2013_that_are_there_again_are_counted(tmp_path: Path) ->
 def test_an_image_of_fer2013_that_is_there_twice(tmp_path: Path, other: str) -> None:
     root = fer_folders(tmp_path / "F", "Training_{n}.png")
     Image.open(root / "train" / "angry" / "Training_1.png").save(root / other)
-    with pytest.raises(FerbenchError, match=rf"1 images of FER2013 are there twice, in another folder.*{other}"):
+    with pytest.raises(FerbenchError, match=rf"1 image of FER2013 is there twice, in another folder.*{other}"):
         load("fer2013", root)
 
 
 def test_loose_images_of_fer2013(tmp_path: Path) -> None:
     root = fer_folders(tmp_path / "F")
     picture(root / "train" / "loose.png", 5)
-    with pytest.raises(FerbenchError, match="1 folders or images in .* are in none of FER2013's classes, .*loose.png"):
+    with pytest.raises(FerbenchError, match="1 folder or image in .* is in none of FER2013's classes, .*loose.png"):
         load("fer2013", root)
 
 
@@ -371,7 +375,7 @@ def test_names_of_some_images_say_the_usage(tmp_path: Path) -> None:
     assert "the names of 14 of 15 images say which are PublicTest" in dataset.which_copy()
     assert "nothing says" not in dataset.which_copy()
     shutil.move(root / "train" / "sad" / "Training_5.png", root / "test" / "sad" / "Training_5.png")
-    assert "1 images are in another part of the split than their names say" in load("fer2013", root).which_copy()
+    assert "1 image is in another part of the split than named" in load("fer2013", root).which_copy()
 
 
 def test_separators_of_fer2013s_text(tmp_path: Path) -> None:
@@ -414,7 +418,7 @@ def test_ferplus_votes_below_zero(own_tree: Tree) -> None:
     root = own_tree("ferplus")
     path = root / "fer2013new.csv"
     path.write_text(path.read_text().replace(",0,", ",-1,", 1))
-    with pytest.raises(FerbenchError, match="1 rows of .* have votes that are not numbers from 0 upwards: 2. With"):
+    with pytest.raises(FerbenchError, match="1 row of .* has votes that are not numbers from 0 upwards: 2. With"):
         load("ferplus", root)
     assert "row 00000" not in set(load("ferplus", root, allow_incomplete=True).frames()["frame_id"])
 
@@ -434,7 +438,7 @@ def test_rows_of_gray_faces_may_be_left_out(own_tree: Tree, name: str, old: str,
     if name == "ferplus":
         votes = root / "fer2013new.csv"
         votes.write_text(votes.read_text().replace(old, new, 1))
-    with pytest.raises(FerbenchError, match="1 rows of .* in row 2. With dataset.allow_incomplete, they are left out"):
+    with pytest.raises(FerbenchError, match="1 row of .* in row 2. With dataset.allow_incomplete, it is left out"):
         load(name, root)
     dataset = load(name, root, allow_incomplete=True)
     expected = whole.frames()[whole.frames()["frame_id"] != "row 00000"].reset_index(drop=True)
@@ -569,14 +573,14 @@ def test_folders_and_images_that_are_no_class_of_caers(own_tree: Tree) -> None:
     ):
         load("caers", root)
     shutil.copytree(root / "CAER-S" / "test", root / "CAER-S" / "val")
-    with pytest.raises(FerbenchError, match="1 folders are no part of CAER-S's split: .*val"):
+    with pytest.raises(FerbenchError, match="1 folder is no part of CAER-S's split: .*val"):
         load("caers", root)
 
 
 def test_images_that_are_not_named_as_caers(own_tree: Tree) -> None:
     root = own_tree("caers")
     picture(root / "CAER-S" / "train" / "Anger" / "holiday.png", 3)
-    with pytest.raises(FerbenchError, match=r"1 images are not named like those of CAER-S \(0001.png\): .*holiday.png"):
+    with pytest.raises(FerbenchError, match=r"1 image is not named like those of CAER-S \(0001.png\): .*holiday.png"):
         load("caers", root)
 
 
@@ -643,7 +647,7 @@ def test_a_class_above_the_split_keeps_the_split(tmp_path: Path) -> None:
     assert dataset.frames()["split"].value_counts().to_dict() == {"train": 4, "test": 5}
     picture(root / "angry" / "loose.png", 200)
     with pytest.raises(
-        FerbenchError, match="1 folders or images in .* belong to no class and no split, .*angry/loose.png"
+        FerbenchError, match="1 folder or image in .* belongs to no class and no split, .*angry/loose.png"
     ):
         load("folders", root)
 
@@ -652,7 +656,7 @@ def test_a_class_above_the_split_keeps_the_split(tmp_path: Path) -> None:
 def test_a_class_or_split_inside_another_is_refused(tmp_path: Path, inner: str) -> None:
     root = by_class(tmp_path / "D", ("train", "val"), ("angry", "happy"), "{n}.png")
     picture(root / "train" / "angry" / inner / "q.png", 300)
-    with pytest.raises(FerbenchError, match=f"1 folders or images .* or to two: train/angry/{inner}/q.png"):
+    with pytest.raises(FerbenchError, match=f"1 folder or image .* or to two: train/angry/{inner}/q.png"):
         load("folders", root)
 
 
@@ -668,7 +672,7 @@ def test_a_picture_that_is_trained_on_and_tested_is_said(tmp_path: Path) -> None
     root = by_class(tmp_path / "D", ("train", "test"), ("angry", "happy"), "{n}.png")
     shutil.copy(root / "train" / "angry" / "1.png", root / "test" / "angry" / "again.png")
     copy = load("folders", root).which_copy()
-    assert "1 pictures are in several parts of the split at once" in copy
+    assert "1 picture is in several parts of the split at once" in copy
     assert "train/angry/1.png" in copy
     assert "in the same class" not in copy
 

@@ -101,7 +101,7 @@ def test_numbers_are_what_the_codes_say(tmp_path: Path) -> None:
     assert card(load(root, codes="affectnet")).expressions == ("anger", "happiness", "neutral")
     assert card(load(root, codes="fer2013")).expressions == ("anger", "disgust", "neutral")
     with pytest.raises(
-        FerbenchError, match=r"1 folders have numbers that dataset.codes=rafdb lacks \(1 surprise, .*\): 0"
+        FerbenchError, match=r"1 folder has numbers that dataset.codes=rafdb lacks \(1 surprise, .*\): 0"
     ):
         load(root, codes="rafdb")
     with pytest.raises(FerbenchError, match="There is no value of dataset.codes 'raf'"):
@@ -147,13 +147,13 @@ def test_the_same_picture_in_two_classes_is_refused(tmp_path: Path) -> None:
     shutil.copy(root / "happy" / "001.png", root / "sadness" / "other.png")
     shutil.copy(root / "happy" / "002.png", root / "happy" / "again.png")
     with pytest.raises(
-        FerbenchError, match="1 pictures are in several classes at once: happy/001.png and sadness/other.png"
+        FerbenchError, match="1 picture is in several classes at once: happy/001.png and sadness/other.png"
     ):
         load(root)
     dataset = load(root, allow_incomplete=True)
     left = set(dataset.frames()["frame_id"])
     assert not left & {"happy/001.png/0", "sadness/other.png/0"}
-    assert "1 images are there again in the same class" in dataset.which_copy()
+    assert "1 image is there again in the same class" in dataset.which_copy()
 
 
 # -- identities
@@ -203,7 +203,7 @@ def test_names_that_a_pattern_does_not_describe(tmp_path: Path) -> None:
     root = people(tmp_path / "D")
     picture(root / "happy" / "holiday.png", 500)
     with pytest.raises(
-        FerbenchError, match=r"1 images are not named as dataset.pattern=\{subject\}_.* says: happy/holiday.png"
+        FerbenchError, match=r"1 image is not named as dataset.pattern=\{subject\}_.* says: happy/holiday.png"
     ):
         load(root, pattern="{subject}_{sequence}_{position}")
 
@@ -241,7 +241,7 @@ def test_a_file_says_who_is_seen(tmp_path: Path) -> None:
         ("path,split\nhappy/000.png,elsewhere\n", "row 2, has no split called train, val or test"),
         ("path,subject\nhappy/000.png,a\nhappy/000.png,b\n", "row 3, names 'happy/000.png' again"),
         ("path,subject\nhappy/000.png,a\n", "11 images are not listed in .*people.csv"),
-        ("path,subject\nhappy/none.png,a\n", "1 images of .*people.csv are missing"),
+        ("path,subject\nhappy/none.png,a\n", "1 image of .*people.csv is missing"),
     ],
 )
 def test_files_that_say_too_little(tmp_path: Path, text: str, sentence: str) -> None:
@@ -302,7 +302,7 @@ def test_braces_in_a_path_are_no_placeholders(tmp_path: Path) -> None:
     root = build(tmp_path / "my {copy} {0}", ("train", "test"))
     picture(root / "models {x}" / "1.png", 901)
     with pytest.raises(
-        FerbenchError, match=r"1 folders or images in .*my \{copy\} \{0\} belong to no class .*models \{x\}"
+        FerbenchError, match=r"1 folder or image in .*my \{copy\} \{0\} belongs to no class .*models \{x\}"
     ):
         load(root)
 

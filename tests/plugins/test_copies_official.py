@@ -86,7 +86,9 @@ def test_one_still_in_two_types(own_tree: Tree) -> None:
     root = own_tree("jaffe")
     path = root / "KA.AN1.1.tiff"
     Image.open(path).save(path.with_suffix(".png"))
-    with pytest.raises(FerbenchError, match=r"1 sequences or images are there twice and differ: .*\.png and .*\.tiff"):
+    with pytest.raises(
+        FerbenchError, match=r"1 sequence or image is there twice, with differences: .*\.png and .*\.tiff"
+    ):
         load("jaffe", root)
 
 
@@ -154,7 +156,7 @@ def test_oulu_takes_the_original_where_no_cropped_face_is_of_the_condition(own_t
 def test_oulu_that_lacks_one_sequence(own_tree: Tree) -> None:
     root = moved(own_tree("oulu"), ("PreProcess Img/VL", "PreProcess Img/VL_Acropped"))
     shutil.rmtree(root / "PreProcess Img" / "VL_Acropped" / "Strong" / "P003" / "Fear")
-    with pytest.raises(FerbenchError, match="1 sequences of Oulu-CASIA are missing .*P003 fear"):
+    with pytest.raises(FerbenchError, match="1 sequence of Oulu-CASIA is missing .*P003 fear"):
         load("oulu", root)
     assert load("oulu", root, allow_incomplete=True).frames()["sequence"].nunique() == 59
 
@@ -192,7 +194,7 @@ def test_a_frame_of_ckplus_in_two_types(own_tree: Tree) -> None:
     root = own_tree("ckplus7c")
     path = root / "cohn-kanade-images" / "S005" / "001" / "S005_001_00000002.png"
     Image.open(path).save(path.with_suffix(".tiff"))
-    with pytest.raises(FerbenchError, match=r"1 frames of CK\+ are there twice, .*002.png and .*002.tiff. With"):
+    with pytest.raises(FerbenchError, match=r"1 frame of CK\+ is there twice, .*002.png and .*002.tiff. With"):
         load("ckplus7c", root)
     assert len(load("ckplus7c", root, allow_incomplete=True).frames()) == 70 * 5
 
@@ -234,13 +236,13 @@ def test_ck48_has_no_neutral_class(ck48: Path, name: str, instead: str) -> None:
 def test_a_ck48_that_is_not_as_it_should_be(ck48: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(ck48, tmp_path / "copy"))
     (root / "CK+48" / "happy" / "S005_004_00000014.png").unlink()
-    with pytest.raises(FerbenchError, match="1 sequences of CK.48 have fewer than three images .*S005/004"):
+    with pytest.raises(FerbenchError, match="1 sequence of CK.48 has fewer than three images .*S005/004"):
         load("ckplus7c", root)
     (root / "CK+48" / "happy" / "S005_004_00000015.png").rename(root / "CK+48" / "fear" / "S005_004_00000015.png")
-    with pytest.raises(FerbenchError, match=r"1 sequences of CK.48 lie in folders of different classes: S005/004 \("):
+    with pytest.raises(FerbenchError, match=r"1 sequence of CK.48 lies in folders of different classes: S005/004 \("):
         load("ckplus7c", root)
     shutil.copy(root / "CK+48" / "fear" / "S005_004_00000015.png", root / "CK+48" / "fear" / "me.png")
-    with pytest.raises(FerbenchError, match=r"1 images .* not named like those of CK.48 .*fear/me.png"):
+    with pytest.raises(FerbenchError, match=r"1 image .* not named like those of CK.48 .*fear/me.png"):
         load("ckplus7c", root)
 
 
@@ -264,11 +266,11 @@ def test_ckextended_says_what_it_lacks(lab_tree: Tree, own_tree: Tree) -> None:
     path = own_tree("ckextended") / "ckextended.csv"
     text = path.read_text()
     for old, new, sentence in (
-        ("\n0,", "\n9,", "1 rows of .* have another emotion than 0 to 7: '9' in row 2"),
+        ("\n0,", "\n9,", "1 row of .* has another emotion than 0 to 7: '9' in row 2"),
         (
             "Training",
             "Practice",
-            "1 rows of .* have another Usage than Training, PublicTest, PrivateTest: 'Practice' in row 2",
+            "1 row of .* has another Usage than Training, PublicTest, PrivateTest: 'Practice' in row 2",
         ),
         ("pixels", "dots", "has no column pixels; it has emotion, dots, usage"),
     ):
@@ -333,7 +335,7 @@ def test_mmi_cuts_out_the_front_of_both_views(tmp_path: Path) -> None:
     assert dataset.image("S001/001/000").mean() < 10, "the right half"
     assert dataset.image("S003/001/000").mean() > 100, "the left half"
     assert set(dataset.frames()["subject"]) == {"S001", "S003"}
-    assert "1 sessions of both views were left out" in dataset.which_copy()
+    assert "1 session of both views was left out" in dataset.which_copy()
     assert load("mmi", tmp_path, views="all").image("S040/001/000").shape == (96, 144, 3)
 
 
@@ -345,7 +347,7 @@ def test_mmi_in_several_downloads(tmp_path: Path) -> None:
     dataset = load("mmi", tmp_path)
     assert set(dataset.frames()["sequence"]) == {"S031/001", "S031/002"}
     assert "3 downloads were read together" in dataset.which_copy()
-    assert "1 sequences or images are there twice with equal content" in dataset.which_copy()
+    assert "1 sequence or image is there twice with equal content" in dataset.which_copy()
 
 
 def test_mmi_from_a_folder_of_sessions(tmp_path: Path) -> None:
@@ -361,7 +363,7 @@ def test_photographs_of_mmi_are_no_sequences(tmp_path: Path) -> None:
     Image.new("RGB", (96, 96)).save(folder / "S031-002.jpg")
     dataset = load("mmi", tmp_path)
     assert set(dataset.frames()["sequence"]) == {"S031/001"}
-    assert "1 labelled sessions of photographs are no sequences" in dataset.which_copy()
+    assert "1 labelled session of photographs is no sequence" in dataset.which_copy()
 
 
 MMI_FOLDS = """

@@ -47,8 +47,8 @@ def test_labels_are_translated_and_counted(tmp_path: Path) -> None:
     assert labels(dataset) == ["happiness", "anger", "anger", "helpless", None, "happiness"]
     assert dataset.describe(CARDS["table"]).expressions == ("anger", "happiness", "helpless")
     assert dataset.which_copy() == (
-        "1 of 6 rows have no label; 'Happy' is read as happiness in 1 rows; 'Anger ' is read as anger in 1 rows; "
-        "' Helpless' is read as helpless in 1 rows; 'happy' is read as happiness in 1 rows"
+        "1 of 6 rows have no label; 'Happy' is read as happiness in 1 row; 'Anger ' is read as anger in 1 row; "
+        "' Helpless' is read as helpless in 1 row; 'happy' is read as happiness in 1 row"
     )
 
 

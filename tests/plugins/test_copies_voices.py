@@ -32,13 +32,15 @@ def test_pointers_of_git_lfs_are_named(own_tree: Tree) -> None:
     videos[0].write_text(POINTER)
     with pytest.raises(
         FerbenchError,
-        match=f"1 videos are pointers of Git LFS, .*{videos[0].name}. The videos can be had from {MIRROR}",
+        match=f"1 video is there as a small text file, .*{videos[0].name}. The videos can be had from {MIRROR}",
     ):
         load("cremad", root)
     assert load("cremad", root, allow_incomplete=True).frames()["sequence"].nunique() == 59
     for path in videos:
         path.write_text(POINTER)
-    with pytest.raises(FerbenchError, match=f"All 60 videos in .* are pointers of Git LFS.* can be had from {MIRROR}"):
+    with pytest.raises(
+        FerbenchError, match=f"All 60 videos in .* are there as a small text file.* can be had from {MIRROR}"
+    ):
         load("cremad", root, allow_incomplete=True)
 
 
@@ -57,7 +59,7 @@ def test_cremad_as_mp4_and_in_two_formats(lab_tree: Tree, own_tree: Tree) -> Non
     trees.film(frames, root / "VideoMP4" / f"{videos[0].stem}.mp4", "mpeg4")
     both = load("cremad", root)
     assert both.frames().equals(load("cremad", lab_tree("cremad")).frames()), "the distributed format is read"
-    assert "1 clips are there in several formats" in both.which_copy()
+    assert "1 clip is there in several formats" in both.which_copy()
     videos[0].unlink()
     sequence = "{}/{}-{}-{}".format(*videos[0].stem.split("_"))
     one = load("cremad", root).frames()
@@ -110,5 +112,5 @@ def test_a_clip_of_ravdess_that_is_there_twice(lab_tree: Tree, own_tree: Tree) -
     assert "are there twice with equal content" in dataset.which_copy()
     clip = next((root / "Video_Speech_Actor_01" / "Actor_01").glob("02-01-04-*"))
     trees.film([Image.new("RGB", (48, 48))] * 3, clip, "mpeg4")
-    with pytest.raises(FerbenchError, match="1 sequences or images are there twice and differ"):
+    with pytest.raises(FerbenchError, match="1 sequence or image is there twice, with differences"):
         load("ravdess", root)

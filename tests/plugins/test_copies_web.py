@@ -88,7 +88,7 @@ def test_an_image_in_another_format_than_the_list_says(own_tree: Tree) -> None:
     rewrite(root / LISTS / "training.csv", lambda text: text.replace("1/0é face.jpg", "1/0é face.bmp"))
     dataset = load("affectnet", root)
     assert "train:1:0é face.bmp/8/0" in set(dataset.frames()["frame_id"])
-    assert "1 images are there in another format than the lists say" in dataset.which_copy()
+    assert "1 image is there in another format than the lists say" in dataset.which_copy()
 
 
 def test_the_image_that_is_damaged_in_every_copy(lab_tree: Tree, own_tree: Tree) -> None:
@@ -108,7 +108,7 @@ def test_affectnets_arrays_twice_in_folders_of_one_name(tmp_path: Path, faces: C
     shutil.move(root / "moved", root / "train_set" / "train_set")
     assert load("affectnet", root).frames().equals(before)
     (root / "train_set" / "train_set" / "annotations" / "0_exp.npy").unlink()
-    with pytest.raises(FerbenchError, match="1 images of AffectNet have no label in 'annotations'.*allow_incomplete"):
+    with pytest.raises(FerbenchError, match="1 image of AffectNet has no label in 'annotations'.*allow_incomplete"):
         load("affectnet", root)
 
 
@@ -194,7 +194,7 @@ def kaggle_rafdb(tree: Path, root: Path) -> Path:
 def test_a_list_above_the_copy_of_rafdb_is_not_read(lab_tree: Tree, tmp_path: Path) -> None:
     root = kaggle_rafdb(lab_tree("rafdb"), tmp_path / "K")
     (root / "train_labels.csv").write_text("image,label\ntrain_00001_aligned.jpg,1\ntrain_00001_aligned.jpg,2\n")
-    with pytest.raises(FerbenchError, match="1 images twice"):
+    with pytest.raises(FerbenchError, match="1 image twice"):
         load("rafdb", root)
     assert len(load("rafdb", root / "DATASET").frames()) == len(load("rafdb", lab_tree("rafdb")).frames())
 
@@ -208,7 +208,7 @@ def test_rafdb_in_folders_by_number_is_the_same_dataset(lab_tree: Tree, tmp_path
     moved = next((root / "DATASET" / "train" / "1").iterdir())
     shutil.move(moved, root / "DATASET" / "train" / "2" / moved.name)
     with pytest.raises(
-        FerbenchError, match=f"1 images are in another folder than RAF-DB's list of labels says: .*{moved.name}"
+        FerbenchError, match=f"1 image is in another folder than RAF-DB's list of labels says: .*{moved.name}"
     ):
         load("rafdb", root)
 
@@ -264,7 +264,7 @@ def test_fer2013_as_images_whose_names_say_nothing(tmp_path: Path, faces: Callab
 def test_a_folder_that_is_no_class_of_fer2013(tmp_path: Path, faces: Callable[..., Image.Image]) -> None:
     root = fer_images(tmp_path / "F", faces, ("im{}.png", "im{}.png", "im{}.png"))
     (root / "train" / "bored").mkdir()
-    with pytest.raises(FerbenchError, match="1 folders or images in .* are in none of FER2013's classes, .*bored"):
+    with pytest.raises(FerbenchError, match="1 folder or image in .* is in none of FER2013's classes, .*bored"):
         load("fer2013", root)
 
 

@@ -273,10 +273,10 @@ def test_strange_names_are_listed_and_may_be_passed_over(own_tree: Tree, name: s
     if name == "mmi":
         session = root / "Sessions" / "1"
         (session / "S001-001.avi").rename(session / "my film.avi")
-        strange = "1 labelled sessions of MMI hold no video"
+        strange = "1 labelled session of MMI holds no video"
     else:
         shutil.copy(sample, root / folder / f"AM31X ü{sample.suffix}")
-        strange = "1 (images|videos) .*not named like .*AM31X ü"
+        strange = "1 (image|video) .*not named like .*AM31X ü"
     with pytest.raises(FerbenchError, match=strange + ".*dataset.allow_incomplete=true"):
         load(name, root)
     dataset = load(name, root, allow_incomplete=True)
@@ -293,7 +293,7 @@ def test_a_bad_file_is_named(own_tree: Tree, name: str, content: bytes | str) ->
     if name in ("mmi", "ravdess", "cremad", "mead"):
         if content == "half":  # such a video has the frames that are left
             return
-        with pytest.raises(FerbenchError, match=f"1 videos of {name} cannot be read or are empty: .*{path.name}"):
+        with pytest.raises(FerbenchError, match=f"1 video of {name} cannot be read or is empty: .*{path.name}"):
             load(name, root)
         return
     dataset = load(name, root)
@@ -377,16 +377,16 @@ def rewrite(path: Path, old: str, new: str) -> None:
     [
         ("rafdb", LIST, "test_00001.jpg 1", "test_00001.jpg 9", "line 1, is 'test_00001.jpg 9'"),
         ("rafdb", LIST, "test_00001.jpg 1", "test_00001.jpg x", "line 1, is 'test_00001.jpg x'"),
-        ("rafdb", LIST, "test_00001", "test_99999", "1 images of list_patition_label.txt are missing"),
+        ("rafdb", LIST, "test_00001", "test_99999", "1 image of list_patition_label.txt is missing"),
         ("affectnet", TRAINING, ",0,0,0.1", ",0,x,0.1", "the expression 'x', which is not a number"),
         ("affectnet", TRAINING, ",0,0,0.1", ",0,77,0.1", "has the expression 77"),
         ("affectnet", TRAINING, "expression", "label", "cannot be read as AffectNet's list"),
-        ("affectnet", TRAINING, "1/0é", "1/zz", "1 images of AffectNet's lists are missing"),
-        ("fer2013", "icml_face_data.csv", "\n0,", "\nsad,", "have another emotion than 0 to 6: 'sad' in row 2"),
-        ("fer2013", "icml_face_data.csv", "Training", "Practice", "have another Usage than .*: 'Practice' in row 2"),
+        ("affectnet", TRAINING, "1/0é", "1/zz", "1 image of AffectNet's lists is missing"),
+        ("fer2013", "icml_face_data.csv", "\n0,", "\nsad,", "has another emotion than 0 to 6: 'sad' in row 2"),
+        ("fer2013", "icml_face_data.csv", "Training", "Practice", "has another Usage than .*: 'Practice' in row 2"),
         ("fer2013", "icml_face_data.csv", "pixels", "dots", "has no column pixels; it has emotion, usage, dots"),
         ("ferplus", "fer2013new.csv", "fear", "dread", "has no column fear"),
-        ("ferplus", "fer2013new.csv", ",8,", ",eight,", "have votes that are not numbers"),
+        ("ferplus", "fer2013new.csv", ",8,", ",eight,", "has votes that are not numbers"),
         ("mmi", "Sessions/1/S001-001.xml", 'Value="1"', 'Value="sad"', "the emotion 'sad', which is not a number"),
         ("mmi", "Sessions/1/session.xml", "</session>", "", "session.xml cannot be read as XML"),
     ],
@@ -426,7 +426,7 @@ def test_a_pixel_that_is_no_number(own_tree: Tree) -> None:
 def test_codes_and_subjects_that_nobody_knows(own_tree: Tree, name: str, old: str, new: str) -> None:
     root = own_tree(name)
     (root / old).rename(root / new)
-    with pytest.raises(FerbenchError, match=f"1 (images|videos) .*{Path(new).name}.*dataset.allow_incomplete=true"):
+    with pytest.raises(FerbenchError, match=f"1 (image|video) .*{Path(new).name}.*dataset.allow_incomplete=true"):
         load(name, root)
 
 
