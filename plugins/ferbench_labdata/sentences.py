@@ -4,8 +4,8 @@ from __future__ import annotations
 
 FORMS = {
     "s": ("", "s"), "es": ("", "es"), "they": ("it", "they"), "are": ("is", "are"), "were": ("was", "were"),
-    "have": ("has", "have"), "do": ("does", "do"), "belong": ("belongs", "belong"), "hold": ("holds", "hold"), "lack": ("lacks", "lack"),
-    "lie": ("lies", "lie"), "show": ("shows", "show"),
+    "have": ("has", "have"), "do": ("does", "do"), "belong": ("belongs", "belong"), "hold": ("holds", "hold"),
+    "lack": ("lacks", "lack"), "lie": ("lies", "lie"), "show": ("shows", "show"),
 }  # fmt: skip
 """By mark: what stands for it where there is one thing, and where there are several."""
 
