@@ -2,6 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LIGHT ?= .venv-light
 COVERAGE ?=
+JOBS ?= 2
 PIP := -m pip install --quiet --disable-pip-version-check
 LIGHT_TESTS := tests/config tests/registry tests/plan tests/protocols tests/ranking tests/test_cards.py \
     tests/test_deprecation.py tests/test_extras.py
@@ -15,9 +16,10 @@ demo: .venv/installed
 	$(BIN)/ferbench leaderboard results/demo
 	$(BIN)/ferbench report results/demo --output results/report --baseline cross_entropy
 
-# `make test COVERAGE=--cov` also reports coverage, which costs two fifths more time.
+# In JOBS processes of one thread and some 2 GB each. `make test COVERAGE=--cov` also reports coverage, which costs two fifths more
+# time.
 test: .venv/tested
-	$(BIN)/python -m pytest $(COVERAGE)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(COVERAGE)
 
 # The light part without torch, on the newest dependencies and the coming Hydra.
 test-light: $(LIGHT)/installed
