@@ -137,8 +137,11 @@ def chosen_folds(available: Sequence[int], wanted: Sequence[int] | None) -> list
     return sorted(set(wanted))
 
 
-def need_subjects(frames: pd.DataFrame, folds: int) -> list[str]:
+def need_subjects(frames: pd.DataFrame, folds: int, assignment: int = 0) -> list[str]:
     """The subject IDs, sorted ascending as text.
+
+    Args:
+        assignment: protocol.assignment; from 1 on the sorted IDs are shuffled with it as the seed.
 
     Raises:
         FerbenchError: there are fewer subjects than folds, or fewer than two folds.
@@ -151,4 +154,6 @@ def need_subjects(frames: pd.DataFrame, folds: int) -> list[str]:
             f"There are {len(subjects)} subjects for {folds} folds; each fold tests at least one. "
             f"Use protocol=subject_kfold protocol.k={max(2, len(subjects))} or fewer."
         )
+    if assignment:
+        np.random.default_rng(assignment).shuffle(subjects)
     return subjects

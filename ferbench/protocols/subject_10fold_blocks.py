@@ -25,9 +25,7 @@ class SubjectTenFoldBlocks(Protocol):
     settings: AssignedSettings
 
     def assign_folds(self, frames: pd.DataFrame) -> np.ndarray:
-        subjects = need_subjects(frames, FOLDS)
-        if self.settings.assignment:
-            np.random.default_rng(self.settings.assignment).shuffle(subjects)
+        subjects = need_subjects(frames, FOLDS, self.settings.assignment)
         starts = [(2 * block * len(subjects) + FOLDS) // (2 * FOLDS) for block in range(FOLDS + 1)]
         fold = {
             subject: FOLDS - 1 - block

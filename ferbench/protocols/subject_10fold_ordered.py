@@ -23,8 +23,6 @@ class SubjectTenFoldOrdered(Protocol):
     settings: AssignedSettings
 
     def assign_folds(self, frames: pd.DataFrame) -> np.ndarray:
-        subjects = need_subjects(frames, FOLDS)
-        if self.settings.assignment:
-            np.random.default_rng(self.settings.assignment).shuffle(subjects)
+        subjects = need_subjects(frames, FOLDS, self.settings.assignment)
         fold = {subject: index % FOLDS for index, subject in enumerate(subjects)}
         return frames["subject"].map(fold).to_numpy(dtype=int)
