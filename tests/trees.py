@@ -24,6 +24,15 @@ def save(image: Image.Image, path: Path) -> None:
     image.save(path)
 
 
+def edited(path: Path, change: Callable[[list[list[str]]], None]) -> None:
+    """Change the rows of a coding file."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    change(rows)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
 def film(images: Sequence[Image.Image], path: Path, codec: str) -> None:
     """A video of 25 images a second."""
     import av

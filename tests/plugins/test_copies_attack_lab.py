@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -46,15 +45,6 @@ def read(name: str, root: Path, **settings: object) -> Loaded:
 def moved(old: Path, new: Path) -> Path:
     new.parent.mkdir(parents=True, exist_ok=True)
     return old.rename(new)
-
-
-def rows_of(path: Path, change: Callable[[list[list[str]]], None]) -> None:
-    """Change the rows of a coding file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    change(rows)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
 
 
 # -- CK+
@@ -302,7 +292,7 @@ def test_a_still_beside_the_frames_of_mmi_is_no_frame(own_tree: Tree, lab_tree: 
 @pytest.mark.parametrize(("apex", "phases"), [("10", {"apex", "offset"}), ("11", {"neutral", "apex", "offset"})])
 def test_a_clip_whose_apex_is_its_first_frame(own_tree: Tree, apex: str, phases: set[str]) -> None:
     root = own_tree("casme2")
-    rows_of(coding(root), lambda rows: next(r for r in rows if r[:2] == ["02", "EP01_01f"]).__setitem__(4, apex))
+    trees.edited(coding(root), lambda rows: next(r for r in rows if r[:2] == ["02", "EP01_01f"]).__setitem__(4, apex))
     frames = load("casme2", root).frames()
     clip = frames[frames["sequence"] == "sub02/EP01_01f"]
     assert set(clip["phase"]) == phases
@@ -317,10 +307,10 @@ def coding(root: Path) -> Path:
 @pytest.mark.parametrize(("column", "value"), [(8, "surprise"), (4, "15"), (5, "16")])
 def test_a_clip_that_is_coded_twice(own_tree: Tree, lab_tree: Tree, column: int, value: str) -> None:
     root = own_tree("casme2")
-    rows_of(coding(root), lambda rows: rows.append([*rows[1]]))
+    trees.edited(coding(root), lambda rows: rows.append([*rows[1]]))
     again = load("casme2", root)
     assert again.frames().equals(load("casme2", lab_tree("casme2")).frames()), "the same row again"
-    rows_of(coding(root), lambda rows: rows[-1].__setitem__(column, value))
+    trees.edited(coding(root), lambda rows: rows[-1].__setitem__(column, value))
     with pytest.raises(
         FerbenchError, match=r"1 clip of CASME II is coded twice, with other labels or frames: sub01/EP01_01f"
     ):
@@ -340,7 +330,7 @@ def test_an_apex_that_is_coded_and_missing(own_tree: Tree) -> None:
     partial = load("casme2", root, allow_incomplete=True)
     assert "sub02/EP01_01f" not in set(partial.frames()["sequence"])
     assert "the apex of 10 clips of CASME II is not coded" in partial.which_copy()
-    rows_of(coding(root), lambda rows: next(r for r in rows if r[:2] == ["02", "EP01_01f"]).__setitem__(4, "900"))
+    trees.edited(coding(root), lambda rows: next(r for r in rows if r[:2] == ["02", "EP01_01f"]).__setitem__(4, "900"))
     assert "the apex of 1 clip of CASME II is coded outside of the clip" in load("casme2", root).which_copy()
 
 

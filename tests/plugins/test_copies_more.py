@@ -39,15 +39,6 @@ def ids(dataset: Any) -> list[str]:
     return list(dataset.frames()["frame_id"])
 
 
-def edited(path: Path, change: Callable[[list[list[str]]], None]) -> None:
-    """A coding file whose rows were changed."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    change(rows)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
-
-
 # -- all of them
 
 
@@ -447,7 +438,7 @@ def test_a_clip_whose_frames_are_others(own_tree: Tree) -> None:
         heading = next(i for i, row in enumerate(rows) if "Filename" in row)
         rows[heading + 1][3:6] = ["90000", "90004", "90008"]
 
-    edited(root / "SAMM_Micro_FACS_Codes_v2.csv", shift)
+    trees.edited(root / "SAMM_Micro_FACS_Codes_v2.csv", shift)
     with pytest.raises(
         FerbenchError, match=r"1 clip of SAMM has no frames from onset to offset: 006/006_1_2 \(90000 to 90008\)"
     ):
@@ -458,7 +449,7 @@ def test_the_newest_coding_file_counts(own_tree: Tree) -> None:
     root = own_tree("casme2")
     newer = root / "CASME2-coding-20190701.csv"
     shutil.copy(root / "CASME2-coding-20140508.csv", newer)
-    edited(newer, lambda rows: rows[1].__setitem__(8, "surprise"))
+    trees.edited(newer, lambda rows: rows[1].__setitem__(8, "surprise"))
     dataset = load("casme2", root)
     assert "2 coding files are there, and CASME2-coding-20190701.csv was read" in dataset.which_copy()
     assert dataset.frames()["expression"].iloc[0] == "surprise"
@@ -582,7 +573,7 @@ def test_megc2019_leaves_out_two_clips_of_casme2(own_tree: Tree) -> None:
     def rename(rows: list[list[str]]) -> None:
         next(row for row in rows if row[:2] == ["04", "EP01_01f"])[1] = "EP12_01f"
 
-    edited(coding, rename)
+    trees.edited(coding, rename)
     assert ("sub04", "EP12_01f") in LEFT_OUT
     assert "sub04/EP12_01f" in set(load("casme2", root / "CASME2").frames()["sequence"])
     assert "sub04/EP12_01f" not in set(load("megc2019", root).frames()["sequence"])
