@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ferbench.cards import BackboneCard, MethodCard
+from ferbench.cores import keep_memory
 from ferbench.interfaces.method import Batch, Clock, Method, Task
 from ferbench.registry.loader import load_registry
 from ferbench.training.loop import Device, Training, train
@@ -43,6 +44,7 @@ def batches() -> list[Batch]:
 
 @pytest.mark.parametrize("name", ["cross_entropy", "degan"])
 def test_training_step(paired: Callable[..., float], name: str) -> None:
+    keep_memory()  # as `ferbench run` does
     device = Device.choose("cpu", "auto")
     ready = batches()
     method = make(name)

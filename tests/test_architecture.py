@@ -23,6 +23,7 @@ HEAVY = ("ferbench.metrics", "ferbench.blocks", "ferbench.testing", "ferbench.tr
 PUBLIC = (
     "blocks",
     "cards",
+    "cores",
     "errors",
     "expressions",
     "files",

@@ -6,7 +6,6 @@ Works on a table alone: one row a frame, with `subject` and `split` or `fold`, a
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ferbench.cores import usable_cores
 from ferbench.errors import FerbenchError
 from ferbench.protocols import splitfile
 
@@ -103,7 +103,7 @@ def audit(table: pd.DataFrame, root: Path | None = None) -> list[Finding]:
         root: folder of the images in the column `path`; hashes are then computed where the column `hash` is missing.
     """
     if "hash" not in table and root is not None and "path" in table:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             table = table.assign(hash=list(pool.map(image_hash, [root / path for path in table["path"]])))
     return [_finding(name, tested, trained) for name, tested, trained in sides(table)]
 

@@ -14,6 +14,7 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
+from ferbench.cores import be_considerate, keep_memory
 from ferbench.deprecation import OutdatedPlugin
 from ferbench.errors import FerbenchError
 from ferbench.extras import needed_by
@@ -63,6 +64,8 @@ def main() -> None:
     """Console script. Status: 0 all done, 1 some trials failed, 2 wrong usage or configuration."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are printed as they are, UTF-8 or not
+    be_considerate()
+    keep_memory()
     try:
         with outdated_plugins_in_words(), needed_by(f"`{' '.join(['ferbench', *sys.argv[1:2]])}`"):
             status = cli(standalone_mode=False)

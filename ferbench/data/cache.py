@@ -9,7 +9,6 @@ it. This module uses numpy and Pillow, not torch.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ferbench.config.schema import Preparation
+from ferbench.cores import usable_cores
 from ferbench.data.align import align
 from ferbench.data.frames import needed_frames
 from ferbench.data.images import _as_it_is, frame_errors, square
@@ -142,7 +142,7 @@ def _make(
         done, bad, missed = set(), {}, []
     reader = _Reader(dataset, preparation, detector)
     # threads are enough: decoding, resizing and detection release the global interpreter lock
-    with ThreadPoolExecutor(os.cpu_count()) as pool, (part / "chunks.jsonl").open("a", encoding="utf-8") as log:
+    with ThreadPoolExecutor(usable_cores()) as pool, (part / "chunks.jsonl").open("a", encoding="utf-8") as log:
         for start in range(0, len(frame_ids), CHUNK):
             chunk = frame_ids[start : start + CHUNK]
             if start not in done:

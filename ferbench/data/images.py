@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ferbench.config.schema import Preparation
+from ferbench.cores import usable_cores
 from ferbench.errors import FrameError
 from ferbench.interfaces.dataset import BatchImages, Dataset
 
@@ -36,7 +36,7 @@ def read_images(dataset: Dataset, frame_ids: Sequence[str]) -> Sequence[np.ndarr
         except FrameError as error:
             return error
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         return list(pool.map(one, frame_ids))
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from ferbench import FerbenchError, FrameError, UnknownName
+from ferbench.cores import usable_cores
 from ferbench.files import cache_folder, replace_text
 from ferbench.tables import refuse_doubled, separator_of
 from ferbench_labdata.codes import CODES
@@ -239,7 +240,7 @@ def content_fingerprint(files: Iterable[tuple[str, Path]], extra: str = "") -> s
     listed = list(files)
 
     def content() -> str:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             return hashlib.sha256(b"".join(pool.map(_bytes_digest, listed))).hexdigest()
 
     names = "\0".join(name for name, _ in listed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ferbench import FerbenchError, FrameError, NoSuch
+from ferbench.cores import usable_cores
 from ferbench_labdata.base import LabDataset, Sequence_
 from ferbench_labdata.files import check_size, content_fingerprint, remembered
 
@@ -69,7 +69,7 @@ class Videos(LabDataset):
                 raise NoSuch("frame", frame_id, self.name)
             wanted.setdefault(self._files[frame_id], []).append(frame_id)
         found: dict[str, np.ndarray | FrameError] = {}
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             for decoded in pool.map(_decode, wanted.keys(), wanted.values()):
                 found |= decoded
         return [found[frame_id] for frame_id in frame_ids]
@@ -95,7 +95,7 @@ def _of_each(what: str, paths: Iterable[Path], fact: Callable[[Path], Any]) -> l
     need_av()
 
     def work() -> str:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             return json.dumps(list(pool.map(fact, listed)))
 
     return list(json.loads(remembered(what, [(str(path), path) for path in listed], work)))
