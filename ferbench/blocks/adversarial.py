@@ -33,16 +33,16 @@ def pass_for_real(made: Tensor) -> Tensor:
 
 class _Reversal(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor | float) -> Tensor:
         ctx.weight = weight
         return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return -ctx.weight * gradient, None
+        return (-ctx.weight * gradient.float()).to(gradient.dtype), None
 
 
-def reverse_gradient(x: Tensor, weight: float) -> Tensor:
+def reverse_gradient(x: Tensor, weight: Tensor | float) -> Tensor:
     """x itself; its gradient is multiplied by -weight (Ganin and Lempitsky, Unsupervised Domain Adaptation by
     Backpropagation, ICML 2015, eqs. 5 and 6).
 
@@ -52,7 +52,7 @@ def reverse_gradient(x: Tensor, weight: float) -> Tensor:
     [-0.5, -0.5]
 
     Args:
-        x: any shape. weight: 0 or more.
+        x: any shape. weight: 0 or more; a number or a scalar tensor, such as one computed from `Clock.progress`.
     """
     reversed_: Tensor = _Reversal.apply(x, weight)
     return reversed_

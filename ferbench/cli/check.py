@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import rich_click as click
 
 from ferbench.cli.options import plugin_option
 from ferbench.errors import UnknownName
+
+if TYPE_CHECKING:
+    from ferbench.cards import MethodCard
+    from ferbench.registry.loader import Registry
 
 
 @click.command("check")
@@ -43,5 +49,19 @@ def command(name: str, only: str | None, plugins: tuple[str, ...]) -> int:
             click.echo(f"BROKEN  {check}: {reason}")
         else:
             click.echo(f"holds   {check}")
+    if known[name] == cards.MethodCard.kind and not only and not broken:
+        _tell_obstacles(registry, registry.get(cards.MethodCard, name))
     click.echo(f"{broken} broken." if broken else "All hold.")
     return 1 if broken else 0
+
+
+def _tell_obstacles(registry: Registry, card: MethodCard) -> None:
+    """Say which stages are recorded as graphs on a GPU."""
+    from ferbench.testing.checks import make_method, obstacles
+
+    for stage, why in obstacles(card, lambda: make_method(registry, card)).items():
+        click.echo(
+            f"note    {why}"
+            if why
+            else f"note    Nothing in stage '{stage}' stands in the way of recording it as a graph."
+        )

@@ -130,8 +130,9 @@ class Trainer:
 
     Attributes:
         device: auto (a GPU if there is one, else the CPU), cpu, cuda, cuda:1 ...
-        precision: auto (bf16 if the hardware supports it, else fp32), fp32 or bf16.
+        precision: auto (bf16 where the hardware is faster in it, else fp32), fp32 or bf16.
         compile: whether to compile the networks with torch.compile.
+        graph: auto (on CUDA, a step is recorded once and replayed, where that computes the same) or false.
         accumulate: number of micro-batches into which a batch is divided to save memory; it must divide batch_size.
         clip_norm: largest L2 norm of an optimiser group's gradient; 0 turns clipping off.
         checkpoint_every: steps between two checkpoints, at least 1.
@@ -146,6 +147,7 @@ class Trainer:
     clip_norm: float = 0.0
     checkpoint_every: int = 500
     sampling: Sampling = added(Sampling.uniform)
+    graph: str = "auto"
 
 
 @dataclass
@@ -230,6 +232,7 @@ DOES_NOT_COUNT = {
     "budget.name": "a name for the other settings of the budget",
     "trainer.device": "stated in the record; results on different devices agree up to rounding",
     "trainer.compile": "changes speed; results agree up to rounding",
+    "trainer.graph": "changes speed; a graph is used only where it computes the same",
     "trainer.checkpoint_every": "resumed training gives bitwise equal weights",
     "results_dir": "a path",
     "cache_dir": "a path",
@@ -285,6 +288,8 @@ def _check(c: RunConfig) -> None:
         if value < low:
             raise FerbenchError(f"{name} is {value}; it has to be at least {low}.")
 
+    if c.trainer.graph not in ("auto", "false"):
+        raise FerbenchError(not_a_choice("trainer.graph", c.trainer.graph, ("auto", "false")))
     at_least("preparation.image_size", c.preparation.image_size, 16)
     at_least("preparation.margin", c.preparation.margin, 0)
     at_least("budget.steps", c.budget.steps, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,14 @@ class Images:
             self.resident = torch.from_numpy(np.array(array)).to(device)
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """rows: (B,), int64, on the CPU, indices into the array -> (B, 3, S, S), float32, in [-1, 1], channels_last."""
+        """The images of some rows.
+
+        Args:
+            rows: (B,), int64, indices into the array; on the device if the array is resident, else on the CPU.
+
+        Returns:
+            (B, 3, S, S), float32, in [-1, 1], channels_last.
+        """
         if self.resident is not None:
             images = self.resident.index_select(0, rows.to(self.device))
         else:
@@ -51,6 +58,10 @@ def _free_memory(device: torch.device) -> float:
             return 1024.0 * next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         return 4e9
+
+
+DRAWS = 7
+"""How many random numbers the augmentation of an image takes."""
 
 
 @dataclass(frozen=True)
@@ -104,20 +115,37 @@ class Batches:
         )
 
     def __call__(self, step: int) -> Batch:
+        stay = () if self.resident else ("rows", "neutral")  # images on disk are read by rows on the CPU
+        plan = self.plan(step)
+        return self.assemble({n: t if n in stay else t.to(self.images.device) for n, t in plan.items()})
+
+    def plan(self, step: int) -> dict[str, Tensor]:
+        """What the batch of a step is made of, on the CPU: `rows` and, where needed, `neutral` (rows of the image array),
+        `expression`, `subject`, and `uniform`, the random numbers of the augmentation."""
         chosen = self._choose(step)
         self._generator.manual_seed(derive_seed("augment", *self.key, step))
-        theta, light = draw(self.augment, len(chosen), self._generator)
-        device = self.images.device
-        theta, light = theta.to(device), light.to(device)
-        neutral = None
-        if self.labels.neutral is not None:
-            neutral = apply(self.images(self.labels.neutral[chosen]), theta, light)
-        return Batch(
-            images=apply(self.images(self.labels.rows[chosen]), theta, light),
-            expression=self.labels.expression[chosen].to(device),
-            subject=self.labels.subject[chosen].to(device),
-            neutral=neutral,
-        )
+        uniform = torch.rand((DRAWS, len(chosen)), generator=self._generator)
+        labels = self.labels
+        plan = {"rows": labels.rows[chosen], "expression": labels.expression[chosen], "subject": labels.subject[chosen]}
+        if labels.neutral is not None:
+            plan["neutral"] = labels.neutral[chosen]
+        return {**plan, "uniform": uniform}
+
+    @property
+    def resident(self) -> bool:
+        """Whether `assemble` needs nothing but the device."""
+        return self.images.resident is not None
+
+    def assemble(self, plan: Mapping[str, Tensor]) -> Batch:
+        """The batch of a plan whose tensors are on the device."""
+
+        theta, light = transforms(self.augment, plan["uniform"])
+
+        def augmented(rows: Tensor) -> Tensor:
+            return apply(self.images(rows), theta, light)
+
+        neutral = augmented(plan["neutral"]) if "neutral" in plan else None
+        return Batch(augmented(plan["rows"]), plan["expression"], plan["subject"], neutral)
 
     def _choose(self, step: int) -> Tensor:
         """(size,), indices of the frames in the batch of a step. A batch may contain the end of one epoch and the start of the
@@ -165,14 +193,16 @@ class Batches:
         return torch.randperm(count, generator=self._generator)
 
 
-def draw(augment: Augment, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw the random augmentation of `count` images.
+def transforms(augment: Augment, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """The augmentation of N images.
+
+    Args:
+        uniform: (DRAWS, N), random numbers in [0, 1).
 
     Returns:
-        theta: (count, 2, 3), affine maps from output to input coordinates, for `affine_grid`.
-        light: (count, 2), factor of contrast and offset of brightness (in units of the image, whose range is [-1, 1]).
+        theta: (N, 2, 3), affine maps from output to input coordinates, for `affine_grid`.
+        light: (N, 2), factor of contrast and offset of brightness (in units of the image, whose range is [-1, 1]).
     """
-    uniform = torch.rand((7, count), generator=generator)
     angle, zoom_, x, y, contrast, brightness = uniform[1:].mul(2).sub(1)
     angle = angle * math.radians(augment.rotation)
     scale = 1 / (1 + augment.zoom * zoom_)
@@ -180,7 +210,7 @@ def draw(augment: Augment, count: int, generator: torch.Generator) -> tuple[Tens
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     # shifts are fractions of the width; the coordinates run from -1 to 1
     theta = torch.stack([mirror * cos, -sin, 2 * augment.shift * x, mirror * sin, cos, 2 * augment.shift * y], 1)
-    return theta.view(count, 2, 3), torch.stack([1 + augment.contrast * contrast, augment.brightness * brightness], 1)
+    return theta.view(-1, 2, 3), torch.stack([1 + augment.contrast * contrast, augment.brightness * brightness], 1)
 
 
 def affine_grid(theta: Tensor, size: int) -> Tensor:
@@ -203,7 +233,7 @@ def apply(images: Tensor, theta: Tensor, light: Tensor) -> Tensor:
 
     Args:
         images: (B, 3, S, S), float, in [-1, 1].
-        theta, light: as `draw` returns them.
+        theta, light: as `transforms` returns them.
 
     Returns:
         (B, 3, S, S), float, in [-1, 1].

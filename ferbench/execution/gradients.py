@@ -16,7 +16,8 @@ from ferbench.interfaces.method import Clock, Method, Stage, Update
 from ferbench.records import files
 from ferbench.records.schema import Record
 from ferbench.training import checkpoint as checkpoints
-from ferbench.training.loop import advance, freeze_all_but
+from ferbench.training.loop import freeze_all_but
+from ferbench.training.steps import advance
 
 BATCHES = 8
 """Default number of training batches."""

@@ -78,17 +78,43 @@ class Batch:
         return [Batch(*piece) for piece in zip(*pieces, strict=True)]
 
 
-@dataclass(frozen=True)
 class Clock:
-    """The position in a stage: `step` counts from 0 to `steps` - 1."""
+    """The position in a stage. A step that asks `progress` and `every` only can be captured as one CUDA graph.
 
-    step: int
-    steps: int
+    Args:
+        step: number of the step, from 0 to `steps` - 1.
+        steps: number of steps of the stage.
+        progress: as the attribute; by default it is computed.
+
+    Attributes:
+        steps: number of steps of the stage.
+        progress: (), float64, the fraction of the stage that is done, in [0, 1). Compute with it as with any tensor.
+        asked: the intervals that `every` was asked for, and the answers.
+        read: whether `step` was read.
+    """
+
+    def __init__(self, step: int, steps: int, progress: Tensor | None = None) -> None:
+        self._step = step
+        self.steps = steps
+        self.progress = torch.tensor(fraction(step, steps), dtype=torch.float64) if progress is None else progress
+        self.asked: dict[int, bool] = {}
+        self.read = False
 
     @property
-    def progress(self) -> float:
-        """The fraction of the stage that is done, in [0, 1)."""
-        return self.step / max(self.steps, 1)
+    def step(self) -> int:
+        """The number of the step, from 0. A step that reads it is never captured: write `every` or `progress` where they do."""
+        self.read = True
+        return self._step
+
+    def every(self, interval: int) -> bool:
+        """Whether this is the first step or one of each `interval` steps after it."""
+        self.asked[interval] = self._step % interval == 0
+        return self.asked[interval]
+
+
+def fraction(step: int, steps: int) -> float:
+    """The fraction of a stage that is done before a step."""
+    return step / max(steps, 1)
 
 
 @dataclass

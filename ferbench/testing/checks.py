@@ -33,6 +33,7 @@ from ferbench.interfaces.method import Batch, Clock, Identifies, Method, Stage, 
 from ferbench.plan.variants import variant_name
 from ferbench.registry.loader import Registry, load_registry
 from ferbench.training.checkpoint import trained_state
+from ferbench.training.graph import WARM, Rehearsal
 from ferbench.training.loop import Device, Training, freeze_all_but, modules_of, train
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -102,6 +103,16 @@ def card_without_torch(registry: Registry, card: Card) -> None:
 # -- methods
 
 
+def obstacles(card: MethodCard, make: Callable[[], Method]) -> dict[str, str]:
+    """By stage, why its steps cannot be recorded as CUDA graphs, as far as it can be told without a GPU; "" where nothing stands in
+    the way. Steps that cannot are run one by one, and no rule is broken."""
+    found = {}
+    method = make()
+    for stage in method.stages():
+        found[stage.name] = train(method, stage, 2 * WARM + 4, training(graph=Rehearsal())).obstacle
+    return found
+
+
 def make_task(seed: int = 0) -> Task:
     """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels."""
     return Task(EXPRESSIONS, SUBJECTS, SIZE, seed)
@@ -156,7 +167,7 @@ def variants_of(card: MethodCard) -> dict[str, dict[str, object]]:
 def training(seed: int = 0, device: Device = CPU, **more: Any) -> Training:
     """A training on random batches. `more` are further fields of Training."""
     task = make_task(seed)
-    return Training(batches=lambda step: make_batch(task, seed=step), device=device, seed=seed, **more)
+    return Training(**{"batches": lambda step: make_batch(task, seed=step), "device": device, "seed": seed, **more})
 
 
 def _method_checks(registry: Registry, card: MethodCard) -> Iterator[Check]:

@@ -1,17 +1,14 @@
 """The training loop: trains one stage of a method, from its first step or from a checkpoint.
 
-A method's step is a generator of updates. The loop does zero_grad, backward, clipping, accumulation, precision, schedules,
-seeds, checkpoints and logging. It leaves the autocast context at every yield, because autocast caches the casted weights
-until its outermost context ends: a forward pass after an update would otherwise use the old weights.
+A method's step is a generator of updates (steps.py runs it). The loop does checkpoints, logging and the test curve.
 """
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from ferbench.errors import TrainingError
-from ferbench.interfaces.method import Batch, Clock, Group, Method, Stage, Update, derive_seed
+from ferbench.interfaces.method import Batch, Method, Stage
 from ferbench.records.files import Losses
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.checkpoint import Checkpoint
+from ferbench.training.graph import Graphs, Recorder
+from ferbench.training.precision import has_bf16
+from ferbench.training.steps import Row, Steps, optimiser_of
 
 LOG_EVERY = 25
 """Number of steps after which the losses are copied from the device to the CPU and logged."""
@@ -56,20 +56,8 @@ class Device:
         except (RuntimeError, AssertionError) as error:
             raise TrainingError(f"trainer.device={device} cannot be used here: {str(error).splitlines()[0]}") from error
         if precision == "auto":
-            precision = "bf16" if _has_bf16(chosen) else "fp32"
+            precision = "bf16" if has_bf16(chosen) else "fp32"
         return cls(chosen, precision)
-
-
-def _has_bf16(device: torch.device) -> bool:
-    """Whether the hardware computes in bf16 without emulation."""
-    if device.type == "cuda":
-        result: bool = torch.cuda.is_bf16_supported(including_emulation=False)
-        return result
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii")
-    except OSError:
-        return False
-    return "amx_bf16" in flags or "avx512_bf16" in flags
 
 
 @dataclass
@@ -88,6 +76,7 @@ class Training:
         on_losses: called with (number of steps done, mean losses by name since the last call, images per second).
         measure_test: measures the method on the test set, in eval mode. Its results are logged among the losses and not used.
         test_curve_steps: numbers of steps after which `measure_test` is called.
+        graph: captures steps; None to run each as Python does.
     """
 
     batches: Callable[[int], Batch]
@@ -101,6 +90,7 @@ class Training:
     on_losses: Callable[[int, Mapping[str, float], float], None] = lambda step, losses, rate: None
     measure_test: Callable[[], Mapping[str, float]] = dict
     test_curve_steps: frozenset[int] = frozenset()
+    graph: Recorder | None = None
 
 
 def steps_of_test_curve(steps: int, points: int, epoch: int) -> frozenset[int]:
@@ -122,10 +112,12 @@ class Trained:
     Attributes:
         losses: losses of all steps.
         steps_run: number of steps that were run now, without those before a checkpoint.
+        obstacle: a sentence on why the steps were not captured as graphs; empty if they were, or if nobody asked.
     """
 
     losses: Losses
     steps_run: int
+    obstacle: str = ""
 
 
 def modules_of(stage: Stage) -> list[nn.Module]:
@@ -140,31 +132,34 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
         TrainingError: a loss is NaN or infinite, or the stage's groups or its step are not as `Stage` defines them.
     """
     parameters = freeze_all_but(method, stage)
-    optimisers = {name: _optimiser(stage.trains[name], parameters[name]) for name in stage.trains}
+    optimisers = {name: optimiser_of(stage.trains[name], parameters[name]) for name in stage.trains}
     losses: Losses = []
     first = 0
     if training.checkpoint is not None and (saved := checkpoints.load(training.checkpoint, training.code)) is not None:
         _restore(method, optimisers, saved)
         first, losses = saved.step, saved.losses
     log = _Log(stage.name, losses, first, training)
-    for step in range(first, steps):
-        _seed(training, stage.name, step)
-        _schedule(optimisers, stage.trains, step / steps)
-        batch = training.batches(step)
-        for name, loss in _step(stage, batch, Clock(step, steps), optimisers, parameters, training):
-            log.add(step, name, loss)
-        last = step + 1 == steps
-        save = training.checkpoint is not None and (step + 1) % training.checkpoint_every == 0 and not last
-        if last or save or (step + 1) % LOG_EVERY == 0:
-            log.flush(step + 1, len(batch))
-        if step + 1 in training.test_curve_steps:
-            losses += _test_accuracy(method, stage, training, step)
-        if save and training.checkpoint is not None:
-            tensors = {f"model/{k}": v for k, v in checkpoints.trained_state(method, modules_of(stage)).items()}
-            tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
-            checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
+    plain = Steps(stage, steps, optimisers, parameters, training)
+    run = plain if training.graph is None else Graphs(plain, method, training.graph)
+    with run.context():
+        for step in range(first, steps):
+            row, size = run(step)
+            log.add(step, row)
+            last = step + 1 == steps
+            save = training.checkpoint is not None and (step + 1) % training.checkpoint_every == 0 and not last
+            measure = step + 1 in training.test_curve_steps
+            if not (last or save or measure or (step + 1) % LOG_EVERY == 0):
+                continue
+            if last or save or (step + 1) % LOG_EVERY == 0:
+                log.flush(step + 1, size)
+            if measure:
+                losses += _test_accuracy(method, stage, training, step)
+            if save and training.checkpoint is not None:
+                tensors = {f"model/{k}": v for k, v in checkpoints.trained_state(method, modules_of(stage)).items()}
+                tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
+                checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
     method.eval().requires_grad_(False)
-    return Trained(losses, steps - first)
+    return Trained(losses, steps - first, run.obstacle)
 
 
 def _test_accuracy(method: Method, stage: Stage, training: Training, step: int) -> Losses:
@@ -204,81 +199,6 @@ def freeze_all_but(method: Method, stage: Stage) -> dict[str, list[nn.Parameter]
     return parameters
 
 
-def _step(
-    stage: Stage,
-    batch: Batch,
-    clock: Clock,
-    optimisers: Mapping[str, torch.optim.Optimizer],
-    parameters: Mapping[str, Sequence[nn.Parameter]],
-    training: Training,
-) -> Iterator[tuple[str, Tensor]]:
-    """Run one step and yield (name, value) of each loss.
-
-    The generators of all micro-batches advance to the same yield before the optimiser steps, so that each update uses the
-    gradient of the whole batch."""
-    count = training.accumulate
-    micro = [stage.step(part, clock) for part in batch.split(count)]
-    for generator in micro:
-        if not inspect.isgenerator(generator):
-            raise _misuse(stage, clock, "returns instead of yielding updates; write 'yield Update(...)'")
-    while True:
-        updates = [update for generator in micro if (update := advance(generator, training.device)) is not None]
-        if not updates:
-            return
-        group = updates[0].group if isinstance(updates[0], Update) else ""
-        if group not in optimisers:
-            raise _misuse(stage, clock, f"yields {updates[0]!r}; its groups are {', '.join(optimisers)}")
-        if len(updates) != len(micro) or any(update.group != group for update in updates):
-            raise _misuse(stage, clock, "yields different groups of updates for different micro-batches")
-        optimiser = optimisers[group]
-        optimiser.zero_grad(set_to_none=True)
-        for update in updates:
-            loss = update.loss if count == 1 else update.loss / count
-            loss.backward(inputs=parameters[group])
-        if training.clip_norm:
-            nn.utils.clip_grad_norm_(parameters[group], training.clip_norm)
-        optimiser.step()
-        yield group, _mean([update.loss for update in updates])
-        for part in updates[0].parts:
-            yield f"{group}/{part}", _mean([update.parts[part] for update in updates])
-
-
-def advance(generator: Iterator[Update], device: Device) -> Update | None:
-    """Continue a step to its next update, in the precision of `device`; None if the step has ended."""
-    with device.autocast():
-        return next(generator, None)
-
-
-def _mean(values: Sequence[Tensor]) -> Tensor:
-    return values[0].detach() if len(values) == 1 else torch.stack([value.detach() for value in values]).mean()
-
-
-def _misuse(stage: Stage, clock: Clock, what: str) -> TrainingError:
-    code = inspect.unwrap(getattr(stage.step, "__func__", stage.step)).__code__
-    return TrainingError(
-        f"The step of stage '{stage.name}' ({code.co_filename}, line {code.co_firstlineno}) {what}.",
-        stage.name,
-        clock.step,
-    )
-
-
-def _optimiser(group: Group, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(parameters, lr=group.lr, betas=group.betas, weight_decay=group.weight_decay, fused=True)
-
-
-def _schedule(optimisers: Mapping[str, torch.optim.Optimizer], groups: Mapping[str, Group], progress: float) -> None:
-    for name, optimiser in optimisers.items():
-        if groups[name].schedule == "cosine":
-            optimiser.param_groups[0]["lr"] = groups[name].lr * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def _seed(training: Training, stage: str, step: int) -> None:
-    seed = derive_seed("step", training.seed, stage, step)
-    torch.default_generator.manual_seed(seed)
-    if training.device.device.type == "cuda":
-        torch.cuda.manual_seed(seed)
-
-
 def _restore(method: Method, optimisers: Mapping[str, torch.optim.Optimizer], saved: Checkpoint) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
@@ -294,17 +214,18 @@ class _Log:
         self.stage = stage
         self.losses = losses
         self.training = training
-        self.waiting: list[tuple[int, str, Tensor]] = []
+        self.waiting: list[tuple[int, Row]] = []
         self.since = (time.perf_counter(), step)
 
-    def add(self, step: int, name: str, loss: Tensor) -> None:
-        self.waiting.append((step, name, loss))
+    def add(self, step: int, row: Row) -> None:
+        self.waiting.append((step, row))
 
     def flush(self, step: int, batch_size: int) -> None:
         """Log and report the losses since the last call. Raises TrainingError if one is not finite."""
-        values = torch.stack([loss.float() for _, _, loss in self.waiting]).tolist() if self.waiting else []
+        values = torch.cat([row.values for _, row in self.waiting]).tolist() if self.waiting else []
         means: dict[str, list[float]] = {}
-        for (at, name, _), value in zip(self.waiting, values, strict=True):
+        names = [(at, name) for at, row in self.waiting for name in row.names]
+        for (at, name), value in zip(names, values, strict=True):
             if not math.isfinite(value):
                 raise TrainingError(
                     f"The loss '{name}' is {value} in step {at} of stage '{self.stage}'. A lower learning rate, "

@@ -85,6 +85,8 @@ def _train(
     progress.stage(node.name, saved.step if saved else 0, node.steps)
     start = time.perf_counter()
     trained = train(method, stage, node.steps, dataclasses.replace(training, checkpoint=path))
+    if trained.obstacle:
+        progress.message(trained.obstacle)
     draft = target.with_name(f".{target.name}-{os.getpid()}-{uuid.uuid4().hex[:6]}")
     draft.mkdir()
     try:

@@ -13,9 +13,9 @@ better than without gradient reversal (figures: docs/reference/methods.md).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -49,10 +49,11 @@ class Grl(Method):
         identity = Group([self.identity], s.lr * s.identity_lr_scale, weight_decay=s.weight_decay)
         return [Stage("training", self.training_step, {"identity": identity, "network": network})]
 
-    def reversal(self, clock: Clock) -> float:
+    def reversal(self, clock: Clock) -> Tensor | float:
         """lambda(p), the weight of the reversed gradient at this point of training."""
         s = self.settings
-        return s.reversal * (2 / (1 + math.exp(-10 * clock.progress)) - 1 if s.schedule else 1.0)
+        weight: Tensor | float = s.reversal * (2 / (1 + torch.exp(-10 * clock.progress)) - 1 if s.schedule else 1.0)
+        return weight
 
     def training_step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         f = self.features(batch.images)

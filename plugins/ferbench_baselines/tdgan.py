@@ -87,12 +87,12 @@ class TdGan(Method):
         face = self.identity_features(x_f)
         made = self._decode(face, e)
 
-        if s.face_discriminator and clock.step % s.face_every == 0:
+        if s.face_discriminator and clock.every(s.face_every):
             real = self.face_discriminator(x_f)["identity"]
             fake = self.face_discriminator(made.detach())["identity"]
             last = torch.full_like(subject, len(self.task.subjects))
             yield Update.total("face", {"real": F.cross_entropy(real, subject), "fake": F.cross_entropy(fake, last)})
-        if s.expression_discriminator and clock.step % s.expression_every == 0:
+        if s.expression_discriminator and clock.every(s.expression_every):
             real = self.expression_discriminator(x_e)["expression"]
             yield Update("expression", F.cross_entropy(real, batch.expression))
         yield Update("classifier", F.cross_entropy(self.classifier(e.detach()), batch.expression))

@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms.v2 import functional as V
 
 from ferbench.config.schema import Augment
-from ferbench.data.batches import Batches, Images, Labels, affine_grid, apply, draw
+from ferbench.data.batches import DRAWS, Batches, Images, Labels, affine_grid, apply, transforms
 
 OFF = Augment(0, 0, 0, 0, 0, 0)
 CPU = torch.device("cpu")
@@ -77,7 +77,7 @@ def test_images_are_channels_last() -> None:
 
 def test_a_flip_is_a_mirror_image() -> None:
     images = Images(array(4), CPU)(torch.arange(4))
-    theta, light = draw(Augment(1.0, 0, 0, 0, 0, 0), 4, torch.Generator())
+    theta, light = transforms(Augment(1.0, 0, 0, 0, 0, 0), torch.rand((DRAWS, 4), generator=torch.Generator()))
     assert torch.allclose(apply(images.clone(), theta, light), images.flip(3), atol=1e-4)
 
 
@@ -85,7 +85,7 @@ def test_rotation_agrees_with_torchvision() -> None:
     images = torch.zeros(1, 3, 33, 33)
     images[..., 4:29, 12:20] = 0.9
     generator = torch.Generator().manual_seed(5)
-    theta, light = draw(Augment(0, 20, 0, 0, 0, 0), 1, generator)
+    theta, light = transforms(Augment(0, 20, 0, 0, 0, 0), torch.rand((DRAWS, 1), generator=generator))
     angle = float(torch.rad2deg(torch.atan2(theta[0, 1, 0], theta[0, 0, 0])))
     assert abs(angle) > 1
     expected = V.rotate(images, angle, interpolation=V.InterpolationMode.BILINEAR)
@@ -95,14 +95,14 @@ def test_rotation_agrees_with_torchvision() -> None:
 
 
 def test_the_grid_is_torchs() -> None:
-    theta, _ = draw(Augment(), 5, torch.Generator().manual_seed(1))
+    theta, _ = transforms(Augment(), torch.rand((DRAWS, 5), generator=torch.Generator().manual_seed(1)))
     theirs = torch.nn.functional.affine_grid(theta, [5, 3, 20, 20], align_corners=False)
     assert torch.allclose(affine_grid(theta, 20), theirs, atol=1e-6)
 
 
 def test_ranges_of_the_draws() -> None:
     augment = Augment(0.5, 10, 0.2, 0.1, 0.3, 0.4)
-    theta, light = draw(augment, 4000, torch.Generator().manual_seed(0))
+    theta, light = transforms(augment, torch.rand((DRAWS, 4000), generator=torch.Generator().manual_seed(0)))
     mirrored = theta[:, 0, 0] < 0
     assert 0.45 < mirrored.float().mean() < 0.55
     scale = 1 / theta[:, :, :2].det().abs().sqrt()
