@@ -11,7 +11,7 @@ letters of its id; else all of RESULTS).
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
@@ -20,19 +20,25 @@ from sklearn.preprocessing import StandardScaler
 
 from ferbench.cli.records import find
 from ferbench.evaluation.inference import over_batches
-from ferbench.evaluation.measures.leakage import centred
-from ferbench.evaluation.measures.probes import LinearProbe, cross_probe, fitted, nearest_neighbours
+from ferbench.evaluation.measures.leakage import leakage
+from ferbench.evaluation.measures.probes import Probe, Split, linear_probe, nearest_neighbours
 from ferbench.execution.gradients import trained
 from ferbench.records.store import Store
 
 
-def hidden_layer(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Any:
+def hidden_layer(
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, splits: Sequence[Split]
+) -> list[np.ndarray]:
     """An adversary trained to its end: one hidden layer, as wide as the feature."""
-    network = MLPClassifier((features.shape[1],), max_iter=300, random_state=0)
-    return fitted(make_pipeline(StandardScaler(), network), features, labels)
+    network = make_pipeline(StandardScaler(), MLPClassifier((features.shape[1],), max_iter=300, random_state=0))
+    return [network.fit(features[fit], labels[fit]).predict(features[test]) for fit, test in splits]
 
 
-PROBES = {"linear": LinearProbe, "nearest neighbour": nearest_neighbours, "hidden layer": hidden_layer}
+PROBES: dict[str, Probe] = {
+    "linear": linear_probe,
+    "nearest neighbour": nearest_neighbours,
+    "hidden layer": hidden_layer,
+}
 
 
 def main() -> None:
@@ -48,11 +54,7 @@ def main() -> None:
         with setup.device.autocast():
             features = over_batches(method.features, setup.images, labels.rows)
         subjects, expressions = labels.subject.cpu().numpy(), labels.expression.cpu().numpy()
-        representation = centred(features, expressions)
-        classes = np.unique(subjects)
-        found = {
-            name: cross_probe(probe, representation, subjects, expressions, classes) for name, probe in PROBES.items()
-        }
+        found = {name: leakage(features, subjects, expressions, probe) for name, probe in PROBES.items()}
         print(
             f"{record.trial.label}: "
             + ", ".join(f"{name} {value:.2f}" for name, value in found.items())

@@ -15,7 +15,8 @@ from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.evaluator import Syntheses
 from ferbench.interfaces.method import Batch, Method, Synthesizes
 
-BATCH = 128
+BATCH, LARGE_BATCH = 128, 512
+"""Images at a time, and those on a GPU, which small batches leave idle."""
 
 
 class Judging(Protocol):
@@ -35,8 +36,14 @@ PIXELS = 16
 def over_batches(function: Callable[[Tensor], Tensor], images: Callable[[Tensor], Tensor], rows: Tensor) -> np.ndarray:
     """`function` of the images in `rows`, batch by batch, as float32."""
     with torch.inference_mode():
-        parts = [function(images(part)).float().cpu() for part in rows.split(BATCH)]
+        parts = [function(images(part)).float().cpu() for part in rows.split(batch_on(images))]
     return torch.cat(parts).numpy()
+
+
+def batch_on(images: object) -> int:
+    """How many images are worked on at a time, by the device of `images`."""
+    device = getattr(images, "device", None)
+    return LARGE_BATCH if device is not None and device.type == "cuda" else BATCH
 
 
 def pooled(backbone: Backbone) -> Callable[[Tensor], Tensor]:
@@ -102,7 +109,7 @@ def transfers(
     there, truth = match.any(1), match.int().argmax(1)
     found: dict[str, list[Tensor]] = {}
     with torch.inference_mode():
-        for part in torch.arange(len(test_rows)).split(BATCH):
+        for part in torch.arange(len(test_rows)).split(batch_on(images)):
             real, face = images(test_rows[part]), train.images[first[part]]
             identity = Batch(face, train.expression[first[part]], train.subject[first[part]])
             made = method.synthesize(real, identity).clamp(-1, 1)

@@ -80,6 +80,7 @@ class Outputs:
             trained to classify the training subjects).
         identity_features: (N, D''), float32, the identity representation; None if the method has none.
         syntheses: synthesised faces; None if the method does not synthesise or no judges were trained.
+        device: "cpu" or "cuda", where torch may work out measures. They agree up to rounding.
     """
 
     frames: pd.DataFrame
@@ -89,6 +90,7 @@ class Outputs:
     references: Mapping[str, np.ndarray] = field(default_factory=dict)
     identity_features: np.ndarray | None = None
     syntheses: Syntheses | None = None
+    device: str = "cpu"
     _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, key: str, compute: Callable[[Outputs], T]) -> T:

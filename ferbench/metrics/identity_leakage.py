@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ferbench.evaluation.measures.leakage import leakage
-from ferbench.evaluation.measures.probes import LinearProbe, Probe, kernel_machine, nearest_neighbours
+from ferbench.evaluation.measures.probes import Probe, kernel_machine, linear_probe, nearest_neighbours
 from ferbench.metrics.base import FeatureMetric
 
-PROBES: dict[str, Probe] = {"linear": LinearProbe, "knn": nearest_neighbours, "kernel": kernel_machine}
+PROBES: dict[str, Probe] = {"linear": linear_probe, "knn": nearest_neighbours, "kernel": kernel_machine}
 
 
 class IdentityLeakage(FeatureMetric):

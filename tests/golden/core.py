@@ -31,7 +31,7 @@ from ferbench import (
     Update,
 )
 from ferbench.config.schema import Augment, Fit, Mode, Preparation, Sampling
-from ferbench.data.batches import Batches, Images, Labels, apply, draw
+from ferbench.data.batches import DRAWS, Batches, Images, Labels, apply, transforms
 from ferbench.data.cache import prepare
 from ferbench.data.frames import needed_frames, neutral_frames
 from ferbench.evaluation import inference
@@ -111,7 +111,7 @@ def _labels(batch: Batch) -> list[tuple[str, list[int]]]:
 
 def augmentation() -> Values:
     """What is drawn, and an augmented batch."""
-    theta, light = draw(Augment(), 4, torch.Generator().manual_seed(0))
+    theta, light = transforms(Augment(), torch.rand((DRAWS, 4), generator=torch.Generator().manual_seed(0)))
     batch = inputs.batches(neutral=True)(3)
     assert batch.neutral is not None
     found: Values = {"float32/light": [rounded(v) for v in light.flatten().tolist()]}
@@ -120,7 +120,10 @@ def augmentation() -> Values:
     }
     one = {"flip": 1.0, "rotation": 20.0, "zoom": 0.3, "shift": 0.2, "brightness": 0.4, "contrast": 0.4}
     for name, value in one.items():
-        theta, light = draw(Augment(**{**dict.fromkeys(one, 0.0), name: value}), 16, torch.Generator().manual_seed(1))
+        theta, light = transforms(
+            Augment(**{**dict.fromkeys(one, 0.0), name: value}),
+            torch.rand((DRAWS, 16), generator=torch.Generator().manual_seed(1)),
+        )
         changed = apply(inputs.batch(0).images.float(), theta, light)
         found[f"float32/{name} alone"] = norm_and_projection(changed)
     return found | {
@@ -183,7 +186,7 @@ class _TwoGroups(Method):
         yield Update(
             "first",
             F.cross_entropy(self.second(hidden), batch.expression),
-            {"progress": hidden.new_tensor(clock.progress)},
+            {"progress": clock.progress.to(hidden)},
         )
         yield Update("second", F.cross_entropy(self.second(self.first(self._small(batch.images))), batch.expression))
 

@@ -13,9 +13,10 @@ from torch.nn import functional as F
 import ferbench.data.batches
 import ferbench.data.cache
 import ferbench.interfaces.evaluator
+import ferbench.interfaces.method
 import ferbench.training.loop
+import ferbench.training.steps
 from ferbench import MethodCard, Task
-from ferbench.interfaces.method import Clock
 from ferbench.registry.loader import load_registry
 from ferbench_degan import losses, method
 from tests.golden import core, evaluators, files, methods
@@ -95,7 +96,7 @@ def test_an_unchanged_method_has_no_differences() -> None:
 
 
 def _optimiser(**changed: Any) -> Callable[[Patch], None]:
-    made = ferbench.training.loop._optimiser
+    made = ferbench.training.steps.optimiser_of
 
     def other(group: Any, parameters: Any) -> torch.optim.Optimizer:
         optimiser = made(group, parameters)
@@ -103,22 +104,28 @@ def _optimiser(**changed: Any) -> Callable[[Patch], None]:
             optimiser.param_groups[0][name] = change(optimiser.param_groups[0][name])
         return optimiser
 
-    return lambda patch: patch.setattr(ferbench.training.loop, "_optimiser", other)
+    return lambda patch: patch.setattr(ferbench.training.loop, "optimiser_of", other)
 
 
 LOOP: dict[str, Callable[[Patch], None]] = {
     "beta1": _optimiser(betas=lambda betas: (betas[0] * 0.9, betas[1])),
     "beta2": _optimiser(betas=lambda betas: (betas[0], betas[1] * 0.99)),
     "weight decay": _optimiser(weight_decay=lambda value: value * 1.1),
-    "constant rate a tenth larger": _optimiser(lr=lambda value: value * 1.1),
-    "no schedule": lambda patch: patch.setattr(ferbench.training.loop, "_schedule", lambda *_: None),
-    "seed of a step": lambda patch: patch.setattr(
-        ferbench.training.loop, "_seed", lambda training, stage, step: torch.default_generator.manual_seed(step)
+    "constant rate a tenth larger": lambda patch: patch.setattr(
+        ferbench.training.steps,
+        "rate_of",
+        lambda group, progress: 1.1 * group.lr if group.schedule == "constant" else group.lr,
     ),
-    "progress": lambda patch: patch.setattr(Clock, "progress", property(lambda self: (self.step + 1) / self.steps)),
+    "no schedule": lambda patch: patch.setattr(ferbench.training.steps, "rate_of", lambda group, progress: group.lr),
+    "seed of a step": lambda patch: patch.setattr(
+        ferbench.training.steps.Steps, "seed", lambda self, step: torch.default_generator.manual_seed(step)
+    ),
+    "progress": lambda patch: patch.setattr(
+        ferbench.interfaces.method, "fraction", lambda step, steps: (step + 1) / steps
+    ),
     "no clipping": lambda patch: patch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: None),
     "order of micro-batches' share": lambda patch: patch.setattr(
-        ferbench.training.loop, "_mean", lambda values: values[0].detach()
+        ferbench.training.steps, "_mean", lambda values: values[0].detach()
     ),
 }
 
@@ -130,12 +137,12 @@ def test_another_loop(change: Callable[[Patch], None], monkeypatch: Patch) -> No
 
 
 def test_another_rotation(monkeypatch: Patch) -> None:
-    draw = ferbench.data.batches.draw
+    transforms = ferbench.data.batches.transforms
 
     def wider(augment: Any, *more: Any) -> Any:
-        return draw(dataclasses.replace(augment, rotation=augment.rotation * 1.1), *more)
+        return transforms(dataclasses.replace(augment, rotation=augment.rotation * 1.1), *more)
 
-    monkeypatch.setattr(ferbench.data.batches, "draw", wider)
+    monkeypatch.setattr(ferbench.data.batches, "transforms", wider)
     assert part("augmentation")
 
 

@@ -21,6 +21,8 @@ def evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
 def _evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
     labels = outputs.frames["expression"].to_numpy(dtype=str)
     return {
-        f"expression_probe{name}": PerSubject(expression_probe_by_subject(features, outputs.subjects, labels))
+        f"expression_probe{name}": PerSubject(
+            expression_probe_by_subject(features, outputs.subjects, labels, outputs.device)
+        )
         for name, features in outputs.representations.items()
     }

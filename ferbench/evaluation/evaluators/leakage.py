@@ -8,11 +8,6 @@ from ferbench.evaluation.measures.leakage import leakage_by_subject
 from ferbench.evaluation.measures.probes import LinearProbe, Probe, kernel_machine, nearest_neighbours
 from ferbench.interfaces.evaluator import Outputs, PerSubject
 
-PROBES: Mapping[str, Probe] = {
-    "identity_leakage": LinearProbe,
-    "identity_leakage_knn": nearest_neighbours,
-    "identity_leakage_kernel": kernel_machine,
-}
 STRONGEST = "identity_leakage_strongest"
 
 
@@ -29,11 +24,16 @@ def evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
 
 def _evaluate(outputs: Outputs) -> Mapping[str, PerSubject]:
     labels = outputs.frames["expression"].to_numpy(dtype=str)
+    probes: dict[str, Probe] = {
+        "identity_leakage": LinearProbe(outputs.device),
+        "identity_leakage_knn": nearest_neighbours,
+        "identity_leakage_kernel": kernel_machine,
+    }
     found: dict[str, PerSubject] = {}
     for name, features in outputs.representations.items():
         own = {
             f"{metric}{name}": PerSubject(leakage_by_subject(features, outputs.subjects, labels, probe))
-            for metric, probe in PROBES.items()
+            for metric, probe in probes.items()
         }
         found |= own | {f"{STRONGEST}{name}": max(own.values(), key=lambda value: value.mean)}
     return found

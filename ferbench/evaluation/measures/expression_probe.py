@@ -28,13 +28,14 @@ def expression_probe(features: np.ndarray, subjects: np.ndarray, expressions: np
 
 
 def expression_probe_by_subject(
-    features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray
+    features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray, device: str = "cpu"
 ) -> dict[Any, float]:
     """What each subject contributes to the expression probe: the mean over all, and by how much its answers raise the means of its
     expressions. Expressions have equal weight, so that a subject who shows rare ones contributes more.
 
     Args:
         features: (N, D), float. subjects, expressions: (N,), any labels.
+        device: of torch, on which the probes are fitted.
 
     Returns:
         By subject. The mean is 1 where all answers are right, and 0 in expectation by chance.
@@ -45,7 +46,7 @@ def expression_probe_by_subject(
     finite(features, "expression_probe")
     if len(np.unique(subjects)) < 2 or len(np.unique(expressions)) < 2:
         raise NotMeasurable("expression_probe needs two test subjects and two expressions; this fold has fewer.")
-    values = cross_probe(LinearProbe, features, expressions, subjects).above_chance()
+    values = cross_probe(LinearProbe(device), features, expressions, subjects).above_chance()
     tested = np.isfinite(values)
     shown, counts = np.unique(expressions[tested], return_counts=True)
     if len(shown) < 2:

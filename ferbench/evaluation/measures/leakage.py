@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from ferbench.errors import NotMeasurable
-from ferbench.evaluation.measures.probes import LinearProbe, Probe, cross_probe, finite
+from ferbench.evaluation.measures.probes import Probe, cross_probe, finite, linear_probe
 
 
-def leakage(features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray, probe: Probe = LinearProbe) -> float:
+def leakage(features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray, probe: Probe = linear_probe) -> float:
     """How well a probe tells subjects apart, on expressions that it was not fitted on: the mean of `leakage_by_subject`.
 
     >>> subjects, expressions = np.repeat(np.arange(4), 9), np.tile(np.repeat(np.arange(3), 3), 4)
@@ -34,13 +34,13 @@ def leakage(features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray,
 
 
 def leakage_by_subject(
-    features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray, probe: Probe = LinearProbe
+    features: np.ndarray, subjects: np.ndarray, expressions: np.ndarray, probe: Probe = linear_probe
 ) -> dict[Any, float]:
     """How much more often a probe names a subject for its own frames than for those of others.
 
     Args:
         features: (N, D), float. subjects, expressions: (N,), any labels. Subjects with one expression are left out.
-        probe: `LinearProbe`, `nearest_neighbours` or `kernel_machine`.
+        probe: `linear_probe`, `nearest_neighbours` or `kernel_machine`.
 
     Returns:
         By subject, -1 to 1: 1 if all its frames and no others are given to it, 0 for chance.

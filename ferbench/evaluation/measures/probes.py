@@ -2,67 +2,79 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+import torch
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GroupKFold
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from ferbench.errors import NotMeasurable
+from ferbench.evaluation.measures.logistic import Problem, solve
 
-Probe = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
-"""(features (N, D), labels (N,), groups (N,)) -> something fitted, whose `predict` takes features (M, D) and gives labels (M,)."""
+Split = tuple[np.ndarray, np.ndarray]
+"""Rows that a probe is fitted on, and rows whose labels it then says."""
+
+Probe = Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[Split]], list[np.ndarray]]
+"""(features (N, D), labels (N,), groups (N,), splits) -> of each split the labels that a probe says for its second rows, fitted
+on its first. Splits have at least two labels to be fitted on. All are given at once, so that they can be worked out together."""
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 """Values of C (inverse regularisation) that the inner cross-validation chooses from."""
 
 
+@dataclass(frozen=True)
 class LinearProbe:
-    """Multinomial logistic regression on standardised features; C by inner cross-validation over groups.
+    """Multinomial logistic regression on standardised features; C by inner cross-validation over groups. All fits of a call are
+    solved together: see ferbench.evaluation.measures.logistic.
 
-    The fits along C start from one another, in float32 and to a tolerance of 1e-2: an eighth of the time of separate
-    fits to 1e-3, for leakages that differ by less than 0.04 (docs/performance.md).
+    >>> labels, groups = np.tile([0, 1], 6), np.repeat([0, 1, 2], 4)
+    >>> LinearProbe()(np.eye(2)[labels], labels, groups, [(np.arange(8), np.arange(8, 12))])[0].tolist()
+    [0, 1, 0, 1]
+
+    Attributes:
+        device: of torch, where they are solved; in float32 on a CPU, in float64 elsewhere, where float32 may be cut short (TF32).
     """
 
-    def __init__(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
-        self.scaler = StandardScaler().fit(features)
-        standard = self._standardise(features)
-        scores = np.zeros(len(STRENGTHS))
-        for fit, score in _usable(labels, groups):
-            model = self._model().set_params(warm_start=True)
-            for index, strength in enumerate(STRENGTHS):
-                fitted(model.set_params(C=strength), standard[fit], labels[fit])
-                scores[index] += balanced_accuracy(labels[score], model.predict(standard[score]))
-        self.strength = STRENGTHS[int(scores.argmax())]
-        self.model = fitted(self._model().set_params(C=self.strength), standard, labels)
+    device: str = "cpu"
 
-    @staticmethod
-    def _model() -> LogisticRegression:
-        return LogisticRegression(max_iter=200, tol=1e-2)
+    def __call__(
+        self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray, splits: Sequence[Split]
+    ) -> list[np.ndarray]:
+        names, codes = np.unique(labels, return_inverse=True)
+        numbers = torch.as_tensor(codes, device=self.device)
+        standard = [self._tensor(StandardScaler().fit(features[fit]).transform(features)) for fit, _ in splits]
+        strengths = self._tensor(np.array(STRENGTHS))
+        inner = [
+            (split, fit[chosen], fit[score])
+            for split, (fit, _) in enumerate(splits)
+            for chosen, score in _usable(labels[fit], groups[fit])
+        ]
+        fits = solve([Problem(standard[split][fit], numbers[fit], strengths) for split, fit, _ in inner])
+        scores = np.zeros((len(splits), len(STRENGTHS)))
+        for (split, _, score), planes in zip(inner, fits, strict=True):
+            said = planes.predict(standard[split][score]).cpu().numpy()
+            scores[split] += [balanced_accuracy(codes[score], each) for each in said]
+        chosen = strengths[torch.as_tensor(scores.argmax(1))]
+        final = solve(
+            [Problem(standard[split][fit], numbers[fit], chosen[split, None]) for split, (fit, _) in enumerate(splits)]
+        )
+        return [
+            names[planes.predict(standard[split][test])[0].cpu().numpy()]
+            for split, (planes, (_, test)) in enumerate(zip(final, splits, strict=True))
+        ]
 
-    def _standardise(self, features: np.ndarray) -> np.ndarray:
-        result: np.ndarray = self.scaler.transform(features).astype(np.float32)
-        return result
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        result: np.ndarray = self.model.predict(self._standardise(features))
-        return result
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        precision = torch.float32 if self.device == "cpu" else torch.float64
+        return torch.as_tensor(values, dtype=precision, device=self.device)
 
 
-def fitted(model: Any, features: np.ndarray, labels: np.ndarray) -> Any:
-    """The model, fitted to features (N, D) and labels (N,); a probe that stops at its last iteration is a weaker probe, not an
-    error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(features, labels)
+linear_probe = LinearProbe()
+"""The linear probe on the CPU."""
 
 
 def balanced_accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
@@ -76,20 +88,47 @@ def balanced_accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean(hits / np.bincount(inverse)))
 
 
-def nearest_neighbours(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pipeline:
+def nearest_neighbours(
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, splits: Sequence[Split]
+) -> list[np.ndarray]:
     """The label of the nearest standardised feature, by cosine: the probe that needs no linear structure.
 
-    >>> codes = np.array([[1.0, 0.0], [0.0, 1.0]])
-    >>> nearest_neighbours(codes, np.array(["a", "b"]), np.array([0, 0])).predict(codes).tolist()
-    ['a', 'b']
-
-    Args:
-        features: (N, D). labels: (N,). groups: not used.
+    >>> codes, labels = np.array([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1]]), np.array(["a", "b", "a"])
+    >>> nearest_neighbours(codes, labels, np.arange(3), [(np.array([0, 1]), np.array([2]))])[0].tolist()
+    ['a']
     """
-    return make_pipeline(StandardScaler(), KNeighborsClassifier(1, metric="cosine")).fit(features, labels)
+    return [
+        KNeighborsClassifier(1, metric="cosine").fit(own, labels[fit]).predict(others)
+        for (fit, _), (own, others) in zip(splits, _standardised(features, splits), strict=True)
+    ]
 
 
-def _usable(labels: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def kernel_machine(
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, splits: Sequence[Split]
+) -> list[np.ndarray]:
+    """A support vector machine with a Gaussian kernel on standardised features: the probe of what no plane separates.
+    scikit-learn's SVC with C = 10 and gamma = 1 / (D * variance of all entries), whose kernel is worked out beforehand.
+
+    >>> codes, labels = np.array([[0.0], [1.0], [2.0], [0.1], [1.1], [2.1]]), np.array(list("abaaba"))
+    >>> kernel_machine(codes, labels, np.zeros(6), [(np.arange(3), np.array([4, 5]))])[0].tolist()
+    ['b', 'a']
+    """
+    said = []
+    for (fit, _), (own, others) in zip(splits, _standardised(features, splits), strict=True):
+        gamma = 1 / (own.shape[1] * (own.var() or 1.0))
+        machine = SVC(C=10.0, kernel="precomputed").fit(rbf_kernel(own, gamma=gamma), labels[fit])
+        said.append(machine.predict(rbf_kernel(others, own, gamma=gamma)))
+    return said
+
+
+def _standardised(features: np.ndarray, splits: Sequence[Split]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Of each split the features of both its rows, standardised by the first."""
+    for fit, test in splits:
+        scaler = StandardScaler().fit(features[fit])
+        yield scaler.transform(features[fit]), scaler.transform(features[test])
+
+
+def _usable(labels: np.ndarray, groups: np.ndarray) -> list[Split]:
     """Inner folds by group in which something can be fitted and scored."""
     count = min(3, len(np.unique(groups)))
     if count < 2:
@@ -101,19 +140,6 @@ def _usable(labels: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np
         if len(np.unique(labels[fit])) > 1 and len(np.unique(labels[known])) > 1:
             found.append((fit, known))
     return found
-
-
-def kernel_machine(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pipeline:
-    """A support vector machine with a Gaussian kernel on standardised features: the probe of what no plane separates.
-
-    >>> codes = np.array([[0.0], [1.0], [2.0], [0.1], [1.1], [2.1]])
-    >>> kernel_machine(codes, np.array(list("abaaba")), np.zeros(6)).predict(np.array([[1.0], [2.0]])).tolist()
-    ['b', 'a']
-
-    Args:
-        features: (N, D). labels: (N,), at least two. groups: not used.
-    """
-    return make_pipeline(StandardScaler(), SVC(C=10.0, gamma="scale")).fit(features, labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,17 +194,19 @@ def cross_probe(probe: Probe, features: np.ndarray, labels: np.ndarray, groups: 
     1.0
 
     Args:
-        probe: how to fit one.
+        probe: what is fitted.
         features: (N, D); labels, groups: (N,), at least two groups.
         folds: into how many parts the groups are divided, at most.
     """
     predicted, known = labels.copy(), np.zeros(len(labels), dtype=bool)
     fold = np.full(len(labels), -1)
-    splits = GroupKFold(min(folds, len(np.unique(groups)))).split(features, labels, groups)
-    for number, (fit, test) in enumerate(splits):
-        if len(np.unique(labels[fit])) < 2:
-            continue
-        predicted[test] = probe(features[fit], labels[fit], groups[fit]).predict(features[test])
+    splits = [
+        (fit, test)
+        for fit, test in GroupKFold(min(folds, len(np.unique(groups)))).split(features, labels, groups)
+        if len(np.unique(labels[fit])) > 1
+    ]
+    for number, ((fit, test), said) in enumerate(zip(splits, probe(features, labels, groups, splits), strict=True)):
+        predicted[test] = said
         known[test] = np.isin(labels[test], labels[fit])
         fold[test] = number
     return Probed(labels, predicted, known, fold)
