@@ -16,12 +16,13 @@ class SynthFacesSettings:
 
     Attributes:
         preset: easy, default, confounded or wild.
-        seed: random seed. Equal seeds give equal pixels on all machines.
+        seed: random seed. Equal seeds give equal faces on all machines, and on CPUs equal pixels.
         subjects: number of subjects.
         takes: number of sequences of each subject and expression.
         frames: number of frames in a sequence, from neutral to apex.
         image_size: width and height of the frames, in pixels.
-        device: device that renders the frames: cpu, cuda ...; the pixels are the same on all.
+        device: device that renders the frames: auto (a GPU if there is one, else the CPU), cpu, cuda ...; pixels of different
+            devices are equal up to rounding, one of 255 levels.
         correlation: correlation of identity and expression: the probability that the expression of a sequence is chosen from the
             subject's own two, 0 to 1. 0 gives a complete design.
         intensity: intensity of the apex, [lowest, highest], each above 0 and up to 1.
@@ -38,7 +39,7 @@ class SynthFacesSettings:
     takes: int = 2
     frames: int = 8
     image_size: int = 96
-    device: str = "cpu"
+    device: str = "auto"
     correlation: float | None = None
     intensity: list[float] | None = None
     style: float | None = None

@@ -5,7 +5,7 @@ lamp and the sky. Skin, brows, eyes with lids and iris, lips, teeth and mouth ca
 are smooth masks one pixel wide, which avoids rendering at a higher resolution.
 
 Pixels are computed only with + - * /, square root, minimum, maximum and comparisons, for which IEEE arithmetic gives bitwise equal
-results on every machine. Equal seeds therefore give equal images.
+results on every CPU. Equal seeds therefore give equal images; a GPU rounds some sums once less.
 
 Coordinates: x to the right and y down, both from -1 to 1. (u, v) are these coordinates on the rotated head, where features are
 drawn.
@@ -25,16 +25,19 @@ from ferbench_synthfaces.geometry import Shape, head, height, slope
 from ferbench_synthfaces.surroundings import paint_glasses, surroundings
 
 
-def render(factors: Mapping[str, np.ndarray], size: int, device: str = "cpu") -> np.ndarray:
+def render(factors: Mapping[str, np.ndarray], size: int, device: str = "auto") -> np.ndarray:
     """Render B frames.
 
     Args:
         factors: columns of the frame table by name, each (B,).
         size: width and height, in pixels.
+        device: of torch; auto for a GPU if there is one.
 
     Returns:
         (B, size, size, 3), uint8, RGB.
     """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     face = Face(factors, size, torch.device(device))
     with torch.no_grad():
         image = _draw(face, size)
