@@ -19,11 +19,12 @@ from ferbench.ranking import intervals, ties
 from ferbench.ranking.answers import Answers
 from ferbench.ranking.board import Board, Row, Score
 from ferbench.ranking.cards import Cards
-from ferbench.ranking.sample import Sample, counted, mean_of, measured
+from ferbench.ranking.sample import Sample, columns_of, counted, measured
 from ferbench.ranking.scores import SCORES, accuracy
 from ferbench.records.differences import differences
 from ferbench.records.identity import ComponentIdentity, Identity
-from ferbench.records.schema import Outcome, Record, Repetition, Trial, code_key
+from ferbench.records.schema import Outcome, Record, Repetition, Trial
+from ferbench.records.store import no_collector
 
 Asked = Callable[[Counts], Answers]
 """What a row answered, by which counts are asked for."""
@@ -57,10 +58,16 @@ def boards(
     records: Sequence[Record], failures: Iterable[Outcome] = (), query: BoardQuery = BoardQuery()
 ) -> list[Board]:
     """Group, average and rank. Incomplete rows come last and have no rank: nothing is imputed."""
+    with no_collector():
+        return _boards(records, failures, query)
+
+
+def _boards(records: Sequence[Record], failures: Iterable[Outcome], query: BoardQuery) -> list[Board]:
     grouped: dict[str, dict[str, list[Record]]] = {}
     heads: dict[str, Trial] = {}
     failed: dict[str, list[Outcome]] = {}
     known = {record.trial.id for record in records}
+    keys = _Keys(query.group)
     trials = [(record.trial, record) for record in records]
     trials += [(outcome.trial, outcome) for outcome in failures if outcome.trial.id not in known]  # type: ignore[misc]
     for trial, item in trials:
@@ -69,7 +76,7 @@ def boards(
         if trial.variant != "full" and not query.include_ablations:
             continue
         before = _pretrained(item, query.cards)
-        board, row = _board_key(trial, query.group, before), _row_key(trial)
+        board, row = keys.of(trial, before)
         heads.setdefault(board, trial)
         members = grouped.setdefault(board, {}).setdefault(row, [])
         if isinstance(item, Record):
@@ -208,6 +215,27 @@ def _pretrained(item: Record | Outcome, cards: Cards) -> bool:
     return cards.pretrained(item.trial) or (isinstance(item, Record) and bool(item.provenance.get("pretraining")))
 
 
+class _Keys:
+    """The keys of board and row of a trial. Trials of an index share the objects that make up both, which are written out once."""
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+        self._known: dict[tuple[Any, ...], tuple[Identity, str, str]] = {}
+
+    def of(self, trial: Trial, pretrained: bool) -> tuple[str, str]:
+        """The keys of board and row."""
+        identity = trial.identity
+        parts = (
+            identity.dataset, identity.protocol, identity.preparation, identity.budget, identity.augment, identity.trainer,
+            identity.backbone, identity.method,
+        )  # fmt: skip
+        place = (*map(id, parts), trial.fold_count, pretrained)
+        if place not in self._known:  # with the identity, so that no other object gets the numbers of its parts
+            self._known[place] = (identity, _board_key(trial, self.group, pretrained), _row_key(trial))
+        _, board, row = self._known[place]
+        return board, row
+
+
 def _board_key(trial: Trial, group: str, pretrained: bool) -> str:
     identity = trial.identity
     return _key(
@@ -281,13 +309,12 @@ def _row(
         trials=[r.trial.id for r in records],
         devices=tuple(sorted({str(r.provenance.get("device", "")) for r in records} - {""})),
         pretraining=next((str(r.provenance["pretraining"]) for r in records if r.provenance.get("pretraining")), ""),
-        codes=len({code_key(r.code) for r in records if r.code}),
+        codes=len({frozenset(code.items()) for r in records if (code := r.code)}),
         seconds=math.fsum(float(r.provenance.get("seconds", 0)) for r in records),
     )
     if not records:
         return row
-    for name in dict.fromkeys(name for r in records for name in r.cost):
-        values = [r.cost[name] for r in records if name in r.cost]
+    for name, values in columns_of([r.cost for r in records]).items():
         row.cost[name] = math.fsum(values) / len(values)
     for name in (name for name, metric in cards.metrics.items() if metric.by_subject is not None):
         sample = _sample(records, name, cards, answers)
@@ -297,13 +324,14 @@ def _row(
     pooled = [Answers.of(part, Counts.FRAMES).pooled for part in apart if part]
     if len(pooled) > 1:
         row.spread = float(np.std(accuracy(np.stack(pooled)), ddof=1))
-    for metric in dict.fromkeys(name for record in records for name in record.metrics):
+    for metric, values in columns_of([r.metrics for r in records]).items():
         if metric in row.scores:
             continue
-        row.measured[metric] = sum(record.metrics.get(metric) is not None for record in records)
-        if row.measured[metric]:
+        row.measured[metric] = len(values)
+        if values:
             sample = _sample(records, metric, cards, answers)
-            row.scores[metric] = Score(mean_of(records, metric)) if sample is None else intervals.score_of(sample)
+            mean = math.fsum(values) / len(values)
+            row.scores[metric] = Score(mean) if sample is None else intervals.score_of(sample)
     return row
 
 

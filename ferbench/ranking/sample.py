@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -93,10 +92,10 @@ def measured(records: Sequence[Record], metric: str, answers: Answers, card: Met
     Args:
         records: of one row. answers: their answers on frames. card: the card of the metric.
     """
-    found = {record.trial.repetition: record.by_subject.get(metric) for record in records}
-    if not found or any(not values for values in found.values()):
+    if not records or any(not record.by_subject.get(metric) for record in records):
         return None
-    means = [float(np.mean(list(values.values()))) for values in found.values() if values]
+    found = {record.trial.repetition: record.by_subject[metric] for record in records}
+    means = [float(np.mean(list(values.values()))) for values in found.values()]
     value = float(np.mean(means))
     if any(not set(record.by_subject[metric]) <= set(record.confusion) for record in records):
         return None
@@ -104,12 +103,12 @@ def measured(records: Sequence[Record], metric: str, answers: Answers, card: Met
     for (assignment, fold), (names, seeds, _) in answers.folds.items():
         rows = []
         for seed in seeds:
-            values = found[Repetition(assignment, fold, seed)] or {}
+            values = found[Repetition(assignment, fold, seed)]
             rows.append(
                 [(values[name] - value) / (len(values) * len(found)) if name in values else 0.0 for name in names]
             )
         folds[assignment, fold] = (names, seeds, np.array(rows))
-        counts = [[name in (found[Repetition(assignment, fold, seed)] or {}) for name in names] for seed in seeds]
+        counts = [[name in found[Repetition(assignment, fold, seed)] for name in names] for seed in seeds]
         shown = answers.sizes[assignment, fold]
         sizes[assignment, fold] = np.concatenate([shown, np.array(counts, dtype=float)[..., None]], axis=2)
     return Sample(value, card.low, card.high, folds, answers.frames(SCORES["accuracy"]), sizes)
@@ -125,7 +124,20 @@ def components_of(samples: Sequence[Sample]) -> Components:
     return components(groups, len(place))
 
 
-def mean_of(records: Sequence[Record], metric: str) -> float:
-    """The mean of a metric over the records that have it; NaN for none."""
-    values = [value for record in records if (value := record.metrics.get(metric)) is not None]
-    return math.fsum(values) / len(values) if values else math.nan
+def columns_of(rows: Sequence[Mapping[str, float | None]]) -> dict[str, list[float]]:
+    """The values of each name in rows that have it, without None, in the order of the names and of the rows.
+
+    >>> columns_of([{"a": 1.0, "b": None}, {"a": 2.0}])
+    {'a': [1.0, 2.0], 'b': []}
+    """
+    found: dict[str, list[float]] = {}
+    names = dict.fromkeys(tuple(row) for row in rows)
+    if len(names) == 1:
+        columns = zip(*(row.values() for row in rows), strict=True)
+        return {name: [v for v in values if v is not None] for name, values in zip(*names, columns, strict=True)}
+    for row in rows:
+        for name, value in row.items():
+            values = found.setdefault(name, [])
+            if value is not None:
+                values.append(value)
+    return found

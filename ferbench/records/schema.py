@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ferbench.hashing import digest
@@ -87,7 +88,7 @@ class Trial:
         assignment = f" · assignment {self.repetition.assignment}" if self.repetition.assignment else ""
         return f"{self.method}{variant} · fold {self.fold} · seed {self.seed}{assignment}"
 
-    @property
+    @cached_property
     def repetition(self) -> Repetition:
         """Assignment, fold and seed."""
         return Repetition(int(self.identity.protocol.settings.get("assignment", 0)), self.fold, self.seed)

@@ -7,6 +7,7 @@
     results/.references/<key>.json      metrics of the reference representations, shared by all methods on a fold
     results/.stages/<key>/              trained stages, shared by trials, and checkpoints of unfinished ones
     results/.replaced/                  records that `ferbench run --fresh` replaced
+    results/.index/                     what boards read of the records, in columns (index.py); may be deleted at any time
     results/.drafts/, .leases/          work in progress
 
 A folder is written as a draft, flushed to disk, and renamed. Leases (lease.py) ensure that each trial and each stage is run by
@@ -32,6 +33,7 @@ from typing import Any
 from ferbench.errors import FerbenchError
 from ferbench.files import publish, replace_text
 from ferbench.records import files
+from ferbench.records.index import LEAST, Index, Stamp, replaced, stamp
 from ferbench.records.lease import is_held, lease
 from ferbench.records.schema import Outcome, Record, StageRun, Trial, code_key
 
@@ -104,12 +106,29 @@ class Store:
             raise FerbenchError(f"There is no results folder {self.root}. 'ferbench run' creates it.")
         with os.scandir(self.root) as entries:
             names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
+        records, damaged, known = [], [], []
+        new: list[tuple[Record, Stamp]] = []
         with no_collector():
-            entries_read = [self._read(self.root / name) for name in names]
+            index = Index(self.root)
+            for name in names:
+                now = stamp(f"{self.root}/{name}/{files.RECORD}")
+                record = index.get(name, now) if now else None
+                if record is not None:
+                    known.append(name)
+                else:
+                    found = self._read(self.root / name)
+                    if isinstance(found, Damaged):
+                        damaged.append(found)
+                        continue
+                    record = found
+                    if now is not None:
+                        new.append((record, now))
+                records.append(record)
+            if len(new) >= LEAST:
+                index.write(known, new)
         later = self._beside(EVALUATED)
-        records = [r for r in entries_read if isinstance(r, Record)]
         records = [_with_later(r, later[r.trial.id]) if r.trial.id in later else r for r in records]
-        return records, [r for r in entries_read if isinstance(r, Damaged)]
+        return records, damaged
 
     def write_evaluated(
         self,
@@ -294,6 +313,4 @@ def _with_later(record: Record, later: Mapping[str, Any]) -> Record:
     provenance = {**record.provenance, **({"evaluators": versions} if versions else {})}
     by_subject = {name: found for name, found in record.by_subject.items() if name not in metrics}
     by_subject |= later.get("by_subject", {})
-    return dataclasses.replace(
-        record, metrics={**record.metrics, **metrics}, by_subject=by_subject, provenance=provenance
-    )
+    return replaced(record, metrics={**record.metrics, **metrics}, by_subject=by_subject, provenance=provenance)

@@ -89,7 +89,7 @@ def test_the_archive_of_the_documentation_is_the_migrated_one(archive: Path, tmp
 
 def test_an_interrupted_migration_goes_on(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed after record.json was written, before the folder was renamed."""
-    for folder in sorted(archive.iterdir())[3:]:
+    for folder in sorted(archive.glob("[!.]*"))[3:]:
         shutil.rmtree(folder)
     store = Store(archive)
     rename = Path.rename
@@ -107,9 +107,9 @@ def test_an_interrupted_migration_goes_on(archive: Path, monkeypatch: pytest.Mon
 
 
 def test_what_is_kept_beside_a_record_is_renamed_with_it(archive: Path) -> None:
-    for folder in sorted(archive.iterdir())[1:]:
+    for folder in sorted(archive.glob("[!.]*"))[1:]:
         shutil.rmtree(folder)
-    (old,) = (path.name for path in archive.iterdir())
+    (old,) = (path.name for path in archive.glob("[!.]*"))
     for name in (".evaluated", ".standing"):
         (archive / name).mkdir()
         (archive / name / f"{old}.json").write_text('{"mig": 0.5, "standing": "submitted", "reasons": []}')
@@ -122,8 +122,8 @@ def test_what_is_kept_beside_a_record_is_renamed_with_it(archive: Path) -> None:
 
 
 def test_damaged_files_do_not_stop_a_migration(archive: Path) -> None:
-    first, second = sorted(archive.iterdir())[:2]
-    for folder in sorted(archive.iterdir())[3:]:
+    first, second = sorted(archive.glob("[!.]*"))[:2]
+    for folder in sorted(archive.glob("[!.]*"))[3:]:
         shutil.rmtree(folder)
     (first / "record.json").write_text("[1]")
     (second / "record.json").write_text('{"schema": 1, "tri')
@@ -134,7 +134,7 @@ def test_damaged_files_do_not_stop_a_migration(archive: Path) -> None:
 
 
 def test_a_failure_that_cannot_be_read_is_left_as_it_is(archive: Path) -> None:
-    for folder in sorted(archive.iterdir())[1:]:
+    for folder in sorted(archive.glob("[!.]*"))[1:]:
         shutil.rmtree(folder)
     (archive / ".failures").mkdir()
     for name, text in (("0", '{"schema": 1, "trial": {}}'), ("1", '{"schema": 1}'), ("2", "[]")):
@@ -152,9 +152,9 @@ def test_run_tells_of_records_that_wait_for_it(ferbench: Callable[..., Any], arc
 
 
 def test_the_command(ferbench: Callable[..., Any], archive: Path) -> None:
-    for folder in sorted(archive.iterdir())[4:]:
+    for folder in sorted(archive.glob("[!.]*"))[4:]:
         shutil.rmtree(folder)
-    broken = sorted(archive.iterdir())[0]
+    broken = sorted(archive.glob("[!.]*"))[0]
     (broken / "record.json").write_text('{"schema": 1}')
     done = ferbench("migrate", archive)
     assert done.status == 1
