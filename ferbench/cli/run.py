@@ -141,6 +141,7 @@ def _print_by_hydra(registry: Any, arguments: Sequence[str]) -> int:
 
 
 def _run(registry: Any, study: Any, retry: str) -> int:
+    from ferbench.cli.drawing import Drawing
     from ferbench.cli.progress import print_outcomes, progress_display
     from ferbench.execution.study import run_study
     from ferbench.records.schema import DONE, STORED
@@ -148,23 +149,13 @@ def _run(registry: Any, study: Any, retry: str) -> int:
 
     store = Store(study.results_dir)
     outcomes = []
-    with progress_display(study, retry) as progress:
+    with progress_display(study, retry) as progress, Drawing(store, progress) as figures:
         for outcome in run_study(registry, study, progress, retry):
             outcomes.append(outcome)
             if outcome.status == DONE:
-                _draw(store, outcome.trial.id, progress)
+                figures.draw(outcome.trial.id)
     print_outcomes(study, outcomes)
     return 0 if all(o.status in (DONE, STORED) for o in outcomes) else 1
-
-
-def _draw(store: Any, trial: str, progress: Any) -> None:
-    """Figures are made from the record; one that cannot be drawn costs the record nothing."""
-    from ferbench.report.figures.trial import draw
-
-    try:
-        draw(store.path(trial), store.load(trial))
-    except Exception as error:
-        progress.message(f"the figures of {trial} could not be drawn: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from ferbench.evaluation import inference
 from ferbench.evaluation.evaluators.recognition import by_subject
 from ferbench.evaluation.judges import Judges
 from ferbench.evaluation.measure import Measured, measure, standard
+from ferbench.execution.executors.lanes import lanes
 from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
 from ferbench.execution.setup import Fold, Setup, build_judges
@@ -35,6 +36,7 @@ from ferbench.records.store import Store
 from ferbench.registry.loader import Registry
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.cost import forget_peak, forward_flops, parameters, peak_memory
+from ferbench.training.graph import recorder
 from ferbench.training.loop import Device, Training, steps_of_test_curve
 from ferbench.training.stages import run_stage
 
@@ -138,6 +140,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             syntheses=inference.transfers(method, judges, images, fold.test.rows, fold.test.labels, fold.faces(images))
             if judges is not None and isinstance(method, Synthesizes)
             else None,
+            device="cuda" if device.device.type == "cuda" else "cpu",
         )
         _need_finite(outputs)
         validated = _validated(method, images, fold)
@@ -152,6 +155,9 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     confusion, sequence_confusion = by_subject(outputs)
 
     notes += _stage_notes(runs, judges_run, trial)
+    if (beside := lanes() - 1) > 0:
+        others = "another trial" if beside == 1 else f"up to {beside} other trials"
+        notes.append(f"It ran beside {others} on one GPU: its times are longer than alone.")
     cards, evaluators = Cards.of(setup.registry, config, setup.data.protocol.name), standard(setup.registry)
 
     def fill(folder: Path) -> Record:
@@ -247,6 +253,7 @@ def _training(trial: Trial, setup: Setup, progress: Progress) -> Training:
         seed=trial.seed,
         checkpoint_every=trainer.checkpoint_every,
         on_losses=progress.step,
+        graph=recorder(setup.device.device) if trainer.graph == "auto" and not trainer.compile else None,
     )
 
 

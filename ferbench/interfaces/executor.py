@@ -8,6 +8,9 @@ from typing import Any
 
 from ferbench.records.schema import Outcome, Trial
 
+REPORTED = ("preparing", "trial", "message", "stage", "step", "outcome")
+"""Names of the methods of `Progress` that are called while trials run; an executor forwards them from where the trials run."""
+
 
 class Progress:
     """A listener whose methods are called while trials run. This one does nothing; the command line has one that prints."""

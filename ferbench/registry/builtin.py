@@ -18,15 +18,28 @@ from ferbench.protocols.settings import (
 
 
 @dataclass
+class LanesSettings:
+    """Settings of the executor `auto`.
+
+    Attributes:
+        lanes: number of trials at a time on each GPU; 0 for as many as a short measurement finds room for.
+    """
+
+    lanes: int = 0
+
+
+@dataclass
 class ProcessesSettings:
     """Settings of the executor `processes`.
 
     Attributes:
-        workers: number of processes that run trials at the same time; 0 for one on each visible GPU or, without a GPU, one on
+        lanes: number of trials at a time on each GPU; 0 for as many as a short measurement finds room for.
+        workers: number of processes that run trials at the same time; 0 for `lanes` on each visible GPU or, without a GPU, one on
             each CPU core. There are never more workers than trials.
         threads: CPU threads of each worker; 0 for the number of cores divided by the number of workers.
     """
 
+    lanes: int = 0
     workers: int = 0
     threads: int = 0
 
@@ -106,21 +119,21 @@ def ferbench_evaluators() -> list[EvaluatorCard]:
         ),
         EvaluatorCard(
             name="leakage",
-            version=2,
+            version=3,
             target="ferbench.evaluation.evaluators.leakage:evaluate",
             title="how well a linear, a nearest-neighbour and a kernel probe predict identity",
             metrics=core_metrics.LEAKAGE,
         ),
         EvaluatorCard(
             name="probe",
-            version=2,
+            version=3,
             target="ferbench.evaluation.evaluators.expression_probe:evaluate",
             title="how well a linear probe predicts expression, on subjects that it was not fitted on",
             metrics=core_metrics.EXPRESSION_PROBE,
         ),
         EvaluatorCard(
             name="selectivity",
-            version=2,
+            version=3,
             target="ferbench.evaluation.evaluators.selectivity:evaluate",
             title="expression probe minus identity leakage: what a disentangling method should raise",
             metrics=core_metrics.SELECTIVITY,
@@ -154,14 +167,20 @@ def ferbench_evaluators() -> list[EvaluatorCard]:
 def ferbench_executors() -> list[ExecutorCard]:
     return [
         ExecutorCard(
+            name="auto",
+            target="ferbench.execution.executors.auto:Auto",
+            title="processes where there is a GPU and more than one trial, else inprocess",
+            settings=LanesSettings,
+        ),
+        ExecutorCard(
             name="inprocess",
             target="ferbench.execution.executors.inprocess:InProcess",
-            title="one trial after another, in this process",
+            title="in this process: one trial after another",
         ),
         ExecutorCard(
             name="processes",
             target="ferbench.execution.executors.processes:Processes",
-            title="several trials at a time on this machine: one on each GPU, or one on each core",
+            title="several trials at a time on this machine: as many on each GPU as it has room for, or one on each core",
             settings=ProcessesSettings,
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import signal
@@ -17,6 +18,7 @@ import torch
 
 from ferbench.config.compose import compose
 from ferbench.errors import FerbenchError
+from ferbench.execution.executors import auto, lanes, mps, processes
 from ferbench.execution.executors.processes import gpus, worker_slots
 from ferbench.execution.executors.shared import failures, run_shared
 from ferbench.interfaces.executor import Progress
@@ -84,6 +86,167 @@ def test_workers_find_what_one_process_finds(ferbench: Run, smoke: tuple[str, ..
     for record in two.values():
         assert (tmp_path / "together" / record.trial.id / "figures" / "confusion.png").is_file()
     assert "Nothing to run: all 4" in ferbench(*study, f"results_dir={tmp_path / 'together'}", "executor=processes").out
+
+
+# -- several trials on one GPU: here, processes that train on the CPU and believe that they have one
+
+
+@pytest.fixture
+def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU with room for two, without MPS."""
+    monkeypatch.setattr(processes, "gpus", lambda trials: ["0"])
+    monkeypatch.setattr(auto, "gpus", lambda trials: ["0"])
+    monkeypatch.setattr(processes, "_room", lambda trials: lanes.Room(gain=1.0, memory=2**30, free=80 * 2**30))
+    monkeypatch.setattr(processes, "usable_cores", lambda: 2)
+    monkeypatch.setenv("PATH", "")
+
+
+def test_trials_that_share_a_gpu_find_what_one_after_another_finds(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, one_gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit: weights and metrics."""
+    study = ["run", "--multirun", "method=grl,cross_entropy", "seeds=[0,1]", *smoke]
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone = ("executor=processes", "executor.lanes=1", "executor.threads=1")  # as many threads as each of two has
+    assert ferbench(*study, f"results_dir={one}", *alone).status == 0
+    monkeypatch.setattr(auto, "WORTH", 1)
+    done = ferbench(*study, f"results_dir={two}")
+    assert done.status == 0, done.err
+    assert {line[:3] for line in done.out.splitlines() if "| [" in line} == {"1| ", "2| "}
+    assert "2 trials at a time on the GPU; they take turns on it, without MPS" in done.out
+    first, beside = ({r.trial.id: r for r in Store(folder).scan()[0]} for folder in (one, two))
+    assert len(first) == 4
+    assert first.keys() == beside.keys()
+    for trial, record in first.items():
+        assert beside[trial].metrics == record.metrics
+        assert [run.weights for run in beside[trial].stages] == [run.weights for run in record.stages]
+        assert any("It ran beside another trial on one GPU" in note for note in beside[trial].notes)
+        assert not any("beside" in note for note in record.notes)
+
+
+@pytest.mark.parametrize(
+    ("visible", "number", "steps", "lanes", "workers"),
+    [
+        ([], 9, 9000, 0, False),
+        (["0"], 1, 9000, 0, False),
+        (["0"], 2, 9000, 0, True),
+        (["0"], 2, 100, 0, False),
+        (["0"], 2, 100, 2, True),
+        (["0"], 2, 9000, 1, False),
+        (["0", "1"], 2, 9000, 1, True),
+        (["0", "1"], 2, 100, 0, False),
+    ],
+)
+def test_when_trials_run_in_workers(
+    visible: list[str],
+    number: int,
+    steps: int,
+    lanes: int,
+    workers: bool,
+    trials: tuple[Trial, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Several trials on a GPU, if they are long enough or if that is asked; never more than one at a time where one is asked."""
+    monkeypatch.setattr(auto, "gpus", lambda trials: visible)
+    config = {**trials[0].config, "budget": {**trials[0].config["budget"], "steps": steps}}
+    many = [dataclasses.replace(trials[0], config=config)] * number
+    assert auto.in_workers(many, lanes) == workers
+    numbered = {**config, "trainer": {**config["trainer"], "device": "cuda:1"}}
+    assert not auto.in_workers([dataclasses.replace(trials[0], config=numbered)] * number, lanes)
+
+
+@pytest.mark.parametrize(
+    ("trials", "cores", "service", "gain", "free", "count"),
+    [
+        (100, 16, True, 3.8, 80, 8),
+        (100, 16, False, 3.8, 80, 4),
+        (100, 16, True, 1.5, 80, 3),
+        (100, 16, True, 0.9, 80, 2),
+        (100, 4, True, 3.8, 80, 4),
+        (100, 16, True, 3.8, 16, 4),
+        (100, 16, True, 3.8, 2, 1),
+        (5, 16, True, 3.8, 80, 5),
+    ],
+)
+def test_how_many_share_a_gpu(trials: int, cores: int, service: bool, gain: float, free: int, count: int) -> None:
+    room = lanes.Room(gain, memory=2**30, free=free * 2**30)
+    assert lanes.fitting(0, trials, cores, service, lambda: room) == count
+
+
+def test_how_many_share_a_gpu_where_that_is_asked(ferbench: Run, smoke: tuple[str, ...], one_gpu: None) -> None:
+    def not_asked() -> lanes.Room:
+        pytest.fail("measured")
+
+    assert lanes.fitting(6, 100, 1, False, not_asked) == 6
+    assert lanes.fitting(6, 4, 16, True, not_asked) == 4
+    assert lanes.fitting(0, 1, 16, True, not_asked) == 1
+    for words in (("executor.lanes=-1",), ("executor=processes", "executor.lanes=-1")):
+        refused = ferbench("run", "method=cross_entropy", "seeds=[0,1]", *smoke, *words)
+        assert refused.status == 2
+        assert "executor.lanes is -1; it has to be at least 0 (0: chosen by ferbench)." in refused.err
+
+
+CONTROL = """#!{python}
+import os, sys
+words = sys.stdin.read() if len(sys.argv) == 1 else ""
+with open("{log}", "a") as log:
+    print(*sys.argv[1:], words.strip(), os.environ["CUDA_VISIBLE_DEVICES"], os.environ["{folder}"], file=log)
+if "get_server_list" in words:
+    print("{servers}")
+"""
+
+
+def control(folder: Path, monkeypatch: pytest.MonkeyPatch, servers: str = "4711") -> Callable[[], list[list[str]]]:
+    """Put a program that stands in for nvidia-cuda-mps-control on the path; gives what it was asked."""
+    log = folder / "log"
+    program = folder / mps.CONTROL
+    program.write_text(CONTROL.format(python=sys.executable, log=log, folder=mps.FOLDER, servers=servers))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(mps, "TRY", "import os; assert os.environ['CUDA_VISIBLE_DEVICES'] == '0'")
+    monkeypatch.delenv(mps.FOLDER, raising=False)
+    return lambda: [line.split() for line in log.read_text().splitlines()]
+
+
+def test_each_gpu_has_a_service_that_ends_with_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = control(tmp_path, monkeypatch)
+    with mps.services(["3", "GPU-7a"]) as services:
+        assert list(services) == ["3", "GPU-7a"]
+        folders = [services[gpu][mps.FOLDER] for gpu in services]
+        assert len(set(folders)) == 2
+        assert all(Path(folder).is_dir() for folder in folders)
+        assert all(services[gpu]["CUDA_VISIBLE_DEVICES"] == "0" for gpu in services), "the only one that it shows"
+        started = [["-d", gpu, folder] for gpu, folder in zip(services, folders, strict=True)]
+        assert [words for words in asked() if words[0] == "-d"] == started
+    ended = [words[1:] for words in asked() if words[0] == "quit"]
+    assert sorted(ended) == sorted(words[1:] for words in started)
+    assert not any(Path(folder).exists() for folder in folders)
+
+
+def test_a_service_that_cannot_be_used_is_ended_and_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = control(tmp_path, monkeypatch, servers="")
+    with mps.services(["0"]) as services:
+        assert services == {}, "no server was started for the process that tried it"
+    assert asked()[-1][0] == "quit"
+    control(tmp_path, monkeypatch)
+    monkeypatch.setattr(mps, "TRY", "raise SystemExit(1)")
+    with mps.services(["0"]) as services:
+        assert services == {}
+    assert asked()[-1][0] == "quit"
+    monkeypatch.setenv("PATH", "")
+    with mps.services(["0"]) as services:
+        assert services == {}, "the program is not installed"
+
+
+def test_a_service_of_the_user_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    control(tmp_path, monkeypatch)
+    monkeypatch.setenv(mps.FOLDER, str(tmp_path))
+    with mps.services(["1"]) as services:
+        assert services == {"1": {"CUDA_VISIBLE_DEVICES": "1"}}
+    assert not (tmp_path / "log").exists()
+
+
+# -- workers that end
 
 
 def test_a_worker_that_is_killed_costs_its_trial_alone(
@@ -164,6 +327,9 @@ def test_where_workers_run() -> None:
 def test_gpus_are_those_that_the_user_shows(smoke: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     automatic = trials_of(*smoke, "trainer.device=auto")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-8932f937")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert gpus(automatic) == [], "a machine without one, where the variable is set"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert gpus(automatic) == ["3", "GPU-8932f937"]
     assert gpus(trials_of(*smoke, "trainer.device=cpu")) == []
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")

@@ -1,5 +1,7 @@
 """The executor that runs several trials at a time on this machine, in worker processes on the GPUs or on the CPU cores.
 
+Several of them share a GPU (lanes.py), through NVIDIA's Multi-Process Service where it can be had (mps.py).
+
 Workers coordinate only through leases and records in the results folder (shared.py). This process starts the workers, forwards
 their progress, and stores a failure for the trial of a worker that crashes.
 """
@@ -11,23 +13,22 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from multiprocessing import connection, get_context
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from ferbench.cores import keep_memory, usable_cores
 from ferbench.errors import FerbenchError
+from ferbench.execution.executors import lanes, mps
 from ferbench.execution.executors.shared import failures, run_shared
-from ferbench.interfaces.executor import Executor, Progress
+from ferbench.interfaces.executor import REPORTED, Executor, Progress
 from ferbench.records.schema import FAILED, INTERRUPTED, Outcome, Trial
 from ferbench.records.store import Store
 from ferbench.registry.builtin import ProcessesSettings
 
 GRACE = 20.0
 """Seconds that an interrupted worker has to end before it is killed."""
-
-REPORTED = ("preparing", "trial", "message", "stage", "step", "outcome")
-"""Methods of the progress listener that a worker calls: it sends the name and the arguments to the main process."""
 
 FOUND, ERROR, END = "found", "error", "end"
 """Other messages of a worker: the outcome of a trial that another process ran, an error, the end of the work."""
@@ -44,11 +45,13 @@ class WorkerSlot:
         name: number of the worker, from 1.
         gpu: value of CUDA_VISIBLE_DEVICES; None for leaving that variable as it is.
         threads: number of CPU threads.
+        environment: further environment variables.
     """
 
     name: str
     gpu: str | None
     threads: int
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Processes(Executor):
@@ -57,35 +60,75 @@ class Processes(Executor):
     settings: ProcessesSettings
 
     def run(self, trials: Sequence[Trial], progress: Progress) -> Iterator[Outcome]:
-        slots = worker_slots(self.settings, len(trials), gpus(trials), _cores())
-        before = failures(trials)
-        workers = [Worker(slot, progress.worker(slot.name), trials, before) for slot in slots]
-        own: set[str] = set()
-        found: dict[str, Outcome] = {}
-        try:
-            for worker in workers:
-                worker.start()
-            while busy := [worker for worker in workers if worker.pipe is not None]:
-                ready = connection.wait([worker.pipe for worker in busy if worker.pipe is not None])
-                for worker in busy:
-                    if worker.pipe not in ready:
-                        continue
-                    outcome, ran = worker.receive()
-                    if outcome is not None and ran:
-                        own.add(outcome.trial.id)
-                        yield outcome
-                    elif outcome is not None:
-                        found[outcome.trial.id] = outcome
-        finally:
-            _stop(workers)
-        yield from (outcome for trial, outcome in found.items() if trial not in own)
+        with self._slots(trials, progress) as slots:
+            yield from _run(slots, trials, progress)
+
+    @contextlib.contextmanager
+    def _slots(self, trials: Sequence[Trial], progress: Progress) -> Iterator[list[WorkerSlot]]:
+        """A context in which the workers have their resources."""
+        check(self.settings)
+        devices, cores, asked = gpus(trials), usable_cores(), self.settings
+        if not devices:
+            yield worker_slots(asked, len(trials), devices, cores)
+            return
+        on_each = -(-len(trials) // len(devices))
+        if asked.workers:
+            on_each = min(-(-asked.workers // len(devices)), on_each)
+        one = on_each == 1 or (asked.lanes == 1 and not asked.workers)
+        with mps.services([] if one else devices) as services:
+            if not asked.workers:
+                on_each = lanes.fitting(
+                    asked.lanes, on_each, cores // len(devices), bool(services), lambda: _room(trials)
+                )
+            slots = worker_slots(asked, len(trials), devices, cores, on_each)
+            if len(slots) > len(devices):
+                how = "their kernels run at the same time (MPS)" if services else "they take turns on it, without MPS"
+                progress.message(f"{on_each} trials at a time on {'each' if len(devices) > 1 else 'the'} GPU; {how}")
+            yield [
+                replace(slot, environment={**services.get(slot.gpu or "", {}), lanes.VARIABLE: str(on_each)})
+                for slot in slots
+            ]
+
+
+def _room(trials: Sequence[Trial]) -> lanes.Room:
+    from ferbench.execution.estimate import room_beside
+
+    return room_beside(trials)
+
+
+def _run(slots: Sequence[WorkerSlot], trials: Sequence[Trial], progress: Progress) -> Iterator[Outcome]:
+    before = failures(trials)
+    workers = [Worker(slot, progress.worker(slot.name), trials, before) for slot in slots]
+    own: set[str] = set()
+    found: dict[str, Outcome] = {}
+    try:
+        for worker in workers:
+            worker.start()
+        while busy := [worker for worker in workers if worker.pipe is not None]:
+            ready = connection.wait([worker.pipe for worker in busy if worker.pipe is not None])
+            for worker in busy:
+                if worker.pipe not in ready:
+                    continue
+                outcome, ran = worker.receive()
+                if outcome is not None and ran:
+                    own.add(outcome.trial.id)
+                    yield outcome
+                elif outcome is not None:
+                    found[outcome.trial.id] = outcome
+    finally:
+        _stop(workers)
+    yield from (outcome for trial, outcome in found.items() if trial not in own)
 
 
 class Worker:
     """A worker process, as the main process sees it. `pipe` is None if it is not running."""
 
     def __init__(
-        self, slot: WorkerSlot, progress: Progress, trials: Sequence[Trial], before: Mapping[str, Outcome | None]
+        self,
+        slot: WorkerSlot,
+        progress: Progress,
+        trials: Sequence[Trial],
+        before: Mapping[str, Outcome | None],
     ) -> None:
         self.slot, self.progress = slot, progress
         self.work = (trials, before)
@@ -161,18 +204,22 @@ class Worker:
         return outcome
 
 
-def worker_slots(settings: ProcessesSettings, trials: int, gpus: Sequence[str], cores: int) -> list[WorkerSlot]:
+def check(settings: object) -> None:
+    """Raise FerbenchError if a setting of the executor is negative."""
+    for name, value in vars(settings).items():
+        if value < 0:
+            raise FerbenchError(f"executor.{name} is {value}; it has to be at least 0 (0: chosen by ferbench).")
+
+
+def worker_slots(
+    settings: ProcessesSettings, trials: int, gpus: Sequence[str], cores: int, on_each: int = 1
+) -> list[WorkerSlot]:
     """The resources of each worker: GPUs are assigned in turn, and CPU cores in equal parts.
 
-    Raises:
-        FerbenchError: a setting is negative.
+    Args:
+        on_each: number of workers on each GPU, unless `settings` has one of workers.
     """
-    for name in ("workers", "threads"):
-        if getattr(settings, name) < 0:
-            raise FerbenchError(
-                f"executor.{name} is {getattr(settings, name)}; it has to be at least 0 (0: chosen by ferbench)."
-            )
-    count = min(settings.workers or len(gpus) or cores, trials)
+    count = min(settings.workers or on_each * len(gpus) or cores, trials)
     threads = settings.threads or max(1, cores // count)
     return [WorkerSlot(str(i + 1), gpus[i % len(gpus)] if gpus else None, threads) for i in range(count)]
 
@@ -191,11 +238,13 @@ def gpus(trials: Sequence[Trial]) -> list[str]:
         )
     if not asked & {"auto", "cuda"}:
         return []
+    import torch
+
+    if not torch.cuda.is_available():  # the variable may be set all the same
+        return []
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [part.strip() for part in named.split(",") if part.strip() not in ("", "-1")]
-    import torch
-
     return [str(i) for i in range(torch.cuda.device_count())]
 
 
@@ -203,6 +252,7 @@ def gpus(trials: Sequence[Trial]) -> list[str]:
 def _environment(slot: WorkerSlot) -> Iterator[None]:
     """A context in which a new process gets the environment variables of a worker."""
     values = {"OMP_NUM_THREADS": str(slot.threads)} | ({"CUDA_VISIBLE_DEVICES": slot.gpu} if slot.gpu else {})
+    values |= slot.environment
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -213,13 +263,6 @@ def _environment(slot: WorkerSlot) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _cores() -> int:
-    """Number of CPU cores that this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _in_words(status: int) -> str:
@@ -268,6 +311,7 @@ class _Relay(Progress):
 
 def _main(pipe: connection.Connection, trials: Sequence[Trial], before: Mapping[str, Outcome | None]) -> None:
     """The main function of a worker process."""
+    keep_memory()
     relay = _Relay(pipe)
     try:
         for outcome in run_shared(trials, relay, before):
