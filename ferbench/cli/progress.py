@@ -211,7 +211,7 @@ def print_plan(study: Study, retry: str) -> None:
 
 
 def print_estimate(registry: Registry, study: Study, retry: str) -> None:
-    """How long the training that is left will take, from a short measurement; a reason where it cannot be measured."""
+    """How long what is left will take, from a short measurement; a reason where it cannot be measured."""
     store = Store(study.results_dir)
     if all(state(store, trial, retry) is not None for trial in study.trials):
         return
@@ -225,11 +225,13 @@ def print_estimate(registry: Registry, study: Study, retry: str) -> None:
     except FerbenchError as error:
         console.print(Text(f"How long it takes cannot be said: {error}"))
         return
-    if found.seconds:
-        console.print(
-            f"Training would take about {in_words(found.seconds)} on this machine, one trial after another "
-            f"({found.measured} kinds of stage measured)."
-        )
+    kinds = f"{found.measured} kind{'s' * (found.measured != 1)} of stage measured"
+    at_a_time = f"{found.workers} trials at a time" if found.workers > 1 else "one trial after another"
+    together = f", one after another {in_words(found.training + found.evaluation)}" if found.workers > 1 else ""
+    console.print(
+        f"It would take about {in_words(found.seconds)} on this machine, {at_a_time}{together}: training "
+        f"{in_words(found.training)}, all else {in_words(found.evaluation)} ({kinds})."
+    )
 
 
 def _differs(trial: Trial, stored: Sequence[Record]) -> str:

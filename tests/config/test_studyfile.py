@@ -72,7 +72,9 @@ def test_a_study_runs(ferbench: Run, tmp_path: Path) -> None:
     without = ferbench(*words, "evaluation.judges=0", "--dry-run")
     kinds = []
     for told in (planned, without):
-        found = re.search(r"Training would take about .* \((\d+) kinds of stage", " ".join(told.out.split()))
+        found = re.search(
+            r"It would take about .*: training .*, all else .* \((\d+) kinds? of stage", " ".join(told.out.split())
+        )
         assert found is not None, told.out
         kinds.append(int(found[1]))
     assert kinds[0] == kinds[1] + 1  # the judges
@@ -81,7 +83,7 @@ def test_a_study_runs(ferbench: Run, tmp_path: Path) -> None:
     assert "6 trials: 6 run" in done.out
     assert "Nothing to run: all 6 trials are stored" in ferbench(*words).out
     again = ferbench(*words, "--dry-run")
-    assert "Training would take" not in again.out
+    assert "It would take" not in again.out
 
 
 def test_a_folder_of_ones_own(tmp_path: Path) -> None:
