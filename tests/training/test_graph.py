@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ferbench import Batch, Clock, Group, Method, MethodCard, Stage, Update
 from ferbench.config.schema import Augment
 from ferbench.data.batches import Batches, Images, Labels
+from ferbench.evaluation.inference import over_batches
 from ferbench.registry.loader import load_registry
 from ferbench.testing.checks import EXPRESSIONS, SIZE, make_method, make_task, training
 from ferbench.training.graph import CudaRecorder, Graphs, Inputs, Recorder, Rehearsal
@@ -293,6 +294,23 @@ def test_graphs_compute_what_the_loop_does(name: str, precision: str, determinis
     with torch.inference_mode(), device.autocast():
         first, second, third = (method.eval().logits(images).float() for method in (plain, again, graphed))
     assert float((first - third).abs().max()) <= 4 * float((first - second).abs().max()) + (0 if noise == 0 else 1e-2)
+
+
+@pytest.mark.gpu
+@NEEDS_CUDA
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 0.01), ("bf16", 0.15)])
+def test_a_method_trained_on_a_gpu_answers_alike_on_a_cpu(name: str, precision: str, tolerance: float) -> None:
+    """Logits of 600 images, in a large batch and in the smaller ones of a CPU; differences are as parts of their spread."""
+    device = Device(torch.device("cuda"), precision)
+    method = make_method(REGISTRY, REGISTRY.get(MethodCard, name)).cuda()
+    trained(method, CudaRecorder(device.device), enough(name, 40), device=device, batches=batches(device="cuda"))
+    rows = torch.arange(24).repeat(25)
+    images = batches(device="cuda").images
+    with device.autocast():
+        there = over_batches(method.eval().logits, images, rows)
+    here = over_batches(method.cpu().logits, batches().images, rows)
+    assert float(np.abs(there - here).max()) <= tolerance * float(here.std())
 
 
 def apart(some: list[Any], others: list[Any]) -> float:
