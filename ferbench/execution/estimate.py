@@ -33,7 +33,7 @@ from ferbench.records.schema import StageNode, Trial
 from ferbench.records.store import Store
 from ferbench.registry.loader import Registry, load_registry
 from ferbench.training import checkpoint as checkpoints
-from ferbench.training.graph import recorder
+from ferbench.training.graph import recorder_for
 from ferbench.training.loop import Device, Training, train
 
 WARM, STEPS = 2, 4
@@ -84,6 +84,7 @@ def estimate(registry: Registry, study: Study, retry: str = "") -> Estimate:
     done, compared = set(), set()
     stages: dict[str, float] = {}
     evaluations: dict[str, tuple[int, float, float]] = {}
+    tested: dict[str, int] = {}
     for trial in study.trials:
         if state(store, trial, retry) is not None:
             continue
@@ -100,7 +101,9 @@ def estimate(registry: Registry, study: Study, retry: str = "") -> Estimate:
             if kind not in stages:
                 stages[kind] = _Probe(registry, trial, data, index).seconds_a_step()
             training += node.steps * stages[kind]
-        frames = int(data.sides(trial.fold).tested.sum())
+        if identity.frames_digest not in tested:  # all trials on a fold test the same
+            tested[identity.frames_digest] = int(data.sides(trial.fold).tested.sum())
+        frames = tested[identity.frames_digest]
         kind = repr((identity.method.name, sizes, identity.dataset))
         if kind not in evaluations:
             evaluations[kind] = (frames, *_Probe(registry, trial, data, 0).seconds_of_evaluation())
@@ -210,7 +213,7 @@ class _Probe:
         rows = torch.arange(batch)
         labels = Labels(rows, rows % len(self.task.expressions), rows % len(self.task.subjects), rows)
         batches = Batches(self._images(batch), labels, self.config.augment, batch, (0,))
-        graph = recorder(self.device.device) if trainer.graph == "auto" and not trainer.compile else None
+        graph = recorder_for(trainer, self.device.device)
         training = Training(
             batches, self.device, trainer.accumulate, trainer.clip_norm, seed=self.trial.seed, graph=graph
         )

@@ -36,7 +36,7 @@ from ferbench.records.store import Store
 from ferbench.registry.loader import Registry
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.cost import forget_peak, forward_flops, parameters, peak_memory
-from ferbench.training.graph import recorder
+from ferbench.training.graph import recorder_for
 from ferbench.training.loop import Device, Training, steps_of_test_curve
 from ferbench.training.stages import run_stage
 
@@ -253,7 +253,7 @@ def _training(trial: Trial, setup: Setup, progress: Progress) -> Training:
         seed=trial.seed,
         checkpoint_every=trainer.checkpoint_every,
         on_losses=progress.step,
-        graph=recorder(setup.device.device) if trainer.graph == "auto" and not trainer.compile else None,
+        graph=recorder_for(trainer, setup.device.device),
     )
 
 

@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ferbench.config.schema import Trainer
 from ferbench.interfaces.method import Batch, Clock, fraction
 from ferbench.training.steps import Row, Steps
 
@@ -130,6 +131,11 @@ class CudaRecorder(Recorder):
 def recorder(device: torch.device) -> Recorder | None:
     """The recorder for a device; None where steps cannot be recorded."""
     return CudaRecorder(device) if device.type == "cuda" else None
+
+
+def recorder_for(trainer: Trainer, device: torch.device) -> Recorder | None:
+    """The recorder for a training with these settings; None where its steps are run by Python."""
+    return recorder(device) if trainer.graph == "auto" and not trainer.compile else None
 
 
 class Rehearsal(Recorder):
