@@ -1,4 +1,5 @@
 """How time grows with work: trials, frames, subjects. `python benchmarks/growth.py [FOLDER]`; some 15 minutes and 3 GB in FOLDER.
+`python benchmarks/growth.py board 100000 [FOLDER]`: a board of so many records, as a whole process, without and with an index.
 
 Each line is one operation at several sizes, with the slope of log time against log size between the largest two sizes: 1 is time in
 proportion to work.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -146,6 +148,23 @@ def subjects() -> None:
     line("identity AUC", SUBJECTS, alike)
 
 
+def board(count: str, place: str | None = None) -> None:
+    """100 methods on 10 folds. The records are not flushed to disk one by one, which would take an hour."""
+    random = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        for seed in range(int(count) // 1000):
+            for method in range(100):
+                for fold in range(10):
+                    record = generated(method, fold, seed, random)
+                    folder = Path(name, record.trial.id)
+                    folder.mkdir()
+                    (folder / "record.json").write_text(record.to_json(), encoding="utf-8")
+        command = [sys.executable, "-m", "ferbench", "leaderboard", name]
+        for how in ("the first time, which writes the index", "again", "again", "again"):
+            taken = seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+            print(f"ferbench leaderboard, {int(count):,} records, {how}: {taken:.1f} s", flush=True)
+
+
 def main(place: str | None = None) -> None:
     with tempfile.TemporaryDirectory(dir=place) as name:
         print("| what | size: time | | | | slope |\n|---|---|---|---|---|---|")
@@ -155,4 +174,7 @@ def main(place: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:2] == ["board"]:
+        board(*sys.argv[2:])
+    else:
+        main(*sys.argv[1:])
