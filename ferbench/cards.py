@@ -573,9 +573,14 @@ class EvaluatorCard(Card):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorCard(Card):
-    """An executor: it decides where trials run, such as in this process or in several."""
+    """An executor: it decides where trials run, such as in this process or in several.
+
+    Attributes:
+        prepares: whether the command prepares the images before it starts any work; if not, each job does, one of them for all.
+    """
 
     kind: ClassVar[str] = "executor"
+    prepares: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from ferbench.errors import FerbenchError, enumerate_first
 from ferbench.execution.study import state
-from ferbench.interfaces.executor import Progress
+from ferbench.interfaces.executor import Node, Progress
 from ferbench.plan.study import Study
 from ferbench.records import files
 from ferbench.records.differences import differences
@@ -63,6 +63,9 @@ class PlainProgress(Progress):
 
     def trial(self, trial: Trial) -> None:
         self._say(f"[{next(self.numbers)}/{self.trials}] {trial.label}")
+
+    def shared(self, node: Node) -> None:
+        self._say(f"{node.label}, for several trials")
 
     def message(self, text: str) -> None:
         self._say(f"    {text}")
@@ -110,6 +113,9 @@ class LiveProgress(Progress):
             self.label = f"{trial.label}  "
         else:
             self.progress.update(self.all, info=trial.label)
+
+    def shared(self, node: Node) -> None:
+        self.label = f"{node.label}  "
 
     def message(self, text: str) -> None:
         self.progress.update(self.current, info=self.label + text, visible=True)

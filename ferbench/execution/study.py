@@ -7,8 +7,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from ferbench.cards import ExecutorCard
-from ferbench.data.load import check_twins, prepare_data
 from ferbench.errors import FerbenchError
+from ferbench.execution.work import forget, prepared, work_of
 from ferbench.interfaces.executor import Executor, Progress
 from ferbench.plan.study import Study
 from ferbench.records.schema import FAILED, OOM, STORED, Outcome, Record, Trial, code_key
@@ -70,9 +70,13 @@ def run_study(registry: Registry, study: Study, progress: Progress, retry: str =
             yield known
     if not missing:
         return
-    for data, config in study.data:
-        prepared = prepare_data(registry, data, config, progress.preparing)
-        check_twins(data, prepared, config.protocol.settings.get("allow_overlap", ""))
+    if registry.get(ExecutorCard, study.executor.name).prepares:
+        for data, config in study.data:
+            prepared(registry, data, config, progress)
     executor = study.executor.make(registry, ExecutorCard)
     assert isinstance(executor, Executor)
-    yield from executor.run(missing, progress)
+    work = work_of(missing, progress)
+    try:
+        yield from executor.run(work, progress)
+    finally:
+        forget(work.nodes)

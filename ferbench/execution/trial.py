@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +31,19 @@ from ferbench.interfaces.method import Batch, Identifies, Method, Synthesizes
 from ferbench.plan.identity import Cards, evaluator_functions
 from ferbench.records import files
 from ferbench.records.lease import Held
-from ferbench.records.schema import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Record, StageRun, Trial, code_key
+from ferbench.records.schema import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    OOM,
+    STORED,
+    Outcome,
+    Record,
+    StageNode,
+    StageRun,
+    Trial,
+    code_key,
+)
 from ferbench.records.store import Store
 from ferbench.registry.loader import Registry
 from ferbench.training import checkpoint as checkpoints
@@ -65,15 +77,40 @@ def run(trial: Trial, progress: Progress) -> Outcome | None:
     return outcome
 
 
+def train_stage(trial: Trial, stage: StageNode, progress: Progress) -> Outcome:
+    """Train a stage of a trial, or its judges, and store it.
+
+    Returns:
+        The outcome; a failure is not stored, since it is of all trials that start from the stage.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted. All other errors become outcomes.
+    """
+    store = Store(trial.config["results_dir"])
+    return _outcome(trial, store, progress, lambda: _train_shared(trial, stage, store, progress))
+
+
 def _attempt(trial: Trial, store: Store, progress: Progress) -> Outcome:
     progress.trial(trial)
+    if store.finished(trial):
+        outcome = Outcome(trial, STORED)
+    else:
+        outcome = _outcome(trial, store, progress, lambda: _run(trial, store, progress))
+    if outcome.status in (FAILED, OOM):
+        try:
+            store.write_failure(outcome)
+        except OSError as failure:
+            progress.message(f"the failure could not be stored either: {failure.strerror or failure}")
+    progress.outcome(outcome)
+    return outcome
+
+
+def _outcome(trial: Trial, store: Store, progress: Progress, do: Callable[[], None]) -> Outcome:
+    """What became of the work `do`."""
     start = time.perf_counter()
     outcome = Outcome(trial, DONE)
     try:
-        if store.finished(trial):
-            outcome = Outcome(trial, STORED)
-        else:
-            _run(trial, store, progress)
+        do()
     except KeyboardInterrupt:
         progress.outcome(
             Outcome(trial, INTERRUPTED, "interrupted; the same command continues from the last checkpoint")
@@ -92,14 +129,7 @@ def _attempt(trial: Trial, store: Store, progress: Progress) -> Outcome:
         outcome = Outcome(trial, FAILED, _unwritten(failure, store))
     except Exception as failure:
         outcome = Outcome(trial, FAILED, f"{type(failure).__name__}: {failure}", traceback.format_exc())
-    outcome = dataclasses.replace(outcome, seconds=round(time.perf_counter() - start, 3))
-    if outcome.status in (FAILED, OOM):
-        try:
-            store.write_failure(outcome)
-        except OSError as failure:
-            progress.message(f"the failure could not be stored either: {failure.strerror or failure}")
-    progress.outcome(outcome)
-    return outcome
+    return dataclasses.replace(outcome, seconds=round(time.perf_counter() - start, 3))
 
 
 def _unwritten(failure: OSError, store: Store) -> str:
@@ -214,7 +244,21 @@ def _shared_code(trial: Trial) -> dict[str, str]:
     return {part: value for part, value in trial.code.items() if part != "method"}
 
 
-def _train(trial: Trial, store: Store, setup: Setup, progress: Progress) -> tuple[list[StageRun], list[pd.DataFrame]]:
+def _train_shared(trial: Trial, stage: StageNode, store: Store, progress: Progress) -> None:
+    setup = Setup.make(trial)
+    if trial.judges is not None and stage.key == trial.judges.key:
+        _judge(trial, store, setup, progress)
+    else:
+        if setup.config.trainer.compile:
+            for child in setup.method.children():
+                child.compile()
+        _train(trial, store, setup, progress, stage.key)
+
+
+def _train(
+    trial: Trial, store: Store, setup: Setup, progress: Progress, last: str = ""
+) -> tuple[list[StageRun], list[pd.DataFrame]]:
+    """Train the stages of a trial in turn, up to the one with the key `last` if there is one."""
     method, fold, config = setup.method, setup.fold, setup.config
     stages = method.stages()
     if len(stages) != len(trial.stages):
@@ -239,6 +283,8 @@ def _train(trial: Trial, store: Store, setup: Setup, progress: Progress) -> tupl
         stage_run, losses = run_stage(store, node, method, stage, training, progress, bool(trial.replaces))
         runs.append(stage_run)
         tables.append(files.losses_table(losses, node.name))
+        if node.key == last:
+            break
     return runs, tables
 
 

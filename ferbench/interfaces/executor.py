@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
-from ferbench.records.schema import Outcome, Trial
+from ferbench.records.schema import DONE, FAILED, STORED, Outcome, StageNode, Trial
 
-REPORTED = ("preparing", "trial", "message", "stage", "step", "outcome")
+REPORTED = ("preparing", "trial", "shared", "message", "stage", "step", "outcome")
 """Names of the methods of `Progress` that are called while trials run; an executor forwards them from where the trials run."""
+
+
+PERFORM = "ferbench.execution.work"
+"""The module that does the work of a node. It is imported where the work is done."""
+
+REST = 1.0
+"""Seconds until a node that another command had is tried again."""
 
 
 class Progress:
@@ -20,6 +31,9 @@ class Progress:
 
     def trial(self, trial: Trial) -> None:
         """`trial` has started."""
+
+    def shared(self, node: Node) -> None:
+        """A stage that several trials start from is trained now."""
 
     def message(self, text: str) -> None:
         """`text` is a message about the running trial."""
@@ -38,16 +52,207 @@ class Progress:
         return self
 
 
+@dataclass(frozen=True)
+class Node:
+    """A piece of work: a stage that several trials start from, or a trial. It can be pickled.
+
+    Attributes:
+        key: of the stage, or id of the trial; unique in a study.
+        trial: the trial; for a stage, the first of those that start from it.
+        stage: the stage; None for the trial itself.
+        needs: keys of the nodes that it starts from.
+        before: the failure of the trial that was stored when the study began, and is to be run again; None for none.
+    """
+
+    key: str
+    trial: Trial
+    stage: StageNode | None = None
+    needs: tuple[str, ...] = ()
+    before: Outcome | None = None
+
+    @property
+    def label(self) -> str:
+        """Text for progress, such as "stage synthesis · degan · fold 3 · seed 0"."""
+        return self.trial.label if self.stage is None else f"stage {self.stage.name} · {self.trial.label}"
+
+    def perform(self, progress: Progress) -> Outcome | None:
+        """Run the trial or train the stage, in any process that has ferbench, the same plugins and the results folder.
+
+        Returns:
+            The outcome; None if another process is doing it.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted, and left a checkpoint. All other errors become outcomes.
+        """
+        outcome: Outcome | None = importlib.import_module(PERFORM).perform(self, progress)
+        return outcome
+
+
+def prepare(nodes: Sequence[Node], progress: Progress) -> None:
+    """Prepare the images that nodes need, and check them. An executor on whose card `prepares` is False does so once, where its jobs
+    run, before any node is performed. What is prepared already is only checked.
+
+    Raises:
+        FerbenchError: images cannot be read, or the same ones are trained and tested on.
+    """
+    importlib.import_module(PERFORM).prepare(nodes, progress)
+
+
+class Work:
+    """What is left of a study: nodes, and which of them can start. An executor begins nodes that are `ready`, in its workers calls
+    `Node.perform`, and says what became of each: `end`, `busy` or `lost`. All of it happens in
+    the process that runs the study.
+
+    An engine with dependencies of its own can take all `nodes` at once: each comes after those that it `needs`.
+
+    Args:
+        nodes: in an order in which each comes after those that it needs.
+        fail: stores the failure of a trial that could not be begun.
+        retries: how often a trial whose worker died is run again; a stage, from which several trials start, once more.
+    """
+
+    def __init__(
+        self, nodes: Sequence[Node], fail: Callable[[Outcome], None] = lambda outcome: None, retries: int = 0
+    ) -> None:
+        self.nodes = tuple(nodes)
+        self.retries = retries
+        self._fail = fail
+        self._left = {node.key: node for node in nodes}
+        self._begun: set[str] = set()
+        self._lost: dict[str, int] = {}
+        self._resting: dict[str, float] = {}
+
+    @property
+    def left(self) -> bool:
+        """Whether a node has not ended."""
+        return bool(self._left)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials of the study that have not ended."""
+        return [node.trial for node in self._left.values() if node.stage is None]
+
+    def ready(self) -> list[Node]:
+        """The nodes that can start: not begun, all that they need has ended, and no other command had them within REST seconds."""
+        now = time.monotonic()
+        return [node for node in self._startable() if self._resting.get(node.key, 0.0) <= now]
+
+    def rest(self) -> float | None:
+        """Seconds until a node is ready that another command had; None if there is none."""
+        times = [self._resting[node.key] for node in self._startable() if node.key in self._resting]
+        return max(min(times) - time.monotonic(), 0.0) if times else None
+
+    def _startable(self) -> list[Node]:
+        return [
+            node
+            for node in self._left.values()
+            if node.key not in self._begun and not any(need in self._left for need in node.needs)
+        ]
+
+    def begin(self, node: Node) -> None:
+        """A worker gets the node; it is ready no more."""
+        self._begun.add(node.key)
+
+    def busy(self, node: Node) -> None:
+        """Another command has the node: it is ready again after REST seconds."""
+        self._begun.discard(node.key)
+        self._resting[node.key] = time.monotonic() + REST
+
+    def end(self, node: Node, outcome: Outcome) -> list[Outcome]:
+        """The node has ended, with `outcome`.
+
+        Returns:
+            What is thereby known: the outcome of a trial; for a stage, nothing, or if it failed the failures of all trials that
+            start from it, which are stored.
+        """
+        del self._left[node.key]
+        self._begun.discard(node.key)
+        if node.stage is None:
+            return [outcome]
+        if outcome.status in (DONE, STORED):
+            return []
+        name = outcome.stage or node.stage.name
+        found = []
+        for other in [other for other in self._left.values() if node.key in other.needs]:
+            failed = dataclasses.replace(outcome, trial=other.trial, stage=name)
+            if other.stage is None:
+                error = f"Stage '{name}', from which it starts, failed: {outcome.error}"
+                failed = dataclasses.replace(failed, error=error, seconds=0.0)
+                self._fail(failed)
+            if other.key in self._left:
+                found += self.end(other, failed)
+        return found
+
+    def lost(self, node: Node, why: str) -> list[Outcome]:
+        """The worker that ran the node died. The node is ready again, or, if that happened too often, has failed.
+
+        Args:
+            why: a sentence.
+
+        Returns:
+            As `end`.
+        """
+        times = self._lost[node.key] = self._lost.get(node.key, 0) + 1
+        if times <= self.retries + (node.stage is not None):
+            self._begun.discard(node.key)
+            return []
+        outcome = Outcome(node.trial, FAILED, why, stage=node.stage.name if node.stage else "")
+        if node.stage is None:
+            self._fail(outcome)
+        return self.end(node, outcome)
+
+
 class Executor(ABC):
-    """Runs trials. Constructed with an instance of the settings class on its card."""
+    """Runs the work of a study. Constructed with an instance of the settings class on its card."""
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
     @abstractmethod
-    def run(self, trials: Sequence[Trial], progress: Progress) -> Iterator[Outcome]:
-        """Run the trials, in any order, and yield the outcome of each when it ends. A failed trial does not stop the others.
+    def run(self, work: Work, progress: Progress) -> Iterator[Outcome]:
+        """Run all nodes, and yield the outcome of each trial when it is known. A failed trial does not stop the others.
 
-        Other processes may run the same trials in the same results folder at the same time. `run_shared` in
-        `ferbench.execution.executors.shared` ensures that only one of them runs each trial.
+        Where the generator is closed or KeyboardInterrupt is raised in it, all that it has started ends, and leaves checkpoints;
+        unless the executor `Queues`, whose jobs go on.
+
+        Raises:
+            FerbenchError: the engine cannot be used, or has ended.
         """
+
+
+@dataclass(frozen=True)
+class Job:
+    """What an engine has of a node.
+
+    Attributes:
+        key: of the node.
+        name: what the engine calls the job, such as "slurm 4711_3".
+        running: whether it runs; it waits if not.
+        where: the machine that it runs on, or why it waits.
+    """
+
+    key: str
+    name: str
+    running: bool
+    where: str
+
+
+@runtime_checkable
+class Queues(Protocol):
+    """An executor whose jobs outlive the command that submitted them: the same command, given again, finds them."""
+
+    def jobs(self, results_dir: str) -> list[Job]:
+        """The jobs of all studies with this results folder that wait or run now.
+
+        Raises:
+            FerbenchError: the engine does not answer.
+        """
+        ...
+
+    def cancel(self, results_dir: str, keys: Collection[str]) -> int:
+        """Cancel the jobs of these nodes; those that run leave checkpoints. Returns how many there were.
+
+        Raises:
+            FerbenchError: the engine does not answer.
+        """
+        ...

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ import torch
 from ferbench.config.compose import compose
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors import auto, lanes, mps, processes
+from ferbench.execution.executors.inprocess import InProcess
 from ferbench.execution.executors.processes import gpus, worker_slots
-from ferbench.execution.executors.shared import failures, run_shared
+from ferbench.execution.work import work_of
 from ferbench.interfaces.executor import Progress
 from ferbench.plan.study import plan
 from ferbench.records.schema import DONE, FAILED, STORED, Outcome, Record, Trial
@@ -379,43 +380,22 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Trial]:
     return begun
 
 
+def outcomes_of(trials: Sequence[Trial], progress: Progress = Progress()) -> Iterator[Outcome]:  # noqa: B008
+    return InProcess(None).run(work_of(trials, progress), progress)
+
+
 def test_what_another_runs_comes_last(trials: tuple[Trial, ...], results: Path, asked: list[Trial]) -> None:
-    store = Store(results)
-    running = run_shared(trials, Progress(), failures(trials))
-    with store.lease(f"trial-{trials[0].id}"):
-        rest = [next(running).trial.variant for _ in trials[1:]]
-    assert rest == [trial.variant for trial in trials[1:]]
+    running = outcomes_of([trials[0], *trials[4:]])
+    with Store(results).lease(f"trial-{trials[0].id}"):
+        rest = [next(running).trial.variant for _ in trials[4:]]
+    assert rest == [trial.variant for trial in trials[4:]]
     assert [outcome.trial.variant for outcome in running] == ["full"]
-    assert asked == [*trials[1:], trials[0]]
 
 
-def test_trials_that_wait_for_a_stage_come_after_the_others(
-    trials: tuple[Trial, ...], results: Path, asked: list[Trial]
+def test_it_says_that_it_waits(
+    trials: tuple[Trial, ...], results: Path, asked: list[Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = trials[0].stages[0].key
-    sharing = [trial.variant for trial in trials if trial.stages[0].key == stage]
-    assert sharing == ["full", "no_residue_loss", "no_branch_losses", "no_disentangled"]
-    with Store(results).lease(f"stage-{stage}"):
-        order = [outcome.trial.variant for outcome in run_shared(trials, Progress(), {})]
-    assert order[-4:] == sharing
-    assert len(order) == len(trials)
-
-
-def test_what_others_ended_is_not_run_again(trials: tuple[Trial, ...], results: Path, asked: list[Trial]) -> None:
-    store = Store(results)
-    stored, failed, failed_before, new = trials[:4]
-    store.write_failure(Outcome(failed_before, FAILED, "long ago"))
-    before = failures(trials[:4])
-    (store.path(stored.id)).mkdir()
-    (store.path(stored.id) / "record.json").write_text("{}")
-    store.write_failure(Outcome(failed, FAILED, "elsewhere"))
-    outcomes = {outcome.trial.variant: outcome for outcome in run_shared(trials[:4], Progress(), before)}
-    assert outcomes[stored.variant].status == STORED
-    assert (outcomes[failed.variant].status, outcomes[failed.variant].error) == (FAILED, "elsewhere")
-    assert asked == [failed_before, new]
-
-
-def test_it_says_that_it_waits(trials: tuple[Trial, ...], results: Path, asked: list[Trial]) -> None:
+    monkeypatch.setattr("ferbench.interfaces.executor.REST", 0.1)
     told: list[str] = []
 
     class Listener(Progress):
@@ -423,11 +403,40 @@ def test_it_says_that_it_waits(trials: tuple[Trial, ...], results: Path, asked: 
             told.append(text)
             lease.__exit__(None, None, None)
 
-    lease = Store(results).lease(f"trial-{trials[0].id}")
+    lease = Store(results).lease(f"stage-{trials[0].stages[0].key}")
     lease.__enter__()
-    (outcome,) = run_shared(trials[:1], Listener(), {})
+    (outcome,) = outcomes_of(trials[:1], Listener())
     assert outcome.status == DONE
-    assert told == ["waiting for other processes, which run the remaining trials"]
+    assert told == ["waiting for other commands, which run what is left"]
+
+
+def test_trials_that_wait_for_a_stage_come_after_the_others(
+    trials: tuple[Trial, ...], results: Path, asked: list[Trial]
+) -> None:
+    """It is in training by another command: this one goes on with what it can do."""
+    stage = trials[0].stages[0].key
+    sharing = [trial.variant for trial in trials if trial.stages[0].key == stage]
+    assert sharing == ["full", "no_residue_loss", "no_branch_losses", "no_disentangled"]
+    with Store(results).lease(f"stage-{stage}"):
+        running = outcomes_of(trials)
+        order = [next(running).trial.variant for _ in range(len(trials) - len(sharing))]
+    order += [outcome.trial.variant for outcome in running]
+    assert set(order[-4:]) == set(sharing)
+    assert len(order) == len(trials)
+
+
+def test_what_others_ended_is_not_run_again(trials: tuple[Trial, ...], results: Path, asked: list[Trial]) -> None:
+    store = Store(results)
+    stored, failed, failed_before, new = trials[:4]
+    store.write_failure(Outcome(failed_before, FAILED, "long ago"))
+    work = work_of(trials[:4], Progress())
+    (store.path(stored.id)).mkdir()
+    (store.path(stored.id) / "record.json").write_text("{}")
+    store.write_failure(Outcome(failed, FAILED, "elsewhere"))
+    outcomes = {outcome.trial.variant: outcome for outcome in InProcess(None).run(work, Progress())}
+    assert outcomes[stored.variant].status == STORED
+    assert (outcomes[failed.variant].status, outcomes[failed.variant].error) == (FAILED, "elsewhere")
+    assert asked == [failed_before, new]
 
 
 def test_a_trial_that_another_holds_is_left_to_it(trials: tuple[Trial, ...], results: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ferbench.execution.executors.inprocess import InProcess
 from ferbench.execution.executors.processes import Processes, check, gpus
-from ferbench.interfaces.executor import Executor, Progress
+from ferbench.interfaces.executor import Executor, Progress, Work
 from ferbench.records.schema import Outcome, Trial
 from ferbench.registry.builtin import LanesSettings, ProcessesSettings
 
@@ -19,12 +19,12 @@ class Auto(Executor):
 
     settings: LanesSettings
 
-    def run(self, trials: Sequence[Trial], progress: Progress) -> Iterator[Outcome]:
+    def run(self, work: Work, progress: Progress) -> Iterator[Outcome]:
         check(self.settings)
-        if in_workers(trials, self.settings.lanes):
-            yield from Processes(ProcessesSettings(lanes=self.settings.lanes)).run(trials, progress)
+        if in_workers(work.trials, self.settings.lanes):
+            yield from Processes(ProcessesSettings(lanes=self.settings.lanes)).run(work, progress)
         else:
-            yield from InProcess(None).run(trials, progress)
+            yield from InProcess(None).run(work, progress)
 
 
 def in_workers(trials: Sequence[Trial], lanes: int) -> bool:

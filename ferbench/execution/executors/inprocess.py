@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 
-from ferbench.execution.executors.shared import failures, run_shared
-from ferbench.interfaces.executor import Executor, Progress
-from ferbench.records.schema import Outcome, Trial
+from ferbench.interfaces.executor import Executor, Progress, Work
+from ferbench.records.schema import DONE, Outcome
+
+WAITING = "waiting for other commands, which run what is left"
 
 
 class InProcess(Executor):
-    """`executor=inprocess`, the default. A debugger can step through it."""
+    """`executor=inprocess`. A debugger can step through it. A stage that trials share is trained by the first of them."""
 
-    def run(self, trials: Sequence[Trial], progress: Progress) -> Iterator[Outcome]:
-        return run_shared(trials, progress, failures(trials))
+    def run(self, work: Work, progress: Progress) -> Iterator[Outcome]:
+        said = False
+        while work.left:
+            if not (ready := work.ready()):
+                if not said:
+                    progress.message(WAITING)
+                    said = True
+                time.sleep(work.rest() or 0.0)
+                continue
+            node = ready[0]
+            work.begin(node)
+            outcome = node.perform(progress) if node.stage is None else Outcome(node.trial, DONE)
+            if outcome is None:
+                work.busy(node)
+            else:
+                yield from work.end(node, outcome)

@@ -2,8 +2,7 @@
 
 Several of them share a GPU (lanes.py), through NVIDIA's Multi-Process Service where it can be had (mps.py).
 
-Workers coordinate only through leases and records in the results folder (shared.py). This process starts the workers, forwards
-their progress, and stores a failure for the trial of a worker that crashes.
+This process gives a node to each worker that has none, forwards its progress, and replaces workers that die.
 """
 
 from __future__ import annotations
@@ -21,17 +20,16 @@ from typing import Any
 from ferbench.cores import keep_memory, usable_cores
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors import lanes, mps
-from ferbench.execution.executors.shared import failures, run_shared
-from ferbench.interfaces.executor import REPORTED, Executor, Progress
-from ferbench.records.schema import FAILED, INTERRUPTED, Outcome, Trial
-from ferbench.records.store import Store
+from ferbench.execution.executors.inprocess import WAITING
+from ferbench.interfaces.executor import REPORTED, Executor, Node, Progress, Work
+from ferbench.records.schema import INTERRUPTED, Outcome, Trial
 from ferbench.registry.builtin import ProcessesSettings
 
 GRACE = 20.0
 """Seconds that an interrupted worker has to end before it is killed."""
 
-FOUND, ERROR, END = "found", "error", "end"
-"""Other messages of a worker: the outcome of a trial that another process ran, an error, the end of the work."""
+ERROR, END = "error", "end"
+"""Other messages of a worker: an error, and what became of its node."""
 
 INTERRUPT_STATUS = 130
 """Exit status of an interrupted worker."""
@@ -59,9 +57,9 @@ class Processes(Executor):
 
     settings: ProcessesSettings
 
-    def run(self, trials: Sequence[Trial], progress: Progress) -> Iterator[Outcome]:
-        with self._slots(trials, progress) as slots:
-            yield from _run(slots, trials, progress)
+    def run(self, work: Work, progress: Progress) -> Iterator[Outcome]:
+        with self._slots(work.trials, progress) as slots:
+            yield from _run(slots, work, progress)
 
     @contextlib.contextmanager
     def _slots(self, trials: Sequence[Trial], progress: Progress) -> Iterator[list[WorkerSlot]]:
@@ -96,112 +94,88 @@ def _room(trials: Sequence[Trial]) -> lanes.Room:
     return room_beside(trials)
 
 
-def _run(slots: Sequence[WorkerSlot], trials: Sequence[Trial], progress: Progress) -> Iterator[Outcome]:
-    before = failures(trials)
-    workers = [Worker(slot, progress.worker(slot.name), trials, before) for slot in slots]
-    own: set[str] = set()
-    found: dict[str, Outcome] = {}
+def _run(slots: Sequence[WorkerSlot], work: Work, progress: Progress) -> Iterator[Outcome]:
+    workers = [Worker(slot, progress.worker(slot.name)) for slot in slots]
+    said = False
     try:
-        for worker in workers:
-            worker.start()
-        while busy := [worker for worker in workers if worker.pipe is not None]:
-            ready = connection.wait([worker.pipe for worker in busy if worker.pipe is not None])
-            for worker in busy:
-                if worker.pipe not in ready:
-                    continue
-                outcome, ran = worker.receive()
-                if outcome is not None and ran:
-                    own.add(outcome.trial.id)
-                    yield outcome
-                elif outcome is not None:
-                    found[outcome.trial.id] = outcome
+        while work.left:
+            for worker, node in zip([w for w in workers if w.node is None], work.ready(), strict=False):
+                work.begin(node)
+                worker.give(node)
+            working = [worker for worker in workers if worker.node is not None]
+            if not working and not said:
+                progress.message(WAITING)
+                said = True
+            ready = connection.wait([worker.pipe for worker in working], work.rest())
+            for worker in working:
+                if worker.pipe in ready:
+                    yield from worker.receive(work)
     finally:
         _stop(workers)
-    yield from (outcome for trial, outcome in found.items() if trial not in own)
 
 
 class Worker:
-    """A worker process, as the main process sees it. `pipe` is None if it is not running."""
+    """A worker process, as the main process sees it. `node` is what it has to do; None if it has nothing."""
 
-    def __init__(
-        self,
-        slot: WorkerSlot,
-        progress: Progress,
-        trials: Sequence[Trial],
-        before: Mapping[str, Outcome | None],
-    ) -> None:
+    def __init__(self, slot: WorkerSlot, progress: Progress) -> None:
         self.slot, self.progress = slot, progress
-        self.work = (trials, before)
         self.process: SpawnProcess | None = None
-        self.pipe: connection.Connection | None = None
-        self.trial: Trial | None = None
-        self.ended = False
+        self.pipe: connection.Connection
+        self.node: Node | None = None
 
-    def start(self) -> None:
-        """Start the process."""
-        context = get_context("spawn")
-        self.pipe, theirs = context.Pipe(duplex=False)
-        self.process = context.Process(target=_main, args=(theirs, *self.work), daemon=True)
-        with _environment(self.slot):
-            self.process.start()
-        theirs.close()
+    def give(self, node: Node) -> None:
+        """Let the process do a node; it is started if there is none."""
+        if self.process is None:
+            context = get_context("spawn")
+            self.pipe, theirs = context.Pipe()
+            self.process = context.Process(target=_main, args=(theirs,), daemon=True)
+            with _environment(self.slot):
+                self.process.start()
+            theirs.close()
+        self.node = node
+        with contextlib.suppress(OSError):  # it has died, which `receive` finds
+            self.pipe.send(node)
 
-    def receive(self) -> tuple[Outcome | None, bool]:
+    def receive(self, work: Work) -> list[Outcome]:
         """Receive one message.
 
         Returns:
-            (outcome of a trial, whether this worker ran that trial); the outcome is None for other messages.
+            The outcomes that are thereby known.
 
         Raises:
-            FerbenchError: the worker reports an error, or crashed while it was not running a trial.
+            FerbenchError: the worker reports an error.
             KeyboardInterrupt: the worker was interrupted.
         """
-        assert self.pipe is not None
+        assert self.node is not None
         try:
             name, *values = self.pipe.recv()
         except (EOFError, OSError):
-            return self._gone(), True
-        if name == FOUND:
-            return values[0], False
+            return self._gone(work)
         if name == ERROR:
             raise FerbenchError(values[0])
-        if name == END:
-            self.ended = True
-            return None, False
-        if name == "trial":
-            self.trial = values[0]
-        getattr(self.progress, name)(*values)
-        if name != "outcome":
-            return None, False
-        self.trial = None
-        if values[0].status == INTERRUPTED:
-            raise KeyboardInterrupt
-        return values[0], True
+        if name != END:
+            getattr(self.progress, name)(*values)
+            if name == "outcome" and values[0].status == INTERRUPTED:
+                raise KeyboardInterrupt
+            return []
+        node, self.node = self.node, None
+        outcome: Outcome | None = values[0]
+        if outcome is None:
+            work.busy(node)
+            return []
+        return work.end(node, outcome)
 
-    def _gone(self) -> Outcome | None:
-        """The process has ended. If it crashed during a trial, that trial has failed, and a new process is started."""
+    def _gone(self, work: Work) -> list[Outcome]:
+        """The process has ended in the middle of its work. The next node gets a new one."""
         assert self.process is not None
-        assert self.pipe is not None
+        assert self.node is not None
         self.process.join()
-        self.pipe.close()
-        self.pipe = None
-        if self.ended:
-            return None
         status = self.process.exitcode or 0
+        self.pipe.close()
+        node, self.node, self.process = self.node, None, None
         if status in (INTERRUPT_STATUS, -signal.SIGINT):
             raise KeyboardInterrupt
-        how = _in_words(status)
-        if self.trial is None:
-            raise FerbenchError(
-                f"Worker {self.slot.name} {how} while it was not running a trial; its messages are above. Use executor=inprocess "
-                "to run the trials in this process."
-            )
-        outcome = Outcome(self.trial, FAILED, f"The worker process {how} during the trial.")
-        self.trial = None
-        Store(outcome.trial.config["results_dir"]).write_failure(outcome)
-        self.progress.outcome(outcome)
-        self.start()
-        return outcome
+        return work.lost(node, f"The worker process {_in_words(status)} during the trial.")
 
 
 def check(settings: object) -> None:
@@ -277,10 +251,10 @@ def _in_words(status: int) -> str:
 def _stop(workers: Sequence[Worker]) -> None:
     """End the workers that are still running. They get time to end by themselves (Ctrl-C reaches all processes of a terminal, and
     their pipes are closed); then they are interrupted, and finally killed."""
-    for worker in workers:
-        if worker.pipe is not None:
-            worker.pipe.close()
-    alive = [w.process for w in workers if w.process is not None and w.process.is_alive()]
+    running = [worker for worker in workers if worker.process is not None]
+    for worker in running:
+        worker.pipe.close()
+    alive = [w.process for w in running if w.process is not None and w.process.is_alive()]
     for act, patience in ((None, 2.0), (signal.SIGINT, GRACE), (signal.SIGKILL, GRACE)):
         for process in alive:
             if act is not None and process.pid is not None:
@@ -295,29 +269,28 @@ class _Relay(Progress):
     """The progress listener in a worker: it sends all calls to the main process."""
 
     def __init__(self, pipe: connection.Connection) -> None:
-        self.ran: set[str] = set()
         self._pipe = pipe
         for name in REPORTED:
             setattr(self, name, lambda *values, name=name: self.send(name, *values))
 
     def send(self, name: str, *values: Any) -> None:
-        if name == "outcome":
-            self.ran.add(values[0].trial.id)
         try:
             self._pipe.send((name, *values))
         except OSError as error:  # the main process has ended
             raise KeyboardInterrupt from error
 
 
-def _main(pipe: connection.Connection, trials: Sequence[Trial], before: Mapping[str, Outcome | None]) -> None:
-    """The main function of a worker process."""
+def _main(pipe: connection.Connection) -> None:
+    """The main function of a worker process: it does one node after another, until its pipe is closed."""
     keep_memory()
     relay = _Relay(pipe)
     try:
-        for outcome in run_shared(trials, relay, before):
-            if outcome.trial.id not in relay.ran:
-                relay.send(FOUND, outcome)
-        relay.send(END)
+        while True:
+            try:
+                node: Node = pipe.recv()
+            except (EOFError, OSError):
+                return
+            relay.send(END, node.perform(relay))
     except FerbenchError as error:
         relay.send(ERROR, str(error))
     except KeyboardInterrupt:

@@ -1,0 +1,114 @@
+"""Doing a piece of work, in whatever process it is given to.
+
+Processes with one results folder coordinate through leases and records: two commands, or two workers of an engine that believed
+one of them dead, never do the same work at the same time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Sequence
+
+from ferbench.config.schema import RunConfig, from_dict
+from ferbench.data.load import Data, check_twins, load_data, prepare_data
+from ferbench.hashing import digest
+from ferbench.interfaces import events
+from ferbench.interfaces.executor import Node, Progress, Work
+from ferbench.plan.work import nodes, stages_of
+from ferbench.records.schema import STORED, Outcome, Trial
+from ferbench.records.store import Store
+from ferbench.registry.loader import Registry, load_registry
+
+TRIAL = "ferbench.execution.trial"
+"""The module that trains and evaluates. It needs torch, and is imported where the work is done."""
+
+
+def work_of(trials: Sequence[Trial], progress: Progress) -> Work:
+    """The work of trials that are to be run."""
+    before = {trial.id: _store(trial).failure(trial.id) for trial in trials}
+
+    def fail(outcome: Outcome) -> None:
+        _store(outcome.trial).write_failure(outcome)
+        progress.outcome(outcome)
+
+    return Work(nodes(trials, _store(trials[0]).trained, before), fail)
+
+
+def perform(node: Node, progress: Progress) -> Outcome | None:
+    """Run a trial or train a shared stage, unless that is done already.
+
+    Returns:
+        The outcome; None if another process is doing it.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted, and left a checkpoint. All other errors become outcomes.
+    """
+    store = _store(node.trial)
+    if (known := ended(node)) is not None:
+        return known
+    if any(store.held(name) for name in _leases(node)):
+        return None
+    recording = events.Recording(node, progress)
+    module = importlib.import_module(TRIAL)
+    outcome: Outcome | None
+    if node.stage is not None:
+        recording.shared(node)
+        outcome = module.train_stage(node.trial, node.stage, recording)
+    else:
+        outcome = module.run(node.trial, recording)
+    recording.end(outcome)
+    return outcome
+
+
+def prepare(work: Sequence[Node], progress: Progress) -> None:
+    """Prepare the images that nodes need, once each, and check them. Raises as `prepared`."""
+    asked: dict[str, tuple[Registry, RunConfig]] = {}
+    for node in work:
+        config = node.trial.config
+        protocol = {name: value for name, value in config["protocol"].items() if name != "folds"}
+        key = digest([config["dataset"], config["test_dataset"], protocol, config["preparation"]])
+        if key not in asked:
+            asked[key] = load_registry(node.trial.plugin_files), from_dict(config)
+    for registry, run_config in asked.values():
+        prepared(registry, load_data(registry, run_config), run_config, progress)
+
+
+def prepared(registry: Registry, data: Data, config: RunConfig, progress: Progress) -> None:
+    """Prepare the images of a dataset with its protocol, and check them.
+
+    Raises:
+        FerbenchError: images cannot be read, or the same ones are trained and tested on.
+    """
+    images = prepare_data(registry, data, config, progress.preparing)
+    check_twins(data, images, config.protocol.settings.get("allow_overlap", ""))
+
+
+def ended(node: Node) -> Outcome | None:
+    """What became of a node since the study began, as the results folder says; None if it has not ended."""
+    store = _store(node.trial)
+    if node.stage is not None:
+        return Outcome(node.trial, STORED) if store.trained(node.key) else None
+    if store.finished(node.trial):
+        return Outcome(node.trial, STORED)
+    failure = store.failure(node.trial.id)
+    return failure if failure != node.before else None
+
+
+def forget(work: Sequence[Node]) -> None:
+    """Remove what was reported about nodes that no process works on."""
+    for node in work:
+        if not any(_store(node.trial).held(name) for name in _leases(node)):
+            with contextlib.suppress(OSError):
+                events.path(node.trial.config["results_dir"], node.key).unlink()
+
+
+def _leases(node: Node) -> list[str]:
+    """The leases that a process holds one after another while it works on a node."""
+    if node.stage is not None:
+        return [f"stage-{node.key}"]
+    return [f"trial-{node.key}", *(f"stage-{stage.key}" for stage in stages_of(node.trial))]
+
+
+def _store(trial: Trial) -> Store:
+    return Store(trial.config["results_dir"])
