@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -67,7 +68,11 @@ def main() -> None:
     be_considerate()
     keep_memory()
     try:
-        with outdated_plugins_in_words(), needed_by(f"`{' '.join(['ferbench', *sys.argv[1:2]])}`"):
+        with (
+            ended_like_interrupted(),
+            outdated_plugins_in_words(),
+            needed_by(f"`{' '.join(['ferbench', *sys.argv[1:2]])}`"),
+        ):
             status = cli(standalone_mode=False)
     except FerbenchError as error:
         fail(str(error))
@@ -83,6 +88,16 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+@contextmanager
+def ended_like_interrupted() -> Iterator[None]:
+    """A context in which SIGTERM, which `kill`, containers and schedulers send, does what Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -152,7 +152,7 @@ class Latest(Progress):
 
 
 def _lines(file: Path, start: int) -> tuple[list[dict[str, Any]], int]:
-    """The whole lines from byte `start` on, and where they end. What is no event, as after a crash of the machine, is passed over."""
+    """The whole lines from byte `start` on, and where they end. What is no event, as after a crash, is passed over."""
     try:
         data = file.read_bytes()[start:]
     except OSError:

@@ -89,8 +89,8 @@ class Node:
 
 
 def prepare(nodes: Sequence[Node], progress: Progress) -> None:
-    """Prepare the images that nodes need, and check them. An executor on whose card `prepares` is False does so once, where its jobs
-    run, before any node is performed. What is prepared already is only checked.
+    """Prepare the images that nodes need, and check them. An executor on whose card `prepares` is False does so once, where its
+    jobs run, before any node is performed. What is prepared already is only checked.
 
     Raises:
         FerbenchError: images cannot be read, or the same ones are trained and tested on.

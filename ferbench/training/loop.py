@@ -21,6 +21,7 @@ from ferbench.records.files import Losses
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.checkpoint import Checkpoint
 from ferbench.training.graph import Graphs, Recorder
+from ferbench.training.interrupts import deferred
 from ferbench.training.precision import has_bf16
 from ferbench.training.steps import Row, Steps, optimiser_of
 
@@ -128,7 +129,10 @@ def modules_of(stage: Stage) -> list[nn.Module]:
 def train(method: Method, stage: Stage, steps: int, training: Training) -> Trained:
     """Train one stage of a method in place, and return the losses.
 
+    An interrupt lets the step that runs end, and leaves a checkpoint.
+
     Raises:
+        KeyboardInterrupt: it was interrupted.
         TrainingError: a loss is NaN or infinite, or the stage's groups or its step are not as `Stage` defines them.
     """
     parameters = freeze_all_but(method, stage)
@@ -141,23 +145,28 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
     log = _Log(stage.name, losses, first, training)
     plain = Steps(stage, steps, optimisers, parameters, training)
     run = plain if training.graph is None else Graphs(plain, method, training.graph)
-    with run.context():
+    with run.context(), deferred() as interrupt:
         for step in range(first, steps):
             row, size = run(step)
             log.add(step, row)
             last = step + 1 == steps
-            save = training.checkpoint is not None and (step + 1) % training.checkpoint_every == 0 and not last
+            due = (step + 1) % training.checkpoint_every == 0 and not last
             measure = step + 1 in training.test_curve_steps
-            if not (last or save or measure or (step + 1) % LOG_EVERY == 0):
+            if not (last or due or measure or interrupt.asked or (step + 1) % LOG_EVERY == 0):
                 continue
-            if last or save or (step + 1) % LOG_EVERY == 0:
-                log.flush(step + 1, size)
+            if last or due or interrupt.asked or (step + 1) % LOG_EVERY == 0:
+                try:
+                    log.flush(step + 1, size)
+                except KeyboardInterrupt:  # raised by who is told the losses
+                    interrupt.asked = True
             if measure:
                 losses += _test_accuracy(method, stage, training, step)
-            if save and training.checkpoint is not None:
+            if training.checkpoint is not None and (due or interrupt.asked):
                 tensors = {f"model/{k}": v for k, v in checkpoints.trained_state(method, modules_of(stage)).items()}
                 tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
                 checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
+            if interrupt.asked:
+                raise KeyboardInterrupt
     method.eval().requires_grad_(False)
     return Trained(losses, steps - first, run.obstacle)
 
