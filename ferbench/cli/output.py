@@ -43,3 +43,16 @@ def write(text: str, output: str | None) -> None:
         replace_text(Path(output), text)
     except OSError as error:
         raise FerbenchError(f"--output {output} cannot be written: {error.strerror or error}.") from error
+
+
+def in_words(seconds: float) -> str:
+    """A duration as text: '40 s', '12 min', '3 h 20 min', '2 days 5 h'."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} days {hours % 24} h"

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from ferbench.cli.output import in_words
 from ferbench.errors import FerbenchError, enumerate_first
 from ferbench.execution.study import state
 from ferbench.interfaces.executor import Node, Progress
@@ -226,7 +227,7 @@ def print_estimate(registry: Registry, study: Study, retry: str) -> None:
     console = Console()
     try:
         with needed_by("An estimate"):
-            from ferbench.execution.estimate import estimate, in_words
+            from ferbench.execution.estimate import estimate
         found = estimate(registry, study, retry)
     except FerbenchError as error:
         console.print(Text(f"How long it takes cannot be said: {error}"))

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -15,7 +16,7 @@ from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
     from ferbench.plan.study import Study
-    from ferbench.records.schema import Record
+    from ferbench.records.schema import Record, Trial
 
 HYDRA_ONLY = ("cfg", "info", "hydra_help", "shell_completion", "version")
 """Options of Hydra that print something and run nothing."""
@@ -30,9 +31,14 @@ HYDRA_ONLY = ("cfg", "info", "hydra_help", "shell_completion", "version")
     help="Run again what ended in an error, out of memory, or either.",
 )
 @click.option("--fresh", is_flag=True, help="Run again what is stored but was made by other code of the same versions.")
+@click.option(
+    "--cancel", is_flag=True, help="Cancel the jobs of this study that an executor such as slurm has queued or runs."
+)
 @plugin_option
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_overrides)
-def command(dry_run: bool, retry: str | None, fresh: bool, plugins: tuple[str, ...], overrides: tuple[str, ...]) -> int:
+def command(
+    dry_run: bool, retry: str | None, fresh: bool, cancel: bool, plugins: tuple[str, ...], overrides: tuple[str, ...]
+) -> int:
     """Train and evaluate; run only what is missing.
 
     OVERRIDES are Hydra's: key=value.
@@ -58,6 +64,7 @@ def command(dry_run: bool, retry: str | None, fresh: bool, plugins: tuple[str, .
     from ferbench.plan.study import plan
     from ferbench.records.migrate import waiting
     from ferbench.records.store import Store
+    from ferbench.records.studies import remembered
     from ferbench.registry.loader import load_registry
 
     options = _hydra_options(overrides)
@@ -86,6 +93,8 @@ def command(dry_run: bool, retry: str | None, fresh: bool, plugins: tuple[str, .
         )
     ]
     study = plan(registry, configs)
+    if cancel:
+        return _cancel(registry, study)
     for note in dict.fromkeys(note for data, _ in study.data for note in data.notes):
         say(note)
     others = made_by_other_code(study)
@@ -94,7 +103,11 @@ def command(dry_run: bool, retry: str | None, fresh: bool, plugins: tuple[str, .
     elif others:
         click.echo(_other_code(study, others))
     store = Store(study.results_dir)
-    if any(state(store, trial, retry or "") is None for trial in study.trials) and waiting(store):
+
+    def missing(trial: Trial) -> bool:
+        return state(store, trial, retry or "") is None
+
+    if any(missing(trial) for trial in study.trials) and waiting(store):
         click.echo(
             f"{store.root} contains records of version 1, which are not found: 'ferbench migrate {store.root}' takes them over."
         )
@@ -104,7 +117,34 @@ def command(dry_run: bool, retry: str | None, fresh: bool, plugins: tuple[str, .
         print_plan(study, retry or "")
         print_estimate(registry, study, retry or "")
         return 0
-    return _run(registry, study, retry or "")
+    if not any(missing(trial) for trial in study.trials):
+        return _run(registry, study, retry or "")
+    store.prepare()
+    files = [str(Path(plugin).absolute()) for plugin in plugins]
+    with remembered(store, sys.argv[1:], study.executor.to_dict(), study.trials, files):
+        return _run(registry, study, retry or "")
+
+
+def _cancel(registry: Any, study: Study) -> int:
+    """Cancel the jobs of a study.
+
+    Raises:
+        FerbenchError: the study's executor has no queue, or its engine does not answer.
+    """
+    from ferbench.cards import ExecutorCard
+    from ferbench.interfaces.executor import Queues
+    from ferbench.plan.work import stages_of
+
+    executor = study.executor.make(registry, ExecutorCard)
+    if not isinstance(executor, Queues):
+        raise FerbenchError(
+            f"executor={study.executor.name} has no queue: its trials end with the command that runs them, by Ctrl-C. "
+            "--cancel is for the same command with an executor whose jobs outlive it, such as slurm."
+        )
+    keys = {trial.id for trial in study.trials} | {stage.key for trial in study.trials for stage in stages_of(trial)}
+    cancelled = executor.cancel(study.results_dir, keys)
+    click.echo(f"{cancelled} jobs cancelled. The same command without --cancel goes on from what they have left.")
+    return 0
 
 
 def _other_code(study: Study, records: Sequence[Record]) -> str:

@@ -276,16 +276,3 @@ def made_features(table: pd.DataFrame, width: int) -> np.ndarray:
     mixed = own / np.arange(1, rank + 1) @ random.normal(size=(rank, width)) / rank**0.5
     made: np.ndarray = (mixed + 0.01 * random.normal(size=mixed.shape)).astype(np.float32)
     return made
-
-
-def in_words(seconds: float) -> str:
-    """A duration as text: '40 s', '12 min', '3 h 20 min', '2 days 5 h'."""
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{hours // 24} days {hours % 24} h"

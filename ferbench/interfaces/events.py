@@ -66,6 +66,8 @@ class Recording(Progress):
     def _write(self, name: str, values: list[Any]) -> None:
         self._written = time.monotonic()
         line = json.dumps({"time": round(time.time(), 1), "event": name, "values": values}) + "\n"
+        if name == BEGIN:
+            line = "\n" + line  # the last line of a process that was killed may be half written
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:

@@ -8,6 +8,8 @@
     results/.stages/<key>/              trained stages, shared by trials, and checkpoints of unfinished ones
     results/.replaced/                  records that `ferbench run --fresh` replaced
     results/.index/                     what boards read of the records, in columns (index.py); may be deleted at any time
+    results/.studies/<study>.json       the studies that were run, for `ferbench status` (studies.py)
+    results/.progress/<node>.jsonl      what is reported about work in progress (ferbench/interfaces/events.py)
     results/.drafts/, .leases/          work in progress
 
 A folder is written as a draft, flushed to disk, and renamed. Leases (lease.py) ensure that each trial and each stage is run by
@@ -37,6 +39,7 @@ from ferbench.records.index import LEAST, Index, Stamp, replaced, stamp
 from ferbench.records.lease import is_held, lease
 from ferbench.records.schema import Outcome, Record, StageRun, Trial, code_key
 
+LEASES = ".leases"
 EVALUATED, SUBMISSIONS = ".evaluated", ".submissions"
 LATER = (EVALUATED, SUBMISSIONS)
 """Folders with a file for each record about which something was stored later."""
@@ -63,7 +66,7 @@ class Store:
             FerbenchError: it cannot be written.
         """
         try:
-            for name in (".stages", ".drafts", ".leases", ".failures", ".references"):
+            for name in (".stages", ".drafts", LEASES, ".failures", ".references"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             probe = self.root / ".drafts" / f"probe-{uuid.uuid4().hex}"
             probe.write_bytes(b"")
@@ -289,7 +292,7 @@ class Store:
         return is_held(self._lease(name))
 
     def _lease(self, name: str) -> Path:
-        return self.root / ".leases" / f"{name}.json"
+        return self.root / LEASES / f"{name}.json"
 
 
 @contextlib.contextmanager

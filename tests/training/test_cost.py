@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from ferbench.execution.estimate import in_words
+from ferbench.cli.output import in_words
 from ferbench.records.store import Store
 from ferbench.training.cost import forward_flops, parameters
 from tests.plugins.steps import make
