@@ -168,13 +168,25 @@ class Evaluation:
 
 
 @dataclass
+class TrialLimits:
+    """What a trial may take.
+
+    Attributes:
+        timeout: seconds after which a trial, or the training of a stage that several trials share, is ended as failed; 0 for no
+            limit.
+    """
+
+    timeout: float = 0.0
+
+
+@dataclass
 class RunConfig:
     """The configuration of one study.
 
     Attributes:
         dataset, method, backbone, protocol, executor: the components, each a name with settings.
         test_dataset: a second dataset for tests across datasets: `dataset` is trained on, `test_dataset` is tested.
-        preparation, augment, budget, trainer, evaluation: the sections of settings, see their classes.
+        preparation, augment, budget, trainer, evaluation, trial: the sections of settings, see their classes.
         ablation: "none" (the full method), an ablation on the method's card, several joined by '+', or "all".
         seeds: random seeds; each trial is run once for each of them.
         results_dir: folder for records.
@@ -192,6 +204,7 @@ class RunConfig:
     budget: Budget = field(default_factory=Budget)
     trainer: Trainer = field(default_factory=Trainer)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    trial: TrialLimits = field(default_factory=TrialLimits)
     ablation: str = "none"
     seeds: list[int] = field(default_factory=lambda: [0])
     results_dir: str = "results"
@@ -215,6 +228,7 @@ SECTIONS: Mapping[str, type] = {
     "budget": Budget,
     "trainer": Trainer,
     "evaluation": Evaluation,
+    "trial": TrialLimits,
 }
 
 # A test checks that every setting is in exactly one of these two collections.
@@ -233,6 +247,7 @@ DOES_NOT_COUNT = {
     "trainer.device": "stated in the record; results on different devices agree up to rounding",
     "trainer.compile": "changes speed; results agree up to rounding",
     "trainer.graph": "changes speed; a graph is used only where it computes the same",
+    "trial.timeout": "a trial that ends in time is the same with any limit",
     "trainer.checkpoint_every": "resumed training gives bitwise equal weights",
     "results_dir": "a path",
     "cache_dir": "a path",
@@ -297,6 +312,7 @@ def _check(c: RunConfig) -> None:
     at_least("trainer.accumulate", c.trainer.accumulate, 1)
     at_least("trainer.clip_norm", c.trainer.clip_norm, 0)
     at_least("trainer.checkpoint_every", c.trainer.checkpoint_every, 1)
+    at_least("trial.timeout", c.trial.timeout, 0)
     at_least("evaluation.judges", c.evaluation.judges, 0)
     at_least("evaluation.test_curve_points", c.evaluation.test_curve_points, 0)
     if c.budget.batch_size % c.trainer.accumulate:

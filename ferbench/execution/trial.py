@@ -24,10 +24,12 @@ from ferbench.execution.executors.lanes import lanes
 from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
 from ferbench.execution.setup import Fold, Setup, build_judges
+from ferbench.execution.watch import Watched, too_long
 from ferbench.hashing import digest
 from ferbench.interfaces.evaluator import Outputs
 from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.method import Batch, Identifies, Method, Synthesizes
+from ferbench.limits import TimeUp, alarm
 from ferbench.plan.identity import Cards, evaluator_functions
 from ferbench.records import files
 from ferbench.records.lease import Held
@@ -87,7 +89,7 @@ def train_stage(trial: Trial, stage: StageNode, progress: Progress) -> Outcome:
         KeyboardInterrupt: it was interrupted. All other errors become outcomes.
     """
     store = Store(trial.config["results_dir"])
-    return _outcome(trial, store, progress, lambda: _train_shared(trial, stage, store, progress))
+    return _outcome(trial, store, progress, lambda watched: _train_shared(trial, stage, store, watched))
 
 
 def _attempt(trial: Trial, store: Store, progress: Progress) -> Outcome:
@@ -95,7 +97,7 @@ def _attempt(trial: Trial, store: Store, progress: Progress) -> Outcome:
     if store.finished(trial):
         outcome = Outcome(trial, STORED)
     else:
-        outcome = _outcome(trial, store, progress, lambda: _run(trial, store, progress))
+        outcome = _outcome(trial, store, progress, lambda watched: _run(trial, store, watched))
     if outcome.status in (FAILED, OOM):
         try:
             store.write_failure(outcome)
@@ -105,12 +107,20 @@ def _attempt(trial: Trial, store: Store, progress: Progress) -> Outcome:
     return outcome
 
 
-def _outcome(trial: Trial, store: Store, progress: Progress, do: Callable[[], None]) -> Outcome:
-    """What became of the work `do`."""
+def _outcome(trial: Trial, store: Store, progress: Progress, do: Callable[[Progress], None]) -> Outcome:
+    """What became of the work `do`, which gets the listener and `trial.timeout` seconds."""
     start = time.perf_counter()
     outcome = Outcome(trial, DONE)
+    watched, limit = Watched(progress), trial.timeout
+
+    def time_is_up() -> None:
+        raise TimeUp
+
     try:
-        do()
+        with alarm(limit, time_is_up):
+            do(watched)
+    except TimeUp:
+        outcome = Outcome(trial, FAILED, too_long(limit, watched), stage=watched.reached[0], step=watched.reached[1])
     except KeyboardInterrupt:
         progress.outcome(
             Outcome(trial, INTERRUPTED, "interrupted; the same command continues from the last checkpoint")
@@ -119,17 +129,24 @@ def _outcome(trial: Trial, store: Store, progress: Progress, do: Callable[[], No
     except FerbenchError as failure:
         stage, step = getattr(failure, "stage", ""), getattr(failure, "step", -1)
         outcome = Outcome(trial, FAILED, str(failure), stage=stage, step=step)
-    except (torch.OutOfMemoryError, MemoryError) as failure:
-        error = (
-            f"Out of memory: {str(failure).splitlines()[0] if str(failure) else 'no memory is left'}. A smaller "
-            "budget.batch_size, or trainer.accumulate=4 with the same batch, needs less."
-        )
-        outcome = Outcome(trial, OOM, error)
     except OSError as failure:
         outcome = Outcome(trial, FAILED, _unwritten(failure, store))
     except Exception as failure:
-        outcome = Outcome(trial, FAILED, f"{type(failure).__name__}: {failure}", traceback.format_exc())
+        if _out_of_memory(failure):
+            error = (
+                f"Out of memory: {str(failure).splitlines()[0] if str(failure) else 'no memory is left'}. A smaller "
+                "budget.batch_size, or trainer.accumulate=4 with the same batch, needs less."
+            )
+            outcome = Outcome(trial, OOM, error)
+        else:
+            outcome = Outcome(trial, FAILED, f"{type(failure).__name__}: {failure}", traceback.format_exc())
     return dataclasses.replace(outcome, seconds=round(time.perf_counter() - start, 3))
+
+
+def _out_of_memory(failure: Exception) -> bool:
+    """Whether memory ran out. For the CPU's memory, torch has no exception of its own."""
+    named = isinstance(failure, torch.OutOfMemoryError | MemoryError)
+    return named or (isinstance(failure, RuntimeError) and "DefaultCPUAllocator" in str(failure))
 
 
 def _unwritten(failure: OSError, store: Store) -> str:

@@ -183,17 +183,18 @@ class Work:
                 found += self.end(other, failed)
         return found
 
-    def lost(self, node: Node, why: str) -> list[Outcome]:
+    def lost(self, node: Node, why: str, again: bool = True) -> list[Outcome]:
         """The worker that ran the node died. The node is ready again, or, if that happened too often, has failed.
 
         Args:
             why: a sentence.
+            again: False if the node has failed however seldom that happened.
 
         Returns:
             As `end`.
         """
         times = self._lost[node.key] = self._lost.get(node.key, 0) + 1
-        if times <= self.retries + (node.stage is not None):
+        if again and times <= self.retries + (node.stage is not None):
             self._begun.discard(node.key)
             return []
         outcome = Outcome(node.trial, FAILED, why, stage=node.stage.name if node.stage else "")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ferbench.errors import FerbenchError
+from ferbench.limits import leave_if_forked
 
 HEARTBEAT = 10.0
 """Seconds after which the holder updates the time stamp of its lease."""
@@ -48,12 +49,13 @@ def lease(path: Path, waiting: Callable[[str], None] | None = lambda holder: Non
             waiting(who)
             reported = True
         time.sleep(0.5)
-    stop = threading.Event()
+    pid, stop = os.getpid(), threading.Event()
     beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
     beat.start()
     try:
         yield
     finally:
+        leave_if_forked(pid)
         stop.set()
         beat.join()
         with contextlib.suppress(FileNotFoundError):

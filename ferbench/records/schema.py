@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -88,6 +89,11 @@ class Trial:
         assignment = f" · assignment {self.repetition.assignment}" if self.repetition.assignment else ""
         return f"{self.method}{variant} · fold {self.fold} · seed {self.seed}{assignment}"
 
+    @property
+    def timeout(self) -> float:
+        """The setting `trial.timeout`, in seconds; 0 for no limit, and for trials that were planned before there was one."""
+        return float(self.config.get("trial", {}).get("timeout", 0))
+
     @cached_property
     def repetition(self) -> Repetition:
         """Assignment, fold and seed."""
@@ -170,7 +176,7 @@ class Record:
     @classmethod
     def from_json(cls, text: str) -> Record:
         """Reads this version and older ones. Raises ValueError, KeyError or TypeError if the text is not a record."""
-        values = json.loads(text)
+        values = json.loads(_shown(text))
         if values.get("schema") == 1:
             values = upgrade.record(values)
         if values.get("schema") != SCHEMA:
@@ -221,10 +227,34 @@ class Outcome:
     @classmethod
     def from_json(cls, text: str) -> Outcome:
         """The inverse of `to_json`; reads outcomes of version 1 too. Raises ValueError, KeyError or TypeError for other texts."""
-        values = json.loads(text)
+        values = json.loads(_shown(text))
         schema = values.pop("schema")
         trial = upgrade.trial(values["trial"]) if schema == 1 else values["trial"]
         return cls(**{**values, "trial": Trial.from_dict(trial)})
+
+
+_HIDDEN = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\(?:u00(0[0-9a-fA-F]|1[0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])|([bfr]))|([\x7f-\x9f])"
+)
+"""Control characters in JSON, besides line breaks and tabs as they are usually written."""
+
+_SHORT = {"b": "08", "f": "0c", "r": "0d"}
+
+
+def _shown(text: str) -> str:
+    r"""JSON with its control characters written as \\x1b: text of others cannot move a terminal's cursor, wherever it is shown.
+
+    >>> json.loads(_shown('["\\u001b[2J", "line\\nbreak", "\\\\u001b"]')) == ["\\x1b[2J", "line\nbreak", "\\u001b"]
+    True
+    """
+    if "\\" not in text and text.isascii() and "\x7f" not in text:
+        return text
+    return _HIDDEN.sub(_visible, text)
+
+
+def _visible(match: re.Match[str]) -> str:
+    before, code, short, raw = match.groups()
+    return f"{before or ''}\\\\x{code or _SHORT.get(short or '') or f'{ord(raw):02x}'}"
 
 
 def code_key(code: Mapping[str, str]) -> str:

@@ -34,6 +34,7 @@ from typing import Any
 
 from ferbench.errors import FerbenchError
 from ferbench.files import publish, replace_text
+from ferbench.limits import leave_if_forked
 from ferbench.records import files
 from ferbench.records.index import LEAST, Index, Stamp, replaced, stamp
 from ferbench.records.lease import is_held, lease
@@ -58,6 +59,7 @@ class Store:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self._pid = os.getpid()
 
     def prepare(self) -> None:
         """Create the folder and check that it can be written.
@@ -175,7 +177,7 @@ class Store:
             record = Record.from_json((folder / files.RECORD).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return Damaged(folder, "it has no record.json")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             return Damaged(folder, f"record.json cannot be read: {error}")
         if record.trial.id != folder.name:
             return Damaged(folder, f"it holds the trial {record.trial.id}")
@@ -220,6 +222,7 @@ class Store:
     @contextlib.contextmanager
     def _draft(self, trial: str) -> Iterator[Path]:
         """A new folder, which is removed at the end unless it was renamed."""
+        leave_if_forked(self._pid)
         draft = self.root / ".drafts" / f"{trial}-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         draft.mkdir(parents=True)
         try:
@@ -246,6 +249,7 @@ class Store:
 
     def write_failure(self, outcome: Outcome) -> None:
         """Store the outcome of a failed trial. It is removed when a record of the trial is written."""
+        leave_if_forked(self._pid)
         replace_text(self._failure(outcome.trial.id), outcome.to_json())
 
     # -- stages
@@ -277,6 +281,7 @@ class Store:
 
     def write_references(self, key: str, metrics: Mapping[str, float | None]) -> None:
         """Store the metrics of the reference representations."""
+        leave_if_forked(self._pid)
         replace_text(self.root / ".references" / f"{key}.json", json.dumps(metrics))
 
     # -- leases

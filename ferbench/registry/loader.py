@@ -6,12 +6,14 @@ hooks with misspelt names unless `check_pending` is called; pluggy before 1.7 le
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import sys
 import time
@@ -30,10 +32,17 @@ from ferbench import hookspecs
 from ferbench.cards import KINDS, Card, PublishedResult
 from ferbench.deprecation import OutdatedPlugin, outdated
 from ferbench.errors import FerbenchError, UnknownName
+from ferbench.limits import AGAIN, TimeUp, alarm
 
 GROUP = "ferbench"
 ONLY = "FERBENCH_PLUGINS"
 """Environment variable with the names of the entry points to load besides the core, such as 'degan,timm'; empty for none."""
+
+SECONDS = "FERBENCH_PLUGIN_SECONDS"
+"""Environment variable with the seconds that a plugin may take to load; 0 for no limit."""
+
+LIMIT, SLOW = 60.0, 10.0
+"""Seconds that a plugin may take if that variable is not set, and after which it is said that one is slow."""
 
 INSTALLED = ("site-packages", "dist-packages")
 """Names of the folders that installed distributions are copied to."""
@@ -206,18 +215,24 @@ def _load(files: tuple[str, ...], only: str | None) -> Registry:
 def _load_one(manager: pluggy.PluginManager, entry: _Entry) -> Plugin:
     start = time.perf_counter()
     module = None
+    limit = _limit()
     try:
-        module = entry.load()
-        manager.register(module, name=f"{entry.distribution}:{entry.name}")
-        manager.check_pending()
-        cards, studies, reports = _collect(manager, module)
+        with _in_time(entry, limit):
+            module = entry.load()
+            manager.register(module, name=f"{entry.distribution}:{entry.name}")
+            manager.check_pending()
+            cards, studies, reports = _collect(manager, module)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may even call sys.exit on import; that must not end ferbench
         if module is not None and manager.is_registered(module):
             manager.unregister(module)
         sentence = str(error).strip() or "no message"
-        if not isinstance(error, FerbenchError):
+        if isinstance(error, TimeUp):
+            sentence = (
+                f"it was not loaded within {limit:g} s; {SECONDS}={2 * limit:g} waits longer, {ONLY} leaves it out"
+            )
+        elif not isinstance(error, FerbenchError):
             sentence = f"{type(error).__name__}: {sentence}"
         return Plugin(
             entry.name,
@@ -242,6 +257,32 @@ def _load_one(manager: pluggy.PluginManager, entry: _Entry) -> Plugin:
         seconds=time.perf_counter() - start,
         released=entry.released,
     )
+
+
+def _limit() -> float:
+    """The seconds that a plugin may take to load; 0 for no limit."""
+    text = os.environ.get(SECONDS, "").strip() or f"{LIMIT}"
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = math.nan
+    if not 0 <= limit < math.inf:
+        raise FerbenchError(f"{SECONDS} is '{text}'; it has to be a number of seconds, or 0 for no limit.")
+    return limit
+
+
+def _in_time(entry: _Entry, limit: float) -> contextlib.AbstractContextManager[None]:
+    """A context in which a plugin that is slow to load is named on stderr, and interrupted with TimeUp after `limit` seconds."""
+    said = limit <= SLOW
+
+    def ring() -> None:
+        nonlocal said
+        if said:
+            raise TimeUp
+        said = True
+        print(f"Plugin '{entry.name}' ({entry.module}) is still loading after {SLOW:g} s.", file=sys.stderr, flush=True)
+
+    return alarm(min(limit, SLOW), ring, AGAIN if said else limit - SLOW)
 
 
 def _collect(

@@ -97,6 +97,46 @@ def test_a_broken_plugin_is_reported_and_the_rest_works(installed: Callable[...,
         registry.get(MethodCard, "mine")
 
 
+def test_a_plugin_that_hangs_is_interrupted_and_the_rest_works(
+    installed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it catches all errors, and where a hook hangs instead of the import."""
+    monkeypatch.setenv(module.SECONDS, "0.2")
+    sleep = "import time\ntry:\n    time.sleep(60)\nexcept Exception:\n    pass\n"
+    installed("hanging", sleep + GOOD.format(name="never"))
+    installed(
+        "slow-hook", GOOD.format(name="nor_this").replace("    return", "    __import__('time').sleep(60)\n    return")
+    )
+    installed("fine", GOOD.format(name="stranger_net"))
+    registry = load_registry()
+    for name in ("hanging", "slow_hook"):
+        broken = plugin(registry, name)
+        assert broken.state == "broken"
+        assert broken.error.startswith("it was not loaded within 0.2 s; FERBENCH_PLUGIN_SECONDS=0.4 waits longer")
+    assert "stranger_net" in registry.catalogue(BackboneCard)
+    assert "never" not in registry.catalogue(BackboneCard)
+
+
+def test_a_slow_plugin_is_named_and_loaded(
+    installed: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "SLOW", 0.1)
+    installed("slow", "import time\ntime.sleep(0.4)\n" + GOOD.format(name="late_net"))
+    assert "late_net" in load_registry().catalogue(BackboneCard)
+    assert capsys.readouterr().err == "Plugin 'slow' (slow) is still loading after 0.1 s.\n"
+
+
+@pytest.mark.parametrize("seconds", ["soon", "-1", "nan", "inf"])
+def test_a_time_limit_that_is_none(
+    installed: Callable[..., None], monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
+    monkeypatch.setenv(module.SECONDS, seconds)
+    with pytest.raises(
+        FerbenchError, match=f"FERBENCH_PLUGIN_SECONDS is '{seconds}'; it has to be a number of seconds"
+    ):
+        load_registry()
+
+
 def test_a_refused_plugin_leaves_no_hooks_behind(installed: Callable[..., None]) -> None:
     """pluggy before 1.7 keeps the hooks that it verified before the bad one."""
     both = GOOD.format(name="halfway") + "\n@hookimpl\ndef ferbench_methods(nonsense):\n    return []\n"

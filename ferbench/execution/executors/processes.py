@@ -2,15 +2,18 @@
 
 Several of them share a GPU (lanes.py), through NVIDIA's Multi-Process Service where it can be had (mps.py).
 
-This process gives a node to each worker that has none, forwards its progress, and replaces workers that die.
+This process gives a node to each worker that has none, forwards its progress, replaces workers that die, and kills those that do
+not end within `trial.timeout`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection, get_context
@@ -21,6 +24,7 @@ from ferbench.cores import keep_memory, usable_cores
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors import lanes, mps
 from ferbench.execution.executors.inprocess import WAITING
+from ferbench.execution.watch import Watched
 from ferbench.interfaces.executor import REPORTED, Executor, Node, Progress, Work
 from ferbench.records.schema import INTERRUPTED, Outcome, Trial
 from ferbench.registry.builtin import ProcessesSettings
@@ -28,8 +32,18 @@ from ferbench.registry.builtin import ProcessesSettings
 GRACE = 20.0
 """Seconds that an interrupted worker has to end before it is killed."""
 
+POLL = 1.0
+"""Seconds between two looks at whether workers live. The end of a pipe does not say so: a process that a plugin forked may hold
+it."""
+
+BEGINNING, LATE = 120.0, 30.0
+"""Seconds that a worker may take until it begins with a node, and beyond `trial.timeout` until it is killed."""
+
 ERROR, END = "error", "end"
 """Other messages of a worker: an error, and what became of its node."""
+
+BEGUN = ("trial", "shared")
+"""Messages with which a worker begins with a node."""
 
 INTERRUPT_STATUS = 130
 """Exit status of an interrupted worker."""
@@ -106,10 +120,13 @@ def _run(slots: Sequence[WorkerSlot], work: Work, progress: Progress) -> Iterato
             if not working and not said:
                 progress.message(WAITING)
                 said = True
-            ready = connection.wait([worker.pipe for worker in working], work.rest())
+            rest = work.rest()
+            ready = connection.wait([worker.pipe for worker in working], POLL if rest is None else min(rest, POLL))
             for worker in working:
                 if worker.pipe in ready:
                     yield from worker.receive(work)
+                else:
+                    yield from worker.look(work)
     finally:
         _stop(workers)
 
@@ -122,6 +139,8 @@ class Worker:
         self.process: SpawnProcess | None = None
         self.pipe: connection.Connection
         self.node: Node | None = None
+        self.watched = Watched(progress)
+        self.late = math.inf
 
     def give(self, node: Node) -> None:
         """Let the process do a node; it is started if there is none."""
@@ -133,6 +152,8 @@ class Worker:
                 self.process.start()
             theirs.close()
         self.node = node
+        self.watched = Watched(self.progress)
+        self.late = time.monotonic() + BEGINNING + node.trial.timeout + LATE if node.trial.timeout else math.inf
         with contextlib.suppress(OSError):  # it has died, which `receive` finds
             self.pipe.send(node)
 
@@ -154,7 +175,9 @@ class Worker:
         if name == ERROR:
             raise FerbenchError(values[0])
         if name != END:
-            getattr(self.progress, name)(*values)
+            if name in BEGUN and self.node.trial.timeout:
+                self.late = time.monotonic() + self.node.trial.timeout + LATE
+            getattr(self.watched, name)(*values)
             if name == "outcome" and values[0].status == INTERRUPTED:
                 raise KeyboardInterrupt
             return []
@@ -165,17 +188,39 @@ class Worker:
             return []
         return work.end(node, outcome)
 
+    def look(self, work: Work) -> list[Outcome]:
+        """See whether the process lives and is in time. Returns and raises as `receive`."""
+        assert self.process is not None
+        if not self.process.is_alive() and not self.pipe.poll():
+            return self._gone(work)
+        if time.monotonic() <= self.late:
+            return []
+        self.process.kill()
+        node, _ = self._ended()
+        limit = f"trial.timeout={node.trial.timeout:g} s"
+        return work.lost(
+            node,
+            f"It took longer than {limit}, did not end within {LATE:g} s more, and was killed {self.watched.place}. Something in "
+            "it hangs where Python cannot interrupt it; what its checkpoints hold is kept.",
+            again=False,
+        )
+
     def _gone(self, work: Work) -> list[Outcome]:
         """The process has ended in the middle of its work. The next node gets a new one."""
+        node, status = self._ended()
+        if status in (INTERRUPT_STATUS, -signal.SIGINT):
+            raise KeyboardInterrupt
+        return work.lost(node, f"The worker process {_in_words(status)} during the trial.")
+
+    def _ended(self) -> tuple[Node, int]:
+        """Forget the process, which has ended or is about to. Returns its node and its exit status."""
         assert self.process is not None
         assert self.node is not None
         self.process.join()
         status = self.process.exitcode or 0
         self.pipe.close()
         node, self.node, self.process = self.node, None, None
-        if status in (INTERRUPT_STATUS, -signal.SIGINT):
-            raise KeyboardInterrupt
-        return work.lost(node, f"The worker process {_in_words(status)} during the trial.")
+        return node, status
 
 
 def check(settings: object) -> None:
@@ -260,9 +305,9 @@ def _stop(workers: Sequence[Worker]) -> None:
             if act is not None and process.pid is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.pid, act)
-        for process in alive:
-            process.join(patience)
-        alive = [process for process in alive if process.is_alive()]
+        end = time.monotonic() + patience
+        while (alive := [process for process in alive if process.is_alive()]) and time.monotonic() < end:
+            time.sleep(0.05)
 
 
 class _Relay(Progress):

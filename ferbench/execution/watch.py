@@ -1,0 +1,49 @@
+"""Watching a trial: how far it is, for sentences about its end, and that only one process runs it."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any
+
+from ferbench.interfaces.executor import REPORTED, Progress
+from ferbench.limits import leave_if_forked
+
+
+class Watched(Progress):
+    """A listener that remembers how far the work is, and forwards all calls.
+
+    Attributes:
+        reached: the stage that has started last (empty for none), how many of its steps are known to be done (-1 for none), and how
+            many it has.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.reached = ("", -1, 0)
+        self._progress, self._pid = progress, os.getpid()
+        for name in REPORTED:
+            setattr(self, name, functools.partial(self._report, name))
+
+    def _report(self, name: str, *values: Any) -> None:
+        leave_if_forked(self._pid)
+        if name == "stage":
+            self.reached = values[0], values[1], values[2]
+        elif name == "step":
+            self.reached = self.reached[0], values[0], self.reached[2]
+        getattr(self._progress, name)(*values)
+
+    @property
+    def place(self) -> str:
+        """How far the work is, such as "in stage 'training', after step 25 of 100"."""
+        stage, step, steps = self.reached
+        if not stage:
+            return "before its first stage"
+        return f"after stage '{stage}'" if step >= steps else f"in stage '{stage}', after step {step} of {steps}"
+
+
+def too_long(limit: float, watched: Watched) -> str:
+    """The sentence for work that took longer than `trial.timeout`."""
+    return (
+        f"It took longer than trial.timeout={limit:g} s and was ended {watched.place}. What its checkpoints hold is kept: a larger "
+        "trial.timeout with --retry failed continues from there."
+    )
