@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -77,9 +78,33 @@ def _either(names: list[str]) -> str:
     return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " or " + quoted[-1]
 
 
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_HIDDEN_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def printable(text: str, lines: bool = False) -> str:
+    r"""A text in which control characters, and bytes that are no UTF-8 (such as those in names from archives packed on Chinese
+    Windows), are written as \x1b and \xbf: names of files, and what strangers wrote, before they are shown.
+
+    Args:
+        lines: whether line breaks and tabs stay.
+
+    >>> printable("a\udcbf.jpg") == "a\\xbf.jpg", printable("a\nb\x1b[2J") == "a\\nb\\x1b[2J", printable("開.jpg")
+    (True, True, '開.jpg')
+    """
+    return text if text.isprintable() else (_HIDDEN_IN_LINES if lines else _HIDDEN).sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as os.fsdecode gives it
+        code -= 0xDC00
+    return match.group().encode("unicode_escape").decode() if code < 0x80 or code > 0xFF else f"\\x{code:02x}"
+
+
 def enumerate_first(items: Iterable[object], limit: int = 5) -> str:
-    """The first `limit` items, separated by commas, and the number of the others: 'a, b, c and 4 more'."""
-    all_items = [str(item) for item in items]
+    """The first `limit` items, `printable` and separated by commas, and the number of the others: 'a, b, c and 4 more'."""
+    all_items = [printable(str(item)) for item in items]
     text = ", ".join(all_items[:limit])
     rest = len(all_items) - limit
     return f"{text} and {rest} more" if rest > 0 else text

@@ -166,12 +166,15 @@ def _bits(hashes: Sequence[str] | pd.Series) -> np.ndarray:
 
 
 def image_hash(path: Path) -> str:
-    """A difference hash: which of 8 x 8 neighbours in a 9 x 8 gray thumbnail is brighter; "" where there is no image."""
+    """A difference hash: which of 8 x 8 neighbours in a 9 x 8 gray thumbnail is brighter; "" where there is no image, or one far
+    too large for a face."""
     from PIL import Image
 
+    if not path.is_file():  # whoever opens a pipe may wait for ever
+        return ""
     try:
         with Image.open(path) as image:
             small = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BILINEAR), int)
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return ""
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()

@@ -30,7 +30,7 @@ from ferbench_labdata.base import LabDataset, Sequence_
 from ferbench_labdata.cards import CARDS
 from ferbench_labdata.codes import CODES
 from ferbench_labdata.files import IMAGES, LINE, number_of, one_of_equal, same_content, stem_of, suffix_of, walk
-from ferbench_labdata.layout import child, entries, plain, recognised, title, wrong_root
+from ferbench_labdata.layout import child, entries, is_file, plain, recognised, title, wrong_root
 from ferbench_labdata.parts import Parts, Picture, find_parts
 
 COLUMNS = (
@@ -111,7 +111,7 @@ class AffectNet(LabDataset):
         found: dict[str, list[Path]] = {}
         for folder in dict.fromkeys([*folders, self.root]):
             for entry in entries(folder):
-                if entry.name.lower() in LISTS and entry.is_file():
+                if entry.name.lower() in LISTS and is_file(entry):
                     found.setdefault(entry.name.lower(), []).append(Path(entry.path))
         return {name: path for name, paths in found.items() if (path := one_of_equal(paths)) is not None}
 

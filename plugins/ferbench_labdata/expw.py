@@ -92,7 +92,7 @@ class ExpW(LabDataset):
     def picture(self, frame_id: str, least: int) -> Image.Image:
         if frame_id not in self._files:
             raise NoSuch("frame", frame_id, self.name)
-        whole = open_image(self._files[frame_id], frame_id)  # never reduced: the box is in its pixels
+        whole = open_image(self._files[frame_id], frame_id, as_stored=True)  # never reduced: the box is in its pixels
         left, top, right, bottom = self._boxes[frame_id]
         box = max(left, 0), max(top, 0), min(right, whole.width), min(bottom, whole.height)
         if box[0] >= box[2] or box[1] >= box[3]:
@@ -105,7 +105,7 @@ class ExpW(LabDataset):
 
     def fingerprint(self) -> str:
         labels = "".join(f"{s.name} {s.expression} {self._boxes[f'{s.name}/0']}\n" for s in self._sequences)
-        return content_fingerprint(self._files.items(), extra=f"{self.name}\n{labels}")
+        return content_fingerprint(self._files.items(), extra=f"{self.name}\n{labels}", as_stored=True)
 
     def _list(self) -> Path:
         path = one_of_equal(find_files(self.root, LIST))

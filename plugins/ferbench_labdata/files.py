@@ -5,26 +5,34 @@ from __future__ import annotations
 import contextlib
 import csv
 import filecmp
+import functools
 import hashlib
+import io
 import json
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ferbench import FerbenchError, FrameError, UnknownName
 from ferbench.cores import usable_cores
+from ferbench.errors import printable
 from ferbench.files import cache_folder, replace_text
 from ferbench.tables import refuse_doubled, separator_of
 from ferbench_labdata.codes import CODES
-from ferbench_labdata.layout import entries, identity, is_folder
+from ferbench_labdata.layout import entries, identity, is_file, is_folder
 
 IMAGES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000")
+"""Formats that are read, whatever the suffix. Pillow knows others that are programs (PostScript) or no photographs."""
+
 VIDEOS = frozenset({".avi", ".mp4", ".flv", ".mov", ".mkv", ".mpg"})
 
 LINE = 80
@@ -39,7 +47,8 @@ def walk(folder: Path, suffixes: Iterable[str]) -> Iterator[tuple[str, Path]]:
     (`layout.leftover`) are ignored; links to folders are followed. The relative path is `printable`.
 
     Raises:
-        FerbenchError: a folder cannot be read, or a link leads to a folder above it.
+        FerbenchError: a folder cannot be read, a link leads to a folder above it, or something of such a name is a pipe or a
+            device.
     """
     wanted = frozenset(suffixes)
 
@@ -51,6 +60,8 @@ def walk(folder: Path, suffixes: Iterable[str]) -> Iterator[tuple[str, Path]]:
             if is_folder(entry):
                 yield from below(Path(entry.path), f"{prefix}{entry.name}/", above | {here})
             elif suffix_of(entry.name) in wanted:
+                if not is_file(entry) and special(entry.path):
+                    raise FerbenchError(f"{printable(entry.path)} {SPECIAL}; remove it.")
                 yield printable(prefix + entry.name), Path(entry.path)
 
     yield from below(folder, "", frozenset())
@@ -74,41 +85,97 @@ def suffix_of(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
-def printable(name: str) -> str:
-    r"""A name in which bytes that are no UTF-8, such as those of archives packed on Chinese Windows, are written as \xbf.
+SPECIAL = "is a pipe, a socket or a device, and no file"
 
-    >>> printable("a\udcbf.jpg") == "a\\xbf.jpg", printable("開.jpg")
-    (True, '開.jpg')
-    """
+
+def special(path: str | Path) -> bool:
+    """Whether a path leads to something that is neither a file nor a folder: who reads a pipe may wait for ever."""
     try:
-        name.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(name).decode(errors="backslashreplace")
-    return name
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def open_image(path: Path, frame_id: str, least: int = 0) -> Image.Image:
-    """Read an image in RGB.
+def open_image(path: Path, frame_id: str, least: int = 0, as_stored: bool = False) -> Image.Image:
+    """Read an image in RGB, as it is meant to be seen: turned as its EXIF says, on black where it is transparent, of 16 bits the
+    upper eight, of an animation the first picture.
 
     Args:
         least: if it is not 0, a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as width and height
             are at least this many pixels.
+        as_stored: not turned, for datasets that state coordinates in the stored picture.
 
     Raises:
-        FrameError: the file is missing, empty, truncated, not an image, or larger than MAX_PIXELS.
+        FrameError: the file is missing, empty, truncated, not an image, larger than MAX_PIXELS, or its pixels have no range that is
+            known.
     """
+    if special(path):
+        raise FrameError(f"{path} {SPECIAL}", [frame_id])
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             check_size(path, image.size, frame_id)
             if least:
                 image.draft(None, (least, least))
-            return image.convert("RGB")
+            picture = _rgb(image)
+            return picture if as_stored else _turned(picture, image)
+    except _NoWhite as error:
+        raise FrameError(f"{path} cannot be used: {error}", [frame_id]) from error
+    except UnidentifiedImageError as error:
+        what = "is empty" if path.stat().st_size == 0 else f"is no image in one of the formats {', '.join(FORMATS)}"
+        raise FrameError(f"{path} {what}", [frame_id]) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # Pillow's own limit
         raise FrameError(f"{path} is far too large for a face ({error})", [frame_id]) from error
     except (OSError, SyntaxError, ValueError) as error:
         size = path.stat().st_size if path.exists() else None
         reason = "is missing" if size is None else "is empty" if size == 0 else f"is damaged ({error})"
         raise FrameError(f"{path} {reason}", [frame_id]) from error
+
+
+class _NoWhite(Exception):
+    """Nothing says which value of an image is white."""
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """An image in RGB, on black where it is transparent. Raises _NoWhite."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return Image.fromarray(_eight_bits(image)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> np.ndarray:
+    """(H, W), uint8, of a gray image with more bits. Values up to 255 are taken as they are: they are an image of 8 bits. Raises
+    _NoWhite."""
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 255 and not (image.mode == "F" and 0 < high <= 1):
+        return values.astype(np.uint8)
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        return (values >> 8).astype(np.uint8)
+    raise _NoWhite(f"its gray values go from {low:g} to {high:g}, and nothing says which is white; save it with 8 bits")
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes an image upright, by EXIF's tag Orientation."""
+
+
+def _turned(picture: Image.Image, source: Image.Image) -> Image.Image:
+    """A picture turned as the EXIF of its source says."""
+    turn = None
+    with contextlib.suppress(Exception):  # EXIF that cannot be read says nothing
+        turn = _TURNS.get(source.getexif().get(ExifTags.Base.Orientation, 1))
+    return picture if turn is None else picture.transpose(turn)
 
 
 def check_size(path: Path, size: tuple[int, int], frame_id: str) -> None:
@@ -224,15 +291,19 @@ def equal_files(files: Sequence[tuple[str, Path]]) -> list[list[int]]:
 def lfs_pointer(path: Path) -> bool:
     """Whether a file is a pointer of Git LFS: a few lines of text that stand for a large file, which was not downloaded."""
     try:
-        if os.stat(path).st_size > 1024:  # noqa: PTH116
+        if special(path) or os.stat(path).st_size > 1024:  # noqa: PTH116
             return False
         return path.read_bytes().startswith(b"version https://git-lfs")
     except OSError:
         return False
 
 
-def content_fingerprint(files: Iterable[tuple[str, Path]], extra: str = "") -> str:
-    """A hash of the names and contents of files, in the given order, and of `extra`, such as labels. Kept by `remembered`.
+def content_fingerprint(files: Iterable[tuple[str, Path]], extra: str = "", as_stored: bool = False) -> str:
+    """A hash of the names and contents of files, in the given order, and of `extra`, such as labels. Kept by `remembered`. Images
+    that `open_image` reads otherwise than Pillow converts them are marked: their pixels were others before it did.
+
+    Args:
+        as_stored: as of `open_image`.
 
     Raises:
         FrameError: a file cannot be read.
@@ -241,10 +312,11 @@ def content_fingerprint(files: Iterable[tuple[str, Path]], extra: str = "") -> s
 
     def content() -> str:
         with ThreadPoolExecutor(usable_cores()) as pool:
-            return hashlib.sha256(b"".join(pool.map(_bytes_digest, listed))).hexdigest()
+            digests = pool.map(functools.partial(_bytes_digest, as_stored=as_stored), listed)
+            return hashlib.sha256(b"".join(digests)).hexdigest()
 
     names = "\0".join(name for name, _ in listed)
-    text = "\n".join([extra, names, remembered("content", listed, content)])
+    text = "\n".join([extra, names, remembered(f"content and how it is read, {as_stored}", listed, content)])
     return hashlib.sha256(os.fsencode(text)).hexdigest()[:24]
 
 
@@ -284,15 +356,34 @@ def _stamp(name: str, path: Path) -> str:
         status = os.stat(path)  # noqa: PTH116
     except OSError as error:
         raise FrameError(f"{path} cannot be read: {error.strerror or error}", [name]) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise FrameError(f"{path} {'is a folder' if stat.S_ISDIR(status.st_mode) else SPECIAL}", [name])
     return f"{name} {os.path.abspath(path)} {status.st_ino} {status.st_size} {status.st_mtime_ns}"  # noqa: PTH100
 
 
-def _bytes_digest(item: tuple[str, Path]) -> bytes:
+def _bytes_digest(item: tuple[str, Path], as_stored: bool) -> bytes:
     name, path = item
     try:
-        return hashlib.sha256(path.read_bytes()).digest()
+        content = path.read_bytes()
     except OSError as error:
         raise FrameError(f"{path} cannot be read: {error.strerror or error}", [name]) from error
+    return hashlib.sha256(content + (b"read otherwise" if _otherwise(content, as_stored) else b"")).digest()
+
+
+def _otherwise(content: bytes, as_stored: bool) -> bool:
+    """Whether `open_image` gives other pixels of an image than Pillow's plain conversion does."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            odd = image.mode in ("I", "F") or image.mode.startswith("I;16") or image.has_transparency_data
+            turned = not as_stored and ("exif" in image.info or b"eXIf" in content)
+            if not (odd or turned) or image.width * image.height > MAX_PIXELS:
+                return False
+            plain = image.convert("RGB")
+            shown = _rgb(image) if odd else plain
+            shown = shown if as_stored else _turned(shown, image)
+            return shown.size != plain.size or shown.tobytes() != plain.tobytes()
+    except Exception:  # it is no image, or damaged, which is said when it is read
+        return False
 
 
 def number_codes(codes: str) -> Mapping[int, str]:

@@ -217,8 +217,10 @@ class Folders(LabDataset):
                 continue
             if name in found and not same_content(found[name].path, path):
                 name = relative
-            if name in found:
+            if name in found and same_content(found[name].path, path):
                 self._again += 1
+            elif name in found:  # what cannot be shown in one name is written in the other
+                strange.append(f"{prefix}{folder.name}/{relative}")
             else:
                 split = {"split": next(iter(splits))} if splits else {}
                 found[name] = _Picture(f"{prefix}{folder.name}/{name}", path, expression, split)

@@ -22,7 +22,7 @@ from PIL import Image, ImageStat
 from ferbench import DatasetCard
 from ferbench_labdata.base import TWO_LETTERS, Sequence_, StillImages
 from ferbench_labdata.cards import of_parts
-from ferbench_labdata.files import one_of
+from ferbench_labdata.files import FORMATS, one_of
 from ferbench_labdata.settings import KdefSettings
 
 CODES = {**TWO_LETTERS, "AF": "fear"}
@@ -109,7 +109,7 @@ class Kdef(StillImages):
 
 def _black(path: Path) -> bool:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return ImageStat.Stat(image.convert("L")).mean[0] < DARK
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # damaged, which is said when it is read
         return False

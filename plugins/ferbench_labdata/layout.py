@@ -87,6 +87,14 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file or a link to one; a link that leads nowhere, or to itself, is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
 def identity(folder: Path) -> tuple[int, int]:
     """What tells a folder from all others, however links lead to it. Raises FerbenchError if it cannot be read."""
     try:
@@ -138,7 +146,7 @@ def find_files(root: Path, *names: str) -> list[Path]:
         FerbenchError: a folder cannot be read, or a link leads to a folder above it.
     """
     known = {name.lower() for name in names}
-    return [Path(e.path) for e in _below(root, DEPTH, lambda folder: True) if e.name.lower() in known and e.is_file()]
+    return [Path(e.path) for e in _below(root, DEPTH, lambda folder: True) if e.name.lower() in known and is_file(e)]
 
 
 def _below(root: Path, depth: int, enter: Callable[[Path], bool]) -> Iterator[os.DirEntry[str]]:

@@ -37,7 +37,7 @@ from ferbench.errors import enumerate_first
 from ferbench_labdata.base import FIRST, Sequence_, each_once
 from ferbench_labdata.cards import unpublished
 from ferbench_labdata.codes import CODES
-from ferbench_labdata.files import IMAGES, VIDEOS, number_of, open_image, suffix_of, walk
+from ferbench_labdata.files import FORMATS, IMAGES, VIDEOS, number_of, open_image, suffix_of, walk
 from ferbench_labdata.layout import entries, subfolders, unnested, wrong_root
 from ferbench_labdata.settings import MmiSettings
 from ferbench_labdata.video import Videos, frame_sizes
@@ -210,7 +210,7 @@ class Mmi(Videos):
 
     def _still(self, frame_id: str) -> np.ndarray | FrameError:
         try:
-            return np.asarray(open_image(self._files[frame_id], frame_id))
+            return np.asarray(open_image(self._files[frame_id], frame_id, as_stored=True))  # `_upright` turns it
         except FrameError as error:
             return error
 
@@ -233,7 +233,7 @@ class Mmi(Videos):
 
 def _image_size(path: Path) -> tuple[int, int]:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return image.size
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # damaged, which is said when it is read
         return 0, 0

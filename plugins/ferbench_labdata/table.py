@@ -23,7 +23,7 @@ import pandas as pd
 from PIL import Image
 
 from ferbench import Dataset, DatasetCard, FerbenchError, NoSuch
-from ferbench.errors import enumerate_first
+from ferbench.errors import enumerate_first, printable
 from ferbench.expressions import canonical
 from ferbench.interfaces.dataset import PHASES
 from ferbench.tables import read_csv, refuse_doubled
@@ -63,6 +63,8 @@ class Table(Dataset):
         table["expression"] = self._labels(table["expression"])
         if "frame_id" not in given:
             table["frame_id"] = table["path"]
+        for name in sorted({"frame_id", "subject", "sequence"} & set(table.columns)):
+            table[name] = table[name].map(printable)
         self._no_doubles(table["frame_id"])
         for name in ("subject", "sequence"):
             if name not in given:

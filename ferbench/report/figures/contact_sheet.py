@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
+from ferbench.errors import printable
 from ferbench.report.figures.style import INK, PAPER
 
 MARGIN, LABEL = 4, 18
@@ -35,15 +36,16 @@ def draw(cells: pd.DataFrame, images: dict[str, np.ndarray], size: int) -> Image
     """The sheet; images (size, size, 3) by frame_id. A cell without a frame stays empty."""
     rows, columns = cells.shape
     font = ImageFont.load_default(12)
-    left = 8 + int(max((font.getlength(str(s)) for s in cells.index), default=0))
+    names = [printable(str(subject)) for subject in cells.index]
+    left = 8 + int(max(map(font.getlength, names), default=0))
     width, height = left + columns * (size + MARGIN), LABEL + rows * (size + MARGIN)
     sheet = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(sheet)
     for column, name in enumerate(cells.columns):
         pen.text((left + column * (size + MARGIN), 2), str(name), fill=INK, font=font)
-    for row, (subject, line) in enumerate(cells.iterrows()):
+    for row, (name, (_, line)) in enumerate(zip(names, cells.iterrows(), strict=True)):
         top = LABEL + row * (size + MARGIN)
-        pen.text((4, top + size // 2 - 6), str(subject), fill=INK, font=font)
+        pen.text((4, top + size // 2 - 6), name, fill=INK, font=font)
         for column, frame in enumerate(line):
             if isinstance(frame, str) and frame in images:
                 sheet.paste(Image.fromarray(images[frame]), (left + column * (size + MARGIN), top))
