@@ -1,4 +1,5 @@
-"""CSV files as people write them and as Excel exports them. The one reader of tables that users bring."""
+"""CSV files as people write them and as Excel exports them: the one reader of tables that users bring, and cells that no
+spreadsheet takes for a formula."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,11 +16,34 @@ from ferbench.errors import FerbenchError
 
 SEPARATORS = ",;\t"
 
+_FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
+"""Beginnings of texts that spreadsheets take for formulas (OWASP, CSV injection), and of such texts as `cell` writes them."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def cell(value: Any) -> Any:
+    """A value for a CSV file. A text that a spreadsheet would take for a formula gets an apostrophe in front, as people write it
+    there; `read_csv` takes it away. Numbers stay, also as text.
+
+    >>> cell("=1+1"), cell("-rf.png"), cell("-0.5"), cell(-0.5), cell("P001")
+    ("'=1+1", "'-rf.png", '-0.5', -0.5, 'P001')
+    """
+    return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
+
+
+def _content(text: str) -> str:
+    """The inverse of `cell` for texts."""
+    return text[1:] if text.startswith("'") and _is_formula(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    return _FORMULA.match(text) is not None and _NUMBER.fullmatch(text.lstrip("'")) is None
+
 
 def read_csv(path: Path, label: str = "") -> pd.DataFrame:
     """A CSV file as text: the index is the number of the row in the file, nothing is taken for a missing value, and blanks around
     names of columns are cut. Separators are ',', ';' or a tab; encodings UTF-8, UTF-16 (with its mark) or Windows-1252. Rows
-    without a value are passed over.
+    without a value are passed over. Values that `cell` wrote are what they were before.
 
     Args:
         label: how errors call the file; by default its path.
@@ -33,7 +58,7 @@ def read_csv(path: Path, label: str = "") -> pd.DataFrame:
     try:
         for row in lines:
             if any(value.strip() for value in row):
-                rows[lines.line_num] = row
+                rows[lines.line_num] = [_content(value) for value in row]
     except csv.Error as error:
         raise FerbenchError(
             f"{label}, row {lines.line_num}, cannot be read as CSV: {error}. A quotation mark may be missing."

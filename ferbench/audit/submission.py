@@ -10,15 +10,19 @@ import dataclasses
 import hashlib
 import json
 import math
-import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferbench.errors import FerbenchError
+import numpy as np
+
+from ferbench.audit import archive
+from ferbench.audit.untrusted import check_file, check_record
+from ferbench.errors import FerbenchError, printable
 from ferbench.hashing import digest, file_digest
+from ferbench.interfaces.dataset import COLUMNS
 from ferbench.plan.identity import Side
 from ferbench.ranking.submitted import DISPUTED, RERUN, SUBMITTED
 from ferbench.records import files
@@ -30,10 +34,6 @@ if TYPE_CHECKING:
 
     from ferbench.interfaces.evaluator import Outputs
     from ferbench.registry.loader import Registry
-
-TRIAL = re.compile(r"[0-9a-f]{16}")
-LARGEST = 2**31
-"""Bytes of a submission, unpacked."""
 
 TOLERANCE = 0.01
 """Probes are fitted by solvers whose last digits depend on the machine; recognition is counted and has to agree."""
@@ -50,13 +50,13 @@ def pack(folders: Mapping[Path, Record], output: Path) -> int:
     """
     draft = output.with_name(f".{output.name}.draft")
     try:
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as packed:
             for folder, record in folders.items():
                 for name in [files.RECORD, *sorted(filter(files.packed, record.files))]:
                     path = folder / name
                     if name != files.RECORD and (not path.is_file() or file_digest(path) != record.files[name]):
                         raise FerbenchError(f"{path} is not the file that its record names; nothing was packed.")
-                    archive.writestr(
+                    packed.writestr(
                         zipfile.ZipInfo(f"{record.trial.id}/{name}"), path.read_bytes(), zipfile.ZIP_DEFLATED
                     )
         draft.replace(output)
@@ -73,14 +73,20 @@ def unpack(file: Path, store: Store) -> list[Record]:
     Raises:
         FerbenchError: the file is no submission, or is damaged, and nothing is taken from it.
     """
-    contents = _contents(file)
+    contents = archive.contents(file)
     store.prepare()
     records = []
     for trial, members in contents.items():
         record = _record(file, trial, members)
         for name, data in members.items():
-            if name != files.RECORD and record.files.get(name) != hashlib.sha256(data).hexdigest():
+            if name == files.RECORD:
+                continue
+            if record.files.get(name) != hashlib.sha256(data).hexdigest():
                 raise FerbenchError(f"{file}: {trial}/{name} is not the file that its record names.")
+            try:
+                check_file(name, data)
+            except ValueError as error:
+                raise FerbenchError(f"{file}: {trial}/{name} is refused: {printable(str(error))}.") from error
         records.append(record)
     there = [record for record in records if store.has(record.trial.id)]
     for record in there:
@@ -90,35 +96,21 @@ def unpack(file: Path, store: Store) -> list[Record]:
             )
     for record in records:
         if record not in there:
+            store.write_submission_status(
+                record.trial.id, DISPUTED, ["It was not scored here; 'submit verify' did not end."]
+            )
             store.adopt(record.trial.id, contents[record.trial.id])
     return records
-
-
-def _contents(file: Path) -> dict[str, dict[str, bytes]]:
-    found: dict[str, dict[str, bytes]] = {}
-    try:
-        with zipfile.ZipFile(file) as archive:
-            if sum(member.file_size for member in archive.infolist()) > LARGEST:
-                raise FerbenchError(f"{file} unpacks to more than {LARGEST >> 30} GiB; it is refused.")
-            for member in archive.infolist():
-                trial, _, name = member.filename.partition("/")
-                if not TRIAL.fullmatch(trial) or not files.packed(name):
-                    raise FerbenchError(f"{file} holds '{member.filename}', which no submission has; it is refused.")
-                found.setdefault(trial, {})[name] = archive.read(member)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise FerbenchError(f"{file} cannot be read as a submission: {error}.") from error
-    if not found:
-        raise FerbenchError(f"{file} holds no record.")
-    return found
 
 
 def _record(file: Path, trial: str, members: Mapping[str, bytes]) -> Record:
     try:
         text = members[files.RECORD].decode("utf-8")
-        record = Record.from_json(text)
+        record = check_record(text)
         identity = digest(json.loads(text)["trial"]["identity"])  # as it was written, of whatever version
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise FerbenchError(f"{file}: the record of {trial} cannot be read: {error}.") from error
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, OverflowError, FerbenchError) as error:
+        why = printable(str(error)).removesuffix(".")
+        raise FerbenchError(f"{file}: the record of {trial} cannot be read: {why}.") from error
     if not record.trial.id == trial == identity:
         raise FerbenchError(f"{file}: the record of {trial} was not made from the settings that it states.")
     return record
@@ -162,15 +154,17 @@ def _disputes(
 
     try:
         outputs = read_outputs(store.path(record.trial.id), record)
-    except (FerbenchError, OSError, ValueError, KeyError, TypeError) as error:
-        return [f"Its files cannot be read: {error}"]
+        if misfit := _misfit(outputs):
+            return [f"Its files do not go together: {misfit}."]
+    except (FerbenchError, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+        return [f"Its files cannot be read: {printable(str(error))}"]
     found, tested = _host(registry, record, settings, data)
     if found.fingerprint != record.trial.identity.dataset.fingerprint:
         return ["The host's copy of the dataset has other content."]
     side = Side.of(found, record.trial.fold)
     if side.frames_digest != record.trial.identity.frames_digest:
         return ["Its training set or test set is not the one of the protocol."]
-    theirs = outputs.frames["frame_id"].tolist()
+    theirs = outputs.frames["frame_id"].astype(str).tolist()
     if sorted(theirs) != sorted(tested["frame_id"]):
         return [f"It tests {len(theirs)} frames that are not the {len(tested)} of the protocol."]
     mine = tested.set_index("frame_id").loc[theirs].reset_index()
@@ -179,6 +173,23 @@ def _disputes(
         if (wrong := int((mine[column].to_numpy() != outputs.frames[column].to_numpy()).sum())) > 0:
             reasons.append(f"{wrong} of {len(mine)} frames have another {column} here.")
     return reasons + _other_figures(registry, record, dataclasses.replace(outputs, frames=mine), store)
+
+
+def _misfit(outputs: Outputs) -> str:
+    """What of the outputs is not of the number of frames or classes; empty if all is."""
+    frames, classes = len(outputs.frames), len(outputs.expressions)
+    if lacking := [name for name in COLUMNS if name not in outputs.frames]:
+        return f"the predictions have no column {lacking[0]}"
+    if outputs.logits.shape != (frames, classes):
+        return f"logits of the shape {outputs.logits.shape} for {frames} frames and {classes} classes"
+    arrays = {"embeddings": outputs.features, **outputs.references}
+    arrays |= {} if outputs.identity_features is None else {"identity_embeddings": outputs.identity_features}
+    for name, values in arrays.items():
+        if values.ndim != 2 or len(values) != frames:
+            return f"{name} of the shape {values.shape} for {frames} frames"
+        if not np.isfinite(values).all():
+            return f"{name} are NaN or infinite"
+    return "" if np.isfinite(outputs.logits).all() else "logits are NaN or infinite"
 
 
 def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data: dict[str, Any]) -> tuple[Any, Any]:
@@ -210,9 +221,9 @@ def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: 
     from ferbench.evaluation.measure import measure, standard
 
     reasons = []
-    confusion, _ = by_subject(outputs)
-    if {k: [list(row) for row in v] for k, v in confusion.items()} != record.confusion:
-        reasons.append("Its confusion counts are not those of its predictions.")
+    for found, claimed_counts in zip(by_subject(outputs), (record.confusion, record.sequence_confusion), strict=True):
+        if {k: [list(row) for row in v] for k, v in found.items()} != claimed_counts:
+            reasons.append("Its confusion counts are not those of its predictions.")
     stated = record.provenance.get("evaluators", {})
     cards = standard(registry)
     same = [card for card in cards if stated.get(card.name, 1) == card.version]
@@ -220,12 +231,16 @@ def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: 
     measured = measure(same, outputs)
     for name, claimed in record.metrics.items():
         here = measured.metrics.get(name)
-        if claimed is None or here is None or not math.isfinite(here):
+        if here is None or not math.isfinite(here):
             continue
-        if _apart(here, claimed):
+        if claimed is None:
+            reasons.append(f"{name} is {here:.3f} here; the record states none.")
+        elif _apart(here, claimed):
             reasons.append(f"{name} is {here:.3f} here; {claimed:.3f} is claimed.")
     for name, values in record.by_subject.items():
         here_by_subject = measured.by_subject.get(name)
+        if here_by_subject is None and name in measured.metrics:
+            reasons.append(f"{name} has no values by subject here; the record states some.")
         if here_by_subject is not None and (
             set(values) != set(here_by_subject) or any(_apart(here_by_subject[s], values[s]) for s in values)
         ):

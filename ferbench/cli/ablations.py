@@ -121,11 +121,14 @@ def _tables(found: Sequence[Ablations]) -> Any:
 
 
 def _markdown(found: Sequence[Ablations]) -> str:
+    from ferbench.report.markdown import escaped
+
     lines = []
     for item in found:
-        lines += [f"### {item.method} · {item.board.dataset} · {item.board.protocol}", "", item.board.setting, ""]
+        title = f"### {item.method} · {item.board.dataset} · {item.board.protocol}"
+        lines += [escaped(title), "", escaped(item.board.setting), ""]
         lines += ["| " + " | ".join(HEADINGS) + " |", "|" + " --- |" * len(HEADINGS)]
-        lines += ["| " + " | ".join(_cells(variant, item.metric)) + " |" for variant in item.variants]
+        lines += ["| " + " | ".join(map(escaped, _cells(variant, item.metric))) + " |" for variant in item.variants]
         lines.append("")
     return "\n".join(lines)
 
@@ -133,6 +136,8 @@ def _markdown(found: Sequence[Ablations]) -> str:
 def _csv(found: Sequence[Ablations]) -> str:
     import csv
     import io
+
+    from ferbench.tables import cell
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -152,8 +157,7 @@ def _csv(found: Sequence[Ablations]) -> str:
                 v.difference.p if v.difference else math.nan,
                 v.corrected,
             ]
-            writer.writerow(
-                [item.board.dataset, item.board.protocol, item.method, item.backbone, v.row.variant, v.removed, v.row.done,
-                 v.row.planned, *("" if n is None or math.isnan(n) else round(n, 6) for n in numbers)]
-            )  # fmt: skip
+            head = [item.board.dataset, item.board.protocol, item.method, item.backbone, v.row.variant, v.removed]
+            figures = ["" if n is None or math.isnan(n) else round(n, 6) for n in numbers]
+            writer.writerow([*map(cell, head), v.row.done, v.row.planned, *figures])
     return out.getvalue()

@@ -17,7 +17,7 @@ from click.exceptions import Exit
 
 from ferbench.cores import be_considerate, keep_memory
 from ferbench.deprecation import OutdatedPlugin
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, printable
 from ferbench.extras import needed_by
 
 COMMANDS = (
@@ -118,5 +118,5 @@ def outdated_plugins_in_words() -> Iterator[None]:
 
 def fail(sentence: str) -> None:
     """Print the sentence and end with status 2."""
-    click.echo(f"Error: {sentence}", err=True)
+    click.echo(f"Error: {printable(sentence, lines=True)}", err=True)
     sys.exit(WRONG_USAGE)

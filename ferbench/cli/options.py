@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from ferbench.errors import FerbenchError, UnknownName, enumerate_first
+from ferbench.errors import FerbenchError, UnknownName, enumerate_first, printable
 
 plugin_option = click.option(
     "--plugin",
@@ -34,7 +34,7 @@ reported_option = click.option(
 
 def say(sentence: str) -> None:
     """On stderr, beside what a command prints."""
-    click.echo(sentence, err=True)
+    click.echo(printable(sentence, lines=True), err=True)
 
 
 def by_beginning(kind: str, start: str, names: Iterable[str]) -> str:

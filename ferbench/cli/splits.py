@@ -25,6 +25,7 @@ def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     from ferbench.interfaces.protocol import TRAIN_ONLY
     from ferbench.protocols.select import SIDE, chosen_folds
     from ferbench.registry.loader import load_registry
+    from ferbench.tables import cell
 
     registry = load_registry(plugins)
     (config,) = compose(registry, [*overrides], method_needed=False, tell=say)
@@ -46,4 +47,4 @@ def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     else:
         rows, last = data.selected[data.selected["fold"].isin(chosen)], "fold"
     columns = ["frame_id", "subject", "sequence", "expression", "phase", last]
-    click.echo(rows[columns].to_csv(index=False, lineterminator="\n"), nl=False)
+    click.echo(rows[columns].map(cell).to_csv(index=False, lineterminator="\n"), nl=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from ferbench.cli.options import folders_argument, method_option
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, printable
 
 
 @click.group("submit")
@@ -77,7 +77,7 @@ def verify_command(file: str, settings: tuple[str, ...], into: str, own: str) ->
         statuses.append(verdict.status)
         click.echo(f"{verdict.record.trial.id}  {verdict.record.trial.label}: {verdict.status}")
         for reason in verdict.reasons:
-            click.echo(f"    {reason}")
+            click.echo(f"    {printable(reason)}")
     words = ", ".join(f"{statuses.count(name)} {name}" for name in dict.fromkeys(statuses))
     click.echo(f"{len(statuses)} records: {words}. They are in {into}.")
     return 1 if DISPUTED in statuses else 0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ferbench.errors import FerbenchError, UnknownName
+from ferbench.errors import FerbenchError, UnknownName, printable
 from ferbench.factors import NAMES, cut
 from ferbench.ranking import intervals
 from ferbench.ranking.answers import Answers
@@ -90,4 +90,4 @@ def _frames(folder: Path, record: Record, factor: str) -> pd.DataFrame:
 
 def _levels(values: pd.Series) -> pd.Series:
     groups = cut(values, GROUPS, most=2 * GROUPS)
-    return groups if groups is not None else values.astype(object).where(values.notna(), "-").astype(str)
+    return groups if groups is not None else values.astype(object).where(values.notna(), "-").astype(str).map(printable)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ferbench.errors import FerbenchError
-from ferbench.records.schema import Outcome, Record
+from ferbench.records.index import replaced
+from ferbench.records.schema import Outcome, Record, Trial
 from ferbench.records.store import Store
 
 
@@ -50,11 +51,21 @@ def collect(folders: Sequence[str]) -> Collected:
                     "counts. 'ferbench show' prints both."
                 )
         collected.failures += store.failures()
-        collected.submission_status |= store.submission_statuses()
+        statuses = store.submission_statuses()
+        for name in statuses.keys() & {record.trial.id for record in whole}:
+            collected.records[name] = _without_plugin_files(collected.records[name])
+        collected.submission_status |= statuses
         collected.notes += [f"Left out: {item.path} ({item.reason})." for item in damaged]
     if not collected.records and not collected.failures:
         raise FerbenchError(f"There is no record in {', '.join(folders or ('results',))}.")
     return collected
+
+
+def _without_plugin_files(record: Record) -> Record:
+    """A submitted record without the paths of plugin files that it states: they would be loaded, and they are the submitter's."""
+    if not record.trial.plugin_files:
+        return record
+    return replaced(record, trial=Trial.from_dict({**record.trial.to_dict(), "plugin_files": ()}))
 
 
 def same(one: Record, other: Record) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ferbench.ranking.board import Board, Row
+from ferbench.tables import cell
 
 if TYPE_CHECKING:
     from ferbench.ranking.breakdown import Breakdown
@@ -69,9 +70,9 @@ def to_csv(boards: Sequence[Board]) -> str:
     rows = flat(boards)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     out = io.StringIO()
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(map(cell, columns))
+    writer.writerows([cell(row.get(name)) for name in columns] for row in rows)
     return out.getvalue()
 
 
@@ -87,5 +88,5 @@ def breakdown_csv(tables: Sequence[tuple[Board, Breakdown]]) -> str:
             for level, score in scores.items():
                 numbers = ["" if math.isnan(v) else round(v, 6) for v in (score.mean, score.low, score.high)]
                 head = [board.dataset, board.protocol, row.method, row.variant, row.backbone, found.factor]
-                writer.writerow([*head, level, found.levels[level], *numbers])
+                writer.writerow([*map(cell, head), cell(level), found.levels[level], *numbers])
     return out.getvalue()

@@ -19,7 +19,7 @@ def latex(boards: Sequence[Board], shown: Sequence[Column] | None = None) -> str
         chosen = shown or columns()
         heads, rows = cells(board, chosen)
         table = (
-            pd.DataFrame(rows, columns=pd.Index(heads))
+            pd.DataFrame([[" ".join(text.split()) for text in row] for row in rows], columns=pd.Index(heads))
             .style.format(escape="latex")
             .format_index(escape="latex", axis=1)
         )
@@ -46,4 +46,4 @@ _LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
 
 
 def _latex(text: str) -> str:
-    return "".join(_LATEX.get(c, c) for c in text)
+    return "".join(_LATEX.get(c, c) for c in " ".join(text.split()))

@@ -15,12 +15,12 @@ def markdown(
     lines = []
     for index, board in enumerate(boards):
         chosen = shown or columns()
-        lines += [f"### {_escape(board.dataset)} · {_escape(board.protocol)}", "", _escape(board.described), ""]
+        lines += [f"### {escaped(board.dataset)} · {escaped(board.protocol)}", "", escaped(board.described), ""]
         heads, rows = cells(board, chosen)
-        lines += ["| " + " | ".join(map(_escape, heads)) + " |", "|" + " --- |" * len(heads)]
-        lines += ["| " + " | ".join(map(_escape, row)) + " |" for row in rows]
+        lines += ["| " + " | ".join(map(escaped, heads)) + " |", "|" + " --- |" * len(heads)]
+        lines += ["| " + " | ".join(map(escaped, row)) + " |" for row in rows]
         notes = [*(note for row in board.rows if (note := missing(row))), *footnotes(board, chosen)]
-        lines += ["", *(f"- {_escape(note)}" for note in notes), *([""] if notes else [])]
+        lines += ["", *(f"- {escaped(note)}" for note in notes), *([""] if notes else [])]
         if index < len(reported) and reported[index]:
             lines += [
                 f"*{NOT_RUN}*",
@@ -36,10 +36,16 @@ def markdown(
                     paper.gap or "-",
                     paper.source,
                 ]
-                lines.append("| " + " | ".join(f"*{_escape(text)}*" for text in texts) + " |")
+                lines.append("| " + " | ".join(f"*{escaped(text)}*" for text in texts) + " |")
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+def escaped(text: str) -> str:
+    r"""A text in a line or a cell of Markdown: no HTML, no link, no picture, no new line.
+
+    >>> escaped("a|b <b>"), escaped("![x](http://y)\n# z")
+    ('a\\|b &lt;b>', '![x]\\(http://y) # z')
+    """
+    plain = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return plain.replace("](", "]\\(").replace("][", "]\\[").replace("]:", "]\\:")

@@ -116,11 +116,12 @@ def render_breakdown(tables: Sequence[tuple[Board, Breakdown]]) -> RenderableTyp
     for board, found in tables:
         parts += [Text(""), Text(f"{board.dataset} · {board.protocol} · accuracy % by {found.factor}", style="bold")]
         table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True)
-        table.add_column(found.factor)
+        table.add_column(Text(found.factor))
         table.add_column("frames", justify="right")
         several = len({row.backbone for row, _ in found.rows}) > 1
         for row, _ in found.rows:
-            table.add_column(f"{row.name} {row.backbone}" if several else row.name, justify="right", overflow="fold")
+            name = Text(f"{row.name} {row.backbone}" if several else row.name)
+            table.add_column(name, justify="right", overflow="fold")
         (column,) = columns(["accuracy"])
         for level, frames in found.levels.items():
             cells = (number(scores.get(level), column, len(found.rows) < 4) for _, scores in found.rows)

@@ -6,8 +6,6 @@ import dataclasses
 import io
 import json
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,17 +22,6 @@ from ferbench.registry.loader import load_registry
 from tests.conftest import SMOKE
 
 Ferbench = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two methods on both folds of eight subjects."""
-    place = tmp_path_factory.mktemp("ran") / "results"
-    words = [*SMOKE, "dataset.subjects=8", "protocol=subject_kfold", "protocol.k=2", f"results_dir={place}"]
-    command = [sys.executable, "-m", "ferbench", "run", "--multirun", "method=cross_entropy,tergan", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return place
 
 
 @pytest.fixture

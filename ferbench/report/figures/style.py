@@ -22,12 +22,13 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def pyplot() -> Any:
-    """matplotlib, without a display, and with letters as letters in PDF and SVG."""
+    """matplotlib, without a display, with letters as letters in PDF and SVG, and without mathematics in names that have a '$'."""
     import matplotlib
 
     matplotlib.use("Agg", force=False)
     matplotlib.rcParams["pdf.fonttype"] = 42
     matplotlib.rcParams["svg.fonttype"] = "none"
+    matplotlib.rcParams["text.parse_math"] = False
     import matplotlib.pyplot as plt
 
     return plt
