@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ from ferbench.hashing import digest
 from ferbench.interfaces.evaluator import Outputs
 from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.method import Batch, Identifies, Method, Synthesizes
-from ferbench.limits import TimeUp, alarm
+from ferbench.limits import TimeUp, alarm, leave_if_forked
 from ferbench.plan.identity import Cards, evaluator_functions
 from ferbench.records import files
 from ferbench.records.lease import Held
@@ -111,7 +112,7 @@ def _outcome(trial: Trial, store: Store, progress: Progress, do: Callable[[Progr
     """What became of the work `do`, which gets the listener and `trial.timeout` seconds."""
     start = time.perf_counter()
     outcome = Outcome(trial, DONE)
-    watched, limit = Watched(progress), trial.timeout
+    watched, limit, pid = Watched(progress), trial.timeout, os.getpid()
 
     def time_is_up() -> None:
         raise TimeUp
@@ -122,9 +123,7 @@ def _outcome(trial: Trial, store: Store, progress: Progress, do: Callable[[Progr
     except TimeUp:
         outcome = Outcome(trial, FAILED, too_long(limit, watched), stage=watched.reached[0], step=watched.reached[1])
     except KeyboardInterrupt:
-        progress.outcome(
-            Outcome(trial, INTERRUPTED, "interrupted; the same command continues from the last checkpoint")
-        )
+        watched.outcome(Outcome(trial, INTERRUPTED, "interrupted; the same command continues from the last checkpoint"))
         raise
     except FerbenchError as failure:
         stage, step = getattr(failure, "stage", ""), getattr(failure, "step", -1)
@@ -140,6 +139,7 @@ def _outcome(trial: Trial, store: Store, progress: Progress, do: Callable[[Progr
             outcome = Outcome(trial, OOM, error)
         else:
             outcome = Outcome(trial, FAILED, f"{type(failure).__name__}: {failure}", traceback.format_exc())
+    leave_if_forked(pid)
     return dataclasses.replace(outcome, seconds=round(time.perf_counter() - start, 3))
 
 

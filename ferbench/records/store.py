@@ -61,6 +61,9 @@ class Store:
         self.root = Path(root)
         self._pid = os.getpid()
 
+    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+        return Store, (self.root,)  # in another process, it is that process's own
+
     def prepare(self) -> None:
         """Create the folder and check that it can be written.
 

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,22 +86,20 @@ def test_the_limit_is_no_part_of_a_trials_identity(
     assert (refused.status, "trial.timeout is -1.0; it has to be at least 0." in refused.err) == (2, True)
 
 
-DEAF = """
-import multiprocessing
-import signal
-if multiprocessing.parent_process() is not None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
-"""
-"""In a worker the alarm is not heard, as in code in C that does not return."""
+@pytest.fixture
+def deaf() -> Iterator[None]:
+    """Workers do not hear the alarm, as in code in C that does not return: processes inherit which signals are blocked."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_be_interrupted_is_killed(
-    ferbench: Run, study: Callable[..., tuple[str, ...]], results: Path, monkeypatch: pytest.MonkeyPatch
+    ferbench: Run, study: Callable[..., tuple[str, ...]], results: Path, monkeypatch: pytest.MonkeyPatch, deaf: None
 ) -> None:
     monkeypatch.setattr(processes, "LATE", 1.0)
     words = study("import time\ntime.sleep(300)\n" + UPDATE, "trial.timeout=1", "executor=processes")
-    path = Path(words[2])
-    path.write_text(DEAF + path.read_text().replace("from __future__ import annotations\n", ""))
     assert ferbench(*words).status == 1
     found = failure(results)
     assert found.status == FAILED
@@ -178,6 +176,7 @@ if self.task.seed:
 """With Python's objects, and with tensors, for which torch has no exception of its own on a CPU."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="looks in /proc for the size of the process")
 def test_a_step_that_fills_the_memory_is_out_of_memory(
     ferbench: Run, study: Callable[..., tuple[str, ...]], results: Path
@@ -242,21 +241,25 @@ def test_the_store_and_its_leases_are_of_one_process(tmp_path: Path) -> None:
 
 LEAVES = """
 if self.task.seed == 1:
-    if not os.fork():
+    child = os.fork()
+    if not child:
         import time
-        time.sleep(60)
+        time.sleep(900)
         os._exit(0)
+    with open("LOG", "w") as log:
+        log.write(str(child))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 """A worker that is gone, and whose pipe a process in the background holds open."""
 
 
+@pytest.mark.slow
 def test_a_process_in_the_background_does_not_hold_the_study(
-    ferbench: Run, study: Callable[..., tuple[str, ...]], results: Path
+    ferbench: Run, study: Callable[..., tuple[str, ...]], results: Path, tmp_path: Path
 ) -> None:
-    start = time.monotonic()
-    words = study(LEAVES + UPDATE, "seeds=[1,0]", "executor=processes", "executor.workers=1")
-    done = ferbench(*words)
+    log = tmp_path / "log"
+    step = LEAVES.replace("LOG", str(log)) + UPDATE
+    done = ferbench(*study(step, "seeds=[1,0]", "executor=processes", "executor.workers=1"))
+    os.kill(int(log.read_text()), signal.SIGKILL)  # it is there still: nobody waited for it
     assert "2 trials: 1 run, 1 failed" in done.out, done.out
     assert failure(results).trial.seed == 1
-    assert time.monotonic() - start < 55, "it did not wait for the process in the background"
