@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from ferbench.interfaces.method import Update as Update
     from ferbench.interfaces.protocol import Protocol as Protocol
     from ferbench.interfaces.protocol import ProtocolSettings as ProtocolSettings
+    from ferbench.interfaces.replicas import whole_batch as whole_batch
 
 # name -> module that defines it; see __getattr__
 _LAZY = {
@@ -75,6 +76,7 @@ _LAZY = {
     "Update": "ferbench.interfaces.method",
     "Protocol": "ferbench.interfaces.protocol",
     "ProtocolSettings": "ferbench.interfaces.protocol",
+    "whole_batch": "ferbench.interfaces.replicas",
 }
 
 __all__ = [

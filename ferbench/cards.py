@@ -430,6 +430,9 @@ class MethodCard(Card):
         baseline: whether it is the plain classifier that others are compared with; `ferbench audit --worth` trains it.
         trains_as: name of another method whose stages are trained in the same way. Stages with equal settings are then
             trained once for both methods. Empty if there is no such method.
+        synchronised: whether batch normalisation takes its statistics from the whole batch where several devices train. Say so
+            only where all else that a step computes are means over images: the result is then that of one device, as which it
+            counts. Without it, the part of each device is a batch of its own (`trainer.devices`).
 
     Raises:
         FerbenchError: the shares do not add up to 1, or an ablation changes nothing or has values of the wrong type.
@@ -443,6 +446,7 @@ class MethodCard(Card):
     needs: frozenset[str] = frozenset()
     baseline: bool = False
     trains_as: str = ""
+    synchronised: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -130,10 +130,12 @@ class Trainer:
 
     Attributes:
         device: auto (a GPU if there is one, else the CPU), cpu, cuda, cuda:1 ...
+        devices: how many GPUs train one trial together (on the CPU: processes), each with its part of every batch.
         precision: auto (bf16 where the hardware is faster in it, else fp32), fp32 or bf16.
         compile: whether to compile the networks with torch.compile.
         graph: auto (on CUDA, a step is recorded once and replayed, where that computes the same) or false.
-        accumulate: number of micro-batches into which a batch is divided to save memory; it must divide batch_size.
+        accumulate: number of micro-batches into which a batch, or a device's part of it, is divided to save memory; with devices,
+            it must divide batch_size.
         clip_norm: largest L2 norm of an optimiser group's gradient; 0 turns clipping off.
         checkpoint_every: steps between two checkpoints, at least 1.
         sampling: uniform (every training frame is drawn equally often) or class_balanced (every class is, and within a class every
@@ -148,6 +150,7 @@ class Trainer:
     checkpoint_every: int = 500
     sampling: Sampling = added(Sampling.uniform)
     graph: str = "auto"
+    devices: int = 1
 
 
 @dataclass
@@ -245,6 +248,7 @@ DOES_NOT_COUNT = {
     "ablation": "a name for overrides of the method's settings, which are part of the identity",
     "budget.name": "a name for the other settings of the budget",
     "trainer.device": "stated in the record; results on different devices agree up to rounding",
+    "trainer.devices": "who computes the parts of a batch; their number counts as trainer.accumulate, see `parts`",
     "trainer.compile": "changes speed; results agree up to rounding",
     "trainer.graph": "changes speed; a graph is used only where it computes the same",
     "trial.timeout": "a trial that ends in time is the same with any limit",
@@ -252,6 +256,15 @@ DOES_NOT_COUNT = {
     "results_dir": "a path",
     "cache_dir": "a path",
 }
+
+
+def parts(trainer: Trainer, synchronised: bool) -> int:
+    """Into how many parts, each a batch of its own, a batch is divided: what counts of `accumulate` and `devices`.
+
+    Args:
+        synchronised: whether the devices compute as one, see `MethodCard`.
+    """
+    return trainer.accumulate * (1 if synchronised else trainer.devices)
 
 
 E = TypeVar("E", bound=StrEnum)
@@ -310,6 +323,7 @@ def _check(c: RunConfig) -> None:
     at_least("budget.steps", c.budget.steps, 1)
     at_least("budget.batch_size", c.budget.batch_size, 2)
     at_least("trainer.accumulate", c.trainer.accumulate, 1)
+    at_least("trainer.devices", c.trainer.devices, 1)
     at_least("trainer.clip_norm", c.trainer.clip_norm, 0)
     at_least("trainer.checkpoint_every", c.trainer.checkpoint_every, 1)
     at_least("trial.timeout", c.trial.timeout, 0)
@@ -319,5 +333,22 @@ def _check(c: RunConfig) -> None:
         raise FerbenchError(
             f"trainer.accumulate={c.trainer.accumulate} does not divide budget.batch_size={c.budget.batch_size}."
         )
+    if c.trainer.devices > 1:
+        _check_devices(c.trainer, c.budget.batch_size)
     for f in dataclasses.fields(c.augment):
         at_least(f"augment.{f.name}", getattr(c.augment, f.name), 0)
+
+
+def _check_devices(trainer: Trainer, batch_size: int) -> None:
+    devices, accumulate = trainer.devices, trainer.accumulate
+    if ":" in trainer.device:
+        raise FerbenchError(
+            f"trainer.device={trainer.device} is one GPU, and trainer.devices={devices} asks for {devices}. Type "
+            "trainer.device=cuda; CUDA_VISIBLE_DEVICES=1,3 chooses GPUs."
+        )
+    if batch_size % (devices * accumulate) or batch_size < 2 * devices * accumulate:
+        parts = f"{devices} devices" + (f" x {accumulate} micro-batches" if accumulate > 1 else "")
+        raise FerbenchError(
+            f"budget.batch_size={batch_size} cannot be divided into equal parts of 2 or more images for {parts}; "
+            f"budget.batch_size={max(2, round(batch_size / (devices * accumulate))) * devices * accumulate} can."
+        )

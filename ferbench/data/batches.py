@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ferbench.config.schema import Augment, Sampling
 from ferbench.interfaces.method import Batch, derive_seed
+from ferbench.interfaces.replicas import ALONE, Place
 
 RESIDENT_FRACTION = 0.25
 """Fraction of the device's free memory that the image array may take; larger arrays are streamed from disk."""
@@ -24,13 +25,14 @@ class Images:
     Args:
         array: (N, S, S, 3), uint8, in memory or memory-mapped.
         device: device of the batches.
+        copies: number of processes that read the array into the same memory.
     """
 
-    def __init__(self, array: np.ndarray, device: torch.device) -> None:
+    def __init__(self, array: np.ndarray, device: torch.device, copies: int = 1) -> None:
         self.device = device
         self.array = array
         self.resident: Tensor | None = None
-        if array.nbytes < RESIDENT_FRACTION * _free_memory(device):
+        if array.nbytes * copies < RESIDENT_FRACTION * _free_memory(device):
             self.resident = torch.from_numpy(np.array(array)).to(device)
 
     def __call__(self, rows: Tensor) -> Tensor:
@@ -89,6 +91,7 @@ class Batches:
         size: images in a batch.
         key: values that seed the order and the augmentation: the trial's seed and the fold.
         sampling: which frames are drawn.
+        place: of the process among those that train together; it gets its part of each batch, the first the first images.
     """
 
     def __init__(
@@ -99,12 +102,15 @@ class Batches:
         size: int,
         key: Sequence[object],
         sampling: Sampling = Sampling.uniform,
+        place: Place = ALONE,
     ) -> None:
         self.images = images
         self.labels = labels
         self.augment = augment
         self.size = size
         self.key = tuple(key)
+        own = size // place.count
+        self._part = slice(place.rank * own, (place.rank + 1) * own)
         self._generator = torch.Generator()
         self._orders: dict[tuple[object, ...], Tensor] = {}
         self._orders_before = self._orders
@@ -129,7 +135,7 @@ class Batches:
         plan = {"rows": labels.rows[chosen], "expression": labels.expression[chosen], "subject": labels.subject[chosen]}
         if labels.neutral is not None:
             plan["neutral"] = labels.neutral[chosen]
-        return {**plan, "uniform": uniform}
+        return {name: values[..., self._part] for name, values in {**plan, "uniform": uniform}.items()}
 
     @property
     def resident(self) -> bool:

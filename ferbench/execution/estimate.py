@@ -23,7 +23,7 @@ from ferbench.evaluation.measure import measure, standard
 from ferbench.execution.executors.auto import in_workers
 from ferbench.execution.executors.lanes import MOST, Room, fitting
 from ferbench.execution.executors.mps import available
-from ferbench.execution.executors.processes import gpus
+from ferbench.execution.executors.processes import groups, together
 from ferbench.execution.setup import build, build_judges
 from ferbench.execution.study import state
 from ferbench.interfaces.evaluator import Outputs
@@ -152,13 +152,16 @@ def _workers(study: Study, trials: Sequence[Trial]) -> tuple[int, float]:
     lanes, workers = int(executor.settings.get("lanes", 0)), int(executor.settings.get("workers", 0))
     if executor.name not in ("auto", "processes") or not trials:
         return 1, 1.0
-    if not (devices := gpus(trials)):
-        count = min(workers or cores, len(trials)) if executor.name == "processes" else 1
+    each = together(trials)
+    if not (devices := groups(trials, lanes)):
+        count = min(workers or max(1, cores // each), len(trials)) if executor.name == "processes" else 1
         return count, min(count, cores)
     if executor.name == "auto" and not in_workers(trials, lanes):
         return 1, 1.0
-    if len(devices) == 1 and (workers or lanes) == 1:
+    if len(devices) == 1 and ((workers or lanes) == 1 or each > 1):
         return 1, 1.0
+    if each > 1:
+        return min(len(devices), len(trials)), min(len(devices), len(trials))
     service, room = available(), room_beside(trials)
     on_each = -(-len(trials) // len(devices))
     count = min(-(-workers // len(devices)), on_each) or fitting(
@@ -209,7 +212,10 @@ class _Probe:
 
     def seconds_a_step(self, times: int = 1) -> float:
         """Seconds for a step of the stage, in batches that are so many times as large."""
-        batch, trainer = times * self.config.budget.batch_size, self.config.trainer
+        trainer = self.config.trainer
+        batch = (
+            times * self.config.budget.batch_size // trainer.devices
+        )  # the parts of several devices take the time of one
         rows = torch.arange(batch)
         labels = Labels(rows, rows % len(self.task.expressions), rows % len(self.task.subjects), rows)
         batches = Batches(self._images(batch), labels, self.config.augment, batch, (0,))

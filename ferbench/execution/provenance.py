@@ -27,6 +27,7 @@ def provenance(
     code: Mapping[str, str],
     evaluators: Sequence[EvaluatorCard],
     packages: Sequence[str] = (),
+    devices: int = 1,
 ) -> dict[str, Any]:
     """The provenance of a record.
 
@@ -37,6 +38,7 @@ def provenance(
         code: digest of the code by part.
         evaluators: what computed the metrics; their versions and packages are stated.
         packages: further packages whose versions are stated.
+        devices: how many trained it together.
     """
     packages = [*packages, *(package for card in evaluators for package in card.packages)]
     on_cuda = device.device.type == "cuda"
@@ -46,6 +48,7 @@ def provenance(
         "machine": platform.machine(),
         "system": platform.system(),
         "device": torch.cuda.get_device_name(device.device) if on_cuda else f"cpu, {torch.get_num_threads()} threads",
+        "devices": devices,
         "precision": device.precision,
         "pretraining": backbone.pretraining,
         "code": dict(code),

@@ -18,6 +18,7 @@ from ferbench.evaluation.judges import Judges
 from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.method import Batch, Method, Task
+from ferbench.interfaces.replicas import ALONE, Place
 from ferbench.records.schema import Trial
 from ferbench.registry.loader import Registry, load_registry
 from ferbench.training.loop import Device
@@ -36,6 +37,8 @@ class Setup:
     method: Method
     backbone: Backbone
     batches: Batches
+    peak: int = 0
+    """Peak memory in bytes of the devices that trained together; 0 if none have."""
 
     @property
     def images(self) -> Images:
@@ -43,8 +46,12 @@ class Setup:
         return self.batches.images
 
     @classmethod
-    def make(cls, trial: Trial) -> Setup:
+    def make(cls, trial: Trial, device: Device | None = None, place: Place = ALONE) -> Setup:
         """Load the data of a trial and create its method.
+
+        Args:
+            device: None for the device of the settings.
+            place: of this process among those that train together.
 
         Raises:
             FerbenchError: the data cannot be read, a component cannot be created, or the method needs neutral faces that some
@@ -52,9 +59,9 @@ class Setup:
         """
         registry = load_registry(trial.plugin_files)
         config = from_dict(trial.config)
+        device = device or Device.choose(config.trainer.device, config.trainer.precision, config.trainer.devices)
         data = load_data(registry, config)
         prepared = prepare_data(registry, data, config)
-        device = Device.choose(config.trainer.device, config.trainer.precision)
         fold = Fold.make(trial, data, prepared)
         card, method, backbone = build(registry, config, fold.task)
         method.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -65,9 +72,9 @@ class Setup:
                 f"method '{card.name}' needs a neutral face of every subject, and some training frames have none."
             )
         labels = Labels(fold.labels.rows, fold.labels.expression, fold.labels.subject, neutral)
-        images = Images(prepared.images, device.device)
+        images = Images(prepared.images, device.device, 1 if device.device.type == "cuda" else config.trainer.devices)
         size, sampling = config.budget.batch_size, config.trainer.sampling
-        batches = Batches(images, labels, config.augment, size, fold.key, sampling)
+        batches = Batches(images, labels, config.augment, size, fold.key, sampling, place)
         return cls(registry, config, data, prepared, device, fold, method, backbone, batches)
 
 

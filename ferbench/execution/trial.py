@@ -24,7 +24,8 @@ from ferbench.evaluation.measure import Measured, measure, standard
 from ferbench.execution.executors.lanes import lanes
 from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
-from ferbench.execution.setup import Fold, Setup, build_judges
+from ferbench.execution.setup import Fold, Setup
+from ferbench.execution.training import compile_networks, judges_of, shared_code, stages_of
 from ferbench.execution.watch import Watched, too_long
 from ferbench.hashing import digest
 from ferbench.interfaces.evaluator import Outputs
@@ -51,8 +52,7 @@ from ferbench.records.store import Store
 from ferbench.registry.loader import Registry
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.cost import forget_peak, forward_flops, parameters, peak_memory
-from ferbench.training.graph import recorder_for
-from ferbench.training.loop import Device, Training, steps_of_test_curve
+from ferbench.training.loop import Device
 from ferbench.training.stages import run_stage
 
 GRID_COLUMNS = 8
@@ -160,12 +160,11 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     method, backbone, images = setup.method, setup.backbone, setup.images
     with device.autocast():
         untrained = inference.over_batches(inference.pooled(backbone.eval()), images, fold.test.rows)
-    if config.trainer.compile:
-        for child in method.children():
-            child.compile()
+    compile_networks(setup)
     forget_peak(device.device)
     runs, losses = _train(trial, store, setup, progress)
     cost = _cost(runs, config, device, method)
+    cost["peak_memory"] = max(cost["peak_memory"], setup.peak)
     judges, judges_run = _judge(trial, store, setup, progress)
     progress.message("evaluating")
     with device.autocast():
@@ -223,7 +222,9 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             notes=tuple(notes),
             stages=tuple(runs),
             cost=cost | {"seconds": round((datetime.now(UTC) - began).total_seconds(), 1)},
-            provenance=provenance(began, device, backbone, trial.code, evaluators, cards.packages()),
+            provenance=provenance(
+                began, device, backbone, trial.code, evaluators, cards.packages(), config.trainer.devices
+            ),
         )
 
     store.write(trial.id, fill, replace=bool(trial.replaces))
@@ -249,16 +250,11 @@ def _need_finite(outputs: Outputs) -> None:
 def _stage_notes(runs: Sequence[StageRun], judges: StageRun | None, trial: Trial) -> list[str]:
     """A note about stages and judges that were trained by other code."""
     others = [f"stage {run.name}" for run in runs if run.code != code_key(trial.code)]
-    if judges is not None and judges.code != code_key(_shared_code(trial)):
+    if judges is not None and judges.code != code_key(shared_code(trial)):
         others.append("the judges")
     if not others:
         return []
     return [f"Trained by other code of the same declared versions, and reused: {', '.join(others)}."]
-
-
-def _shared_code(trial: Trial) -> dict[str, str]:
-    """Digest of the code of the parts that all methods on a fold share."""
-    return {part: value for part, value in trial.code.items() if part != "method"}
 
 
 def _train_shared(trial: Trial, stage: StageNode, store: Store, progress: Progress) -> None:
@@ -266,9 +262,7 @@ def _train_shared(trial: Trial, stage: StageNode, store: Store, progress: Progre
     if trial.judges is not None and stage.key == trial.judges.key:
         _judge(trial, store, setup, progress)
     else:
-        if setup.config.trainer.compile:
-            for child in setup.method.children():
-                child.compile()
+        compile_networks(setup)
         _train(trial, store, setup, progress, stage.key)
 
 
@@ -276,28 +270,9 @@ def _train(
     trial: Trial, store: Store, setup: Setup, progress: Progress, last: str = ""
 ) -> tuple[list[StageRun], list[pd.DataFrame]]:
     """Train the stages of a trial in turn, up to the one with the key `last` if there is one."""
-    method, fold, config = setup.method, setup.fold, setup.config
-    stages = method.stages()
-    if len(stages) != len(trial.stages):
-        raise TrainingError(f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}.")
-    training = _training(trial, setup, progress)
-    labels = fold.test.labels
-
-    def measure_test() -> dict[str, float]:
-        with setup.device.autocast():
-            logits = inference.over_batches(method.logits, setup.images, fold.test.rows)
-        return {files.TEST_ACCURACY: float((logits.argmax(1) == labels.numpy()).mean())}
-
     runs, tables = [], []
-    for node, stage in zip(trial.stages, stages, strict=True):
-        if node is trial.stages[-1] and config.evaluation.test_curve_points:
-            epoch = -(-len(fold.labels.rows) // config.budget.batch_size)
-            training = dataclasses.replace(
-                training,
-                measure_test=measure_test,
-                test_curve_steps=steps_of_test_curve(node.steps, config.evaluation.test_curve_points, epoch),
-            )
-        stage_run, losses = run_stage(store, node, method, stage, training, progress, bool(trial.replaces))
+    for node, stage, training in stages_of(trial, setup, progress):
+        stage_run, losses = run_stage(store, node, setup.method, stage, training, progress, bool(trial.replaces))
         runs.append(stage_run)
         tables.append(files.losses_table(losses, node.name))
         if node.key == last:
@@ -305,28 +280,11 @@ def _train(
     return runs, tables
 
 
-def _training(trial: Trial, setup: Setup, progress: Progress) -> Training:
-    trainer = setup.config.trainer
-    return Training(
-        batches=setup.batches,
-        device=setup.device,
-        accumulate=trainer.accumulate,
-        clip_norm=trainer.clip_norm,
-        code=code_key(trial.code),
-        seed=trial.seed,
-        checkpoint_every=trainer.checkpoint_every,
-        on_losses=progress.step,
-        graph=recorder_for(trainer, setup.device.device),
-    )
-
-
 def _judge(trial: Trial, store: Store, setup: Setup, progress: Progress) -> tuple[Judges | None, StageRun | None]:
     """The judges of the fold, trained now or loaded; None if they are turned off or there is only one training subject."""
     if trial.judges is None or len(setup.fold.task.subjects) < 2:
         return None, None
-    judges = build_judges(setup.registry, setup.config, setup.fold.task)
-    judges.to(setup.device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    training = dataclasses.replace(_training(trial, setup, progress), code=code_key(_shared_code(trial)))
+    judges, training = judges_of(trial, setup, progress)
     stage_run, _ = run_stage(store, trial.judges, judges, judges.stages()[0], training, progress, bool(trial.replaces))
     return judges, stage_run
 
@@ -351,7 +309,7 @@ def _measure(registry: Registry, trial: Trial, store: Store, outputs: Outputs) -
     parts = ("dataset", "protocol", "frames_digest", "preparation", "backbone", "seed", "trainer", "core", "code")
     values = trial.identity.to_dict()
     judges = trial.judges.key if trial.judges else ""
-    key = digest([{part: values[part] for part in parts}, judges, code_key(_shared_code(trial)), evaluators], 24)
+    key = digest([{part: values[part] for part in parts}, judges, code_key(shared_code(trial)), evaluators], 24)
     known = store.references(key)
     measured = measure(standard(registry), outputs if known is None else dataclasses.replace(outputs, references={}))
     if known is None and not measured.failed:

@@ -19,7 +19,7 @@ from ferbench.cards import (
     StageCard,
     counted,
 )
-from ferbench.config.schema import COUNTS, SECTIONS, RunConfig
+from ferbench.config.schema import COUNTS, SECTIONS, RunConfig, parts
 from ferbench.data.load import Data, detector_name
 from ferbench.hashing import digest
 from ferbench.plan.variants import variant_name
@@ -146,6 +146,7 @@ def make_trial(
     sections = {name: _counted(chosen, name) for name in SECTIONS}
     if cards.detector is not None:
         sections["preparation"]["detector_version"] = cards.detector.version
+    sections["trainer"]["accumulate"] = parts(config.trainer, method.synchronised)
     steps = stage_steps(method.stages, config.budget.steps)
     identity = Identity(
         dataset=DatasetIdentity(data.card.name, data.card.version, data.fingerprint),

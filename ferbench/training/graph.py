@@ -135,7 +135,8 @@ def recorder(device: torch.device) -> Recorder | None:
 
 def recorder_for(trainer: Trainer, device: torch.device) -> Recorder | None:
     """The recorder for a training with these settings; None where its steps are run by Python."""
-    return recorder(device) if trainer.graph == "auto" and not trainer.compile else None
+    plain = trainer.graph != "auto" or trainer.compile or trainer.devices > 1
+    return None if plain else recorder(device)
 
 
 class Rehearsal(Recorder):

@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import Batch, Method, Stage
 from ferbench.records.files import Losses
+from ferbench.records.schema import StageNode
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.checkpoint import Checkpoint
 from ferbench.training.graph import Graphs, Recorder
 from ferbench.training.interrupts import deferred
 from ferbench.training.precision import has_bf16
+from ferbench.training.replicas import Replicas, need_devices
 from ferbench.training.steps import Row, Steps, optimiser_of
 
 LOG_EVERY = 25
@@ -43,11 +45,14 @@ class Device:
         return torch.autocast(self.device.type, torch.bfloat16)
 
     @classmethod
-    def choose(cls, device: str, precision: str) -> Device:
+    def choose(cls, device: str, precision: str, devices: int = 1) -> Device:
         """The device and precision of the settings `trainer.device` and `trainer.precision`, with "auto" resolved.
 
+        Args:
+            devices: how many are to train together, the setting `trainer.devices`.
+
         Raises:
-            TrainingError: the device does not exist or cannot be used.
+            TrainingError: the device does not exist or cannot be used, or there are not so many.
         """
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -56,6 +61,8 @@ class Device:
             torch.empty(1, device=chosen)
         except (RuntimeError, AssertionError) as error:
             raise TrainingError(f"trainer.device={device} cannot be used here: {str(error).splitlines()[0]}") from error
+        if devices > 1:
+            need_devices(chosen.type, devices)
         if precision == "auto":
             precision = "bf16" if has_bf16(chosen) else "fp32"
         return cls(chosen, precision)
@@ -78,6 +85,8 @@ class Training:
         measure_test: measures the method on the test set, in eval mode. Its results are logged among the losses and not used.
         test_curve_steps: numbers of steps after which `measure_test` is called.
         graph: captures steps; None to run each as Python does.
+        together: trains and stores a stage on several devices, each in a process of its own; None where this process trains it.
+        replicas: the processes that train with this one, each on its part of a batch; the first measures, and writes checkpoints.
     """
 
     batches: Callable[[int], Batch]
@@ -92,6 +101,8 @@ class Training:
     measure_test: Callable[[], Mapping[str, float]] = dict
     test_curve_steps: frozenset[int] = frozenset()
     graph: Recorder | None = None
+    together: Callable[[StageNode], None] | None = None
+    replicas: Replicas | None = None
 
 
 def steps_of_test_curve(steps: int, points: int, epoch: int) -> frozenset[int]:
@@ -142,6 +153,10 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
     if training.checkpoint is not None and (saved := checkpoints.load(training.checkpoint, training.code)) is not None:
         _restore(method, optimisers, saved)
         first, losses = saved.step, saved.losses
+    replicas = training.replicas
+    if replicas is not None:
+        replicas.begin(method, modules_of(stage))
+    leads = replicas is None or replicas.rank == 0
     log = _Log(stage.name, losses, first, training)
     plain = Steps(stage, steps, optimisers, parameters, training)
     run = plain if training.graph is None else Graphs(plain, method, training.graph)
@@ -159,9 +174,9 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
                     log.flush(step + 1, size)
                 except KeyboardInterrupt:  # raised by who is told the losses
                     interrupt.asked = True
-            if measure:
+            if measure and leads:
                 losses += _test_accuracy(method, stage, training, step)
-            if training.checkpoint is not None and (due or interrupt.asked):
+            if training.checkpoint is not None and leads and (due or interrupt.asked):
                 tensors = {f"model/{k}": v for k, v in checkpoints.trained_state(method, modules_of(stage)).items()}
                 tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
                 checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
@@ -231,7 +246,11 @@ class _Log:
 
     def flush(self, step: int, batch_size: int) -> None:
         """Log and report the losses since the last call. Raises TrainingError if one is not finite."""
-        values = torch.cat([row.values for _, row in self.waiting]).tolist() if self.waiting else []
+        found = [row.values for _, row in self.waiting]
+        if (replicas := self.training.replicas) is not None and any(row.names for _, row in self.waiting):
+            found = [replicas.mean(torch.cat(found))]
+            replicas.check(self.stage, step - 1)
+        values = torch.cat(found).tolist() if found else []
         means: dict[str, list[float]] = {}
         names = [(at, name) for at, row in self.waiting for name in row.names]
         for (at, name), value in zip(names, values, strict=True):

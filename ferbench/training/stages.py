@@ -8,7 +8,6 @@ import os
 import shutil
 import time
 import uuid
-from pathlib import Path
 
 import pandas as pd
 
@@ -34,7 +33,7 @@ def run_stage(
     progress: Progress,
     fresh: bool = False,
 ) -> tuple[StageRun, Losses]:
-    """Load the trained weights of a stage into the method or, if the stage is not trained yet, train it.
+    """Load the trained weights of a stage into the method or, if it is not trained yet, train it, here or on several devices.
 
     Args:
         node: the stage in the plan; its key names the folder of the trained stage.
@@ -61,13 +60,24 @@ def run_stage(
         if _outdated(store, node, method, training.code, fresh):
             shutil.rmtree(target)
             files.checkpoint(target).unlink(missing_ok=True)
-        if not store.trained(node.key):
-            return _train(target, node, method, stage, training, progress)
-    tensors, _ = checkpoints.load_tensors(target / files.WEIGHTS)
+        new = not store.trained(node.key)
+        if new and training.together is None:
+            return train_and_store(store, node, method, stage, training, progress)
+        if new and training.together is not None:
+            training.together(node)
+    load_stage(store, node, method)
+    run = store.stage_run(node.key)
+    if not new:
+        progress.stage(node.name, node.steps, node.steps)
+        run = dataclasses.replace(run, steps_run=0)
+    return run, _losses(files.read_losses(target))
+
+
+def load_stage(store: Store, node: StageNode, method: Method) -> None:
+    """Load the weights of a stored stage into the method."""
+    tensors, _ = checkpoints.load_tensors(store.stage(node.key) / files.WEIGHTS)
     checkpoints.load_state(method, tensors)
     method.eval().requires_grad_(False)
-    progress.stage(node.name, node.steps, node.steps)
-    return dataclasses.replace(store.stage_run(node.key), steps_run=0), _losses(files.read_losses(target))
 
 
 def _outdated(store: Store, node: StageNode, method: Method, code: str, fresh: bool) -> bool:
@@ -77,9 +87,11 @@ def _outdated(store: Store, node: StageNode, method: Method, code: str, fresh: b
     return fresh or not checkpoints.fits(method, store.stage(node.key) / files.WEIGHTS)
 
 
-def _train(
-    target: Path, node: StageNode, method: Method, stage: Stage, training: Training, progress: Progress
+def train_and_store(
+    store: Store, node: StageNode, method: Method, stage: Stage, training: Training, progress: Progress
 ) -> tuple[StageRun, Losses]:
+    """Train a stage, from its checkpoint if there is one, and store it."""
+    target = store.stage(node.key)
     path = files.checkpoint(target)
     saved = checkpoints.load(path, training.code)
     progress.stage(node.name, saved.step if saved else 0, node.steps)

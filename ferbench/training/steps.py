@@ -64,15 +64,16 @@ class Steps:
 
     def __call__(self, step: int) -> tuple[Row, int]:
         """Run a step. Returns its losses, and the number of images in its batch."""
-        batch = self.training.batches(step)
+        batch, replicas = self.training.batches(step), self.training.replicas
         for name, rate in self.rates(step).items():
             set_rate(self.optimisers[name], rate)
         self.seed(step)
-        return self.run(batch, Clock(step, self.steps)), len(batch)
+        return self.run(batch, Clock(step, self.steps)), len(batch) * (replicas.count if replicas else 1)
 
     def seed(self, step: int) -> None:
-        """Set the random state, which is a function of seed, stage and step."""
-        seed = derive_seed("step", self.training.seed, self.stage.name, step)
+        """Set the random state, which is a function of seed, stage and step, and of the replica from the second on."""
+        replica = (self.training.replicas.rank,) if self.training.replicas and self.training.replicas.rank else ()
+        seed = derive_seed("step", self.training.seed, self.stage.name, step, *replica)
         torch.default_generator.manual_seed(seed)
         if self.training.device.device.type == "cuda":
             torch.cuda.manual_seed(seed)
@@ -94,6 +95,7 @@ class Steps:
         while True:
             updates = [u for generator in micro if (u := advance(generator, training.device)) is not None]
             if not updates:
+                self._meet(clock, "the end")
                 empty = torch.zeros(0, device=training.device.device)
                 return Row(tuple(names), torch.stack(values) if values else empty)
             group = updates[0].group if isinstance(updates[0], Update) else ""
@@ -106,12 +108,18 @@ class Steps:
             for update in updates:
                 loss = update.loss if count == 1 else update.loss / count
                 loss.backward(inputs=self.parameters[group])
+            self._meet(clock, f"{group}: {', '.join(updates[0].parts)}", self.parameters[group])
             if training.clip_norm:
                 nn.utils.clip_grad_norm_(self.parameters[group], training.clip_norm)
             optimiser.step()
             names += [group, *(f"{group}/{part}" for part in updates[0].parts)]
             values.append(_mean([update.loss for update in updates]))
             values += [_mean([update.parts[part] for update in updates]) for part in updates[0].parts]
+
+    def _meet(self, clock: Clock, said: str, parameters: Sequence[nn.Parameter] = ()) -> None:
+        """Where several devices train, give gradients their mean over all of them."""
+        if self.training.replicas is not None and not self.training.replicas.meet(said, parameters):
+            raise self._misuse(clock, "yields different updates on different devices")
 
     def _misuse(self, clock: Clock, what: str) -> TrainingError:
         stage = self.stage

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ferbench import Backbone, Batch, Clock, Group, Method, Stage, Task, Update
+from ferbench import Backbone, Batch, Clock, Group, Method, Stage, Task, Update, whole_batch
 from ferbench.blocks.adversarial import pass_for_real, tell_apart
 from ferbench.blocks.decoder import Decoder
 from ferbench.blocks.discriminator import MultiTaskDiscriminator
@@ -38,7 +38,8 @@ class MeanFaces(nn.Module):
         self.register_buffer("counts", torch.zeros(classes))
 
     def add(self, images: Tensor, labels: Tensor) -> None:
-        """Add a batch to the means. images: (B, 3, S, S); labels: (B,), int64, class indices."""
+        """Add a batch, of all devices, to the means. images: (B, 3, S, S); labels: (B,), int64, class indices."""
+        images, labels = whole_batch(images), whole_batch(labels)
         self.sums.index_add_(0, labels, images.to(self.sums.dtype))
         self.counts.index_add_(0, labels, torch.ones_like(labels, dtype=self.counts.dtype))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ferbench.execution.executors.inprocess import InProcess
-from ferbench.execution.executors.processes import Processes, check, gpus
+from ferbench.execution.executors.processes import Processes, check, groups, together
 from ferbench.interfaces.executor import Executor, Progress, Work
 from ferbench.records.schema import Outcome, Trial
 from ferbench.registry.builtin import LanesSettings, ProcessesSettings
@@ -32,7 +32,7 @@ def in_workers(trials: Sequence[Trial], lanes: int) -> bool:
     if len(trials) < 2 or any(":" in str(trial.config["trainer"]["device"]) for trial in trials):
         return False
     steps = sum(int(trial.config["budget"]["steps"]) for trial in trials)
-    if not (visible := gpus(trials)):
+    if not (visible := groups(trials, lanes)) or (together(trials) > 1 and len(visible) == 1):
         return False
     if lanes:
         return lanes > 1 or len(visible) > 1

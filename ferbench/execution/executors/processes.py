@@ -55,7 +55,7 @@ class WorkerSlot:
 
     Attributes:
         name: number of the worker, from 1.
-        gpu: value of CUDA_VISIBLE_DEVICES; None for leaving that variable as it is.
+        gpu: value of CUDA_VISIBLE_DEVICES, one GPU or those that train a trial together; None for leaving that variable as it is.
         threads: number of CPU threads.
         environment: further environment variables.
     """
@@ -79,16 +79,19 @@ class Processes(Executor):
     def _slots(self, trials: Sequence[Trial], progress: Progress) -> Iterator[list[WorkerSlot]]:
         """A context in which the workers have their resources."""
         check(self.settings)
-        devices, cores, asked = gpus(trials), usable_cores(), self.settings
+        cores, asked, each = usable_cores(), self.settings, together(trials)
+        devices = groups(trials, asked.lanes)
         if not devices:
-            yield worker_slots(asked, len(trials), devices, cores)
+            yield worker_slots(asked, len(trials), devices, max(1, cores // each))
             return
         on_each = -(-len(trials) // len(devices))
         if asked.workers:
             on_each = min(-(-asked.workers // len(devices)), on_each)
-        one = on_each == 1 or (asked.lanes == 1 and not asked.workers)
+        one = on_each == 1 or (asked.lanes == 1 and not asked.workers) or each > 1
         with mps.services([] if one else devices) as services:
-            if not asked.workers:
+            if each > 1:
+                on_each = 1
+            elif not asked.workers:
                 on_each = lanes.fitting(
                     asked.lanes, on_each, cores // len(devices), bool(services), lambda: _room(trials)
                 )
@@ -147,7 +150,7 @@ class Worker:
         if self.process is None:
             context = get_context("spawn")
             self.pipe, theirs = context.Pipe()
-            self.process = context.Process(target=_main, args=(theirs,), daemon=True)
+            self.process = context.Process(target=_main, args=(theirs,))
             with _environment(self.slot):
                 self.process.start()
             theirs.close()
@@ -210,7 +213,7 @@ class Worker:
         node, status = self._ended()
         if status in (INTERRUPT_STATUS, -signal.SIGINT):
             raise KeyboardInterrupt
-        return work.lost(node, f"The worker process {_in_words(status)} during the trial.")
+        return work.lost(node, f"The worker process {in_words(status)} during the trial.")
 
     def _ended(self) -> tuple[Node, int]:
         """Forget the process, which has ended or is about to. Returns its node and its exit status."""
@@ -241,6 +244,26 @@ def worker_slots(
     count = min(settings.workers or on_each * len(gpus) or cores, trials)
     threads = settings.threads or max(1, cores // count)
     return [WorkerSlot(str(i + 1), gpus[i % len(gpus)] if gpus else None, threads) for i in range(count)]
+
+
+def together(trials: Sequence[Trial]) -> int:
+    """How many devices train a trial together, the largest `trainer.devices` of the trials."""
+    return max((int(trial.config["trainer"].get("devices", 1)) for trial in trials), default=1)
+
+
+def groups(trials: Sequence[Trial], lanes: int) -> list[str]:
+    """`gpus`, in groups that train a trial together, such as "0,1". Too few for one group are one: the trial then says so.
+
+    Raises:
+        FerbenchError: as `gpus`; or trials are to share GPUs, the setting `executor.lanes`, and each takes several.
+    """
+    found, each = gpus(trials), together(trials)
+    if each > 1 and lanes > 1:
+        raise FerbenchError(
+            f"executor.lanes={lanes} lets trials share a GPU, and trainer.devices={each} gives each trial several. Leave one out."
+        )
+    whole = [found[i : i + each] for i in range(0, len(found) - each + 1, each)] or ([found] if found else [])
+    return [",".join(group) for group in whole]
 
 
 def gpus(trials: Sequence[Trial]) -> list[str]:
@@ -284,7 +307,7 @@ def _environment(slot: WorkerSlot) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _in_words(status: int) -> str:
+def in_words(status: int) -> str:
     """How a process ended, from its exit status."""
     if status == -signal.SIGKILL:
         return "was killed, probably because the memory ran out,"
@@ -310,7 +333,7 @@ def _stop(workers: Sequence[Worker]) -> None:
             time.sleep(0.05)
 
 
-class _Relay(Progress):
+class Relay(Progress):
     """The progress listener in a worker: it sends all calls to the main process."""
 
     def __init__(self, pipe: connection.Connection) -> None:
@@ -328,7 +351,7 @@ class _Relay(Progress):
 def _main(pipe: connection.Connection) -> None:
     """The main function of a worker process: it does one node after another, until its pipe is closed."""
     keep_memory()
-    relay = _Relay(pipe)
+    relay = Relay(pipe)
     try:
         while True:
             try:

@@ -1,0 +1,127 @@
+"""The trainings of a trial: what its stages and its judges are trained with, here or on several devices."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import torch
+
+from ferbench.cards import MethodCard
+from ferbench.errors import TrainingError
+from ferbench.evaluation import inference
+from ferbench.evaluation.judges import Judges
+from ferbench.execution import replicas
+from ferbench.execution.setup import Setup, build_judges
+from ferbench.interfaces.executor import Progress
+from ferbench.interfaces.method import Method, Stage
+from ferbench.interfaces.replicas import Place
+from ferbench.records import files
+from ferbench.records.schema import StageNode, Trial, code_key
+from ferbench.records.store import Store
+from ferbench.training.cost import forget_peak, peak_memory
+from ferbench.training.graph import recorder_for
+from ferbench.training.loop import Device, Training, steps_of_test_curve, train
+from ferbench.training.replicas import Replicas, synchronise
+from ferbench.training.stages import load_stage, train_and_store
+
+
+def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[StageNode, Stage, Training]]:
+    """The stages of a trial in turn, each with its training."""
+    method, fold, config = setup.method, setup.fold, setup.config
+    stages = method.stages()
+    if len(stages) != len(trial.stages):
+        raise TrainingError(f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}.")
+    training = _training(trial, setup, progress)
+    labels = fold.test.labels
+
+    def measure_test() -> dict[str, float]:
+        with setup.device.autocast():
+            logits = inference.over_batches(method.logits, setup.images, fold.test.rows)
+        return {files.TEST_ACCURACY: float((logits.argmax(1) == labels.numpy()).mean())}
+
+    for node, stage in zip(trial.stages, stages, strict=True):
+        if node is trial.stages[-1] and config.evaluation.test_curve_points:
+            epoch = -(-len(fold.labels.rows) // config.budget.batch_size)
+            training = dataclasses.replace(
+                training,
+                measure_test=measure_test,
+                test_curve_steps=steps_of_test_curve(node.steps, config.evaluation.test_curve_points, epoch),
+            )
+        yield node, stage, training
+
+
+def _training(trial: Trial, setup: Setup, progress: Progress) -> Training:
+    trainer = setup.config.trainer
+
+    def together(node: StageNode) -> None:
+        setup.peak = max(setup.peak, replicas.train(train_part, trial, node, setup.device, trainer.devices, progress))
+
+    several = trainer.devices > 1
+    return Training(
+        batches=setup.batches,
+        device=setup.device,
+        accumulate=trainer.accumulate,
+        clip_norm=trainer.clip_norm,
+        code=code_key(trial.code),
+        seed=trial.seed,
+        checkpoint_every=trainer.checkpoint_every,
+        on_losses=progress.step,
+        graph=recorder_for(trainer, setup.device.device),
+        together=together if several else None,
+    )
+
+
+def compile_networks(setup: Setup) -> None:
+    """Compile the networks of the method where the settings say so."""
+    if setup.config.trainer.compile:
+        for child in setup.method.children():
+            child.compile()
+
+
+def judges_of(trial: Trial, setup: Setup, progress: Progress) -> tuple[Judges, Training]:
+    """The judges with initial weights, and their training."""
+    judges = build_judges(setup.registry, setup.config, setup.fold.task)
+    judges.to(setup.device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return judges, dataclasses.replace(_training(trial, setup, progress), code=code_key(shared_code(trial)))
+
+
+def shared_code(trial: Trial) -> dict[str, str]:
+    """Digest of the code of the parts that all methods on a fold share."""
+    return {part: value for part, value in trial.code.items() if part != "method"}
+
+
+def train_part(trial: Trial, node: StageNode, device: Device, together: Replicas, progress: Progress) -> int:
+    """Train a stage of a trial, or its judges, in one of the processes that do it together. The stages before it are stored.
+
+    Returns:
+        The peak memory of this process, in bytes.
+    """
+    store = Store(trial.config["results_dir"])
+    setup = Setup.make(trial, device, Place(together.rank, together.count))
+    model: Method
+    if trial.judges is not None and node.key == trial.judges.key:
+        model, training = judges_of(trial, setup, progress)
+        stages = iter([(node, model.stages()[0], training)])
+    else:
+        model, stages = setup.method, stages_of(trial, setup, progress)
+        compile_networks(setup)
+    if setup.registry.get(MethodCard, setup.config.method.name).synchronised:
+        synchronise(model)
+    forget_peak(device.device)
+    for each, stage, training in stages:
+        if each.key != node.key:
+            load_stage(store, each, model)
+            continue
+        training = dataclasses.replace(training, replicas=together)
+        if together.rank == 0:
+            train_and_store(store, node, model, stage, training, progress)
+        else:
+            train(
+                model,
+                stage,
+                node.steps,
+                dataclasses.replace(training, checkpoint=files.checkpoint(store.stage(node.key))),
+            )
+        break
+    return peak_memory(device.device)
