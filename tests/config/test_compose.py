@@ -103,6 +103,19 @@ def test_a_former_name_of_a_setting_works_and_is_said_to_be_one() -> None:
         (("method=degan", "trainer.precision=fp16"), "trainer.precision is 'fp16'; it can be auto, fp32, bf16"),
         (("method=degan", "preparation.image_size=2"), "at least 16"),
         (("method=degan", "trainer.accumulate=3"), "does not divide budget.batch_size=64"),
+        (("method=degan", "trainer.devices=0"), "trainer.devices is 0; it has to be at least 1"),
+        (
+            ("method=degan", "trainer.devices=3"),
+            "batch_size=64 cannot be divided into equal parts of 2 or more images for 3 devices; budget.batch_size=63 can",
+        ),
+        (
+            ("method=degan", "trainer.devices=4", "trainer.accumulate=2", "budget.batch_size=8"),
+            "for 4 devices x 2 micro-batches; budget.batch_size=16 can",
+        ),
+        (
+            ("method=degan", "trainer.devices=2", "trainer.device=cuda:1"),
+            "trainer.device=cuda:1 is one GPU, and trainer.devices=2 asks for 2. Type trainer.device=cuda",
+        ),
         (("method=null",), "method=null leaves the run without method; write method=NAME"),
         (("method=degan", "~backbone"), "~backbone leaves the run without backbone; write backbone=NAME"),
         (("method=degan", "+extra=1"), "no setting 'extra'"),

@@ -20,7 +20,7 @@ from ferbench.config.compose import compose
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors import auto, lanes, mps, processes
 from ferbench.execution.executors.inprocess import InProcess
-from ferbench.execution.executors.processes import gpus, worker_slots
+from ferbench.execution.executors.processes import Processes, gpus, groups, worker_slots
 from ferbench.execution.work import work_of
 from ferbench.interfaces.executor import Progress
 from ferbench.plan.study import plan
@@ -96,7 +96,6 @@ def test_workers_find_what_one_process_finds(ferbench: Run, smoke: tuple[str, ..
 def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU with room for two, without MPS."""
     monkeypatch.setattr(processes, "gpus", lambda trials: ["0"])
-    monkeypatch.setattr(auto, "gpus", lambda trials: ["0"])
     monkeypatch.setattr(processes, "_room", lambda trials: lanes.Room(gain=1.0, memory=2**30, free=80 * 2**30))
     monkeypatch.setattr(processes, "usable_cores", lambda: 2)
     monkeypatch.setenv("PATH", "")
@@ -148,7 +147,7 @@ def test_when_trials_run_in_workers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Several trials on a GPU, if they are long enough or if that is asked; never more than one at a time where one is asked."""
-    monkeypatch.setattr(auto, "gpus", lambda trials: visible)
+    monkeypatch.setattr(processes, "gpus", lambda trials: visible)
     config = {**trials[0].config, "budget": {**trials[0].config["budget"], "steps": steps}}
     many = [dataclasses.replace(trials[0], config=config)] * number
     assert auto.in_workers(many, lanes) == workers
@@ -323,6 +322,23 @@ def test_where_workers_run() -> None:
     assert len(worker_slots(ProcessesSettings(), trials=2, gpus=[], cores=64)) == 2
     assert worker_slots(ProcessesSettings(workers=2, threads=5), 9, [], 4)[0].threads == 5
     assert worker_slots(ProcessesSettings(workers=8), 9, [], 4)[0].threads == 1
+
+
+def test_trials_on_several_gpus_get_them_in_groups(smoke: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,6")
+    asked = trials_of(*smoke, "trainer.device=auto", "trainer.devices=2", "seeds=[0,1]", "budget.steps=100000")
+    assert groups(asked, 0) == ["0,1", "2,3"]
+    with Processes(ProcessesSettings())._slots(asked, Progress()) as slots:
+        assert [slot.gpu for slot in slots] == ["0,1", "2,3"]
+    assert auto.in_workers(asked, 0)
+    with pytest.raises(
+        FerbenchError, match="executor.lanes=3 lets trials share a GPU, and trainer.devices=2 gives each"
+    ):
+        groups(asked, 3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "6")
+    assert groups(asked, 0) == ["6"], "the trial says that it needs two"
+    assert not auto.in_workers(asked, 0)
 
 
 def test_gpus_are_those_that_the_user_shows(smoke: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from ferbench.plan.study import Study, plan
 from ferbench.plan.variants import variant_name
 from ferbench.records.schema import Trial
 from ferbench.registry.loader import load_registry
+from tests.onehead import plugin
 
 BASE = ("dataset.subjects=10", "protocol=subject_kfold", "protocol.k=2", "budget=smoke")
 
@@ -68,6 +70,27 @@ def test_what_does_not_count_gives_the_same_trial(change: str) -> None:
     ours, theirs = first("method=degan"), first("method=degan", change)
     assert ours.id == theirs.id
     assert ours.stages == theirs.stages
+
+
+def test_a_part_of_a_batch_counts_whoever_computes_it() -> None:
+    ours = first("method=degan", "trainer.devices=4")
+    for same in (("trainer.accumulate=4",), ("trainer.devices=2", "trainer.accumulate=2")):
+        theirs = first("method=degan", *same)
+        assert (ours.id, ours.stages, ours.judges) == (theirs.id, theirs.stages, theirs.judges)
+    assert ours.id != first("method=degan").id
+    assert ours.stages != first("method=degan").stages
+
+
+def test_devices_do_not_count_where_a_method_computes_the_same_on_any_number(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(plugin("mine", "yield").replace('name="mine"', 'name="mine", synchronised=True'))
+    registry = load_registry([str(path)])
+
+    def trial(*more: str) -> Trial:
+        return plan(registry, compose(registry, [*BASE, "method=mine", "protocol.folds=[0]", *more])).trials[0]
+
+    assert trial("trainer.devices=2").id == trial().id
+    assert trial("trainer.devices=2", "trainer.accumulate=2").id == trial("trainer.accumulate=2").id != trial().id
 
 
 def test_an_ablation_equals_its_override() -> None:
