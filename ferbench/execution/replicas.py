@@ -97,7 +97,7 @@ def _watch(processes: dict[connection.Connection, SpawnProcess], node: StageNode
                 if status:
                     place = f"Process {list(processes).index(pipe) + 1} of {len(processes)}"
                     raise TrainingError(
-                        f"{place} of stage '{node.name}' {in_words(status)}, and the others were ended. With --retry failed, the "
+                        f"{place} {in_words(status)} in stage '{node.name}', and the others were ended. With --retry failed, the "
                         "same command continues from the last checkpoint.",
                         node.name,
                     ) from None

@@ -21,9 +21,12 @@ from tests.onehead import plugin
 pytestmark = pytest.mark.slow
 
 STEP = """
-if clock.step == 3 and os.environ.get("DIES_ONCE") and not os.path.exists(os.environ["DIES_ONCE"]):
-    open(os.environ["DIES_ONCE"], "x").close()
-    os.kill(os.getpid(), signal.SIGKILL)
+if clock.step == 3 and os.environ.get("DIES_ONCE"):
+    try:
+        open(os.environ["DIES_ONCE"], "x").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    except FileExistsError:
+        pass
 yield Update("all", F.cross_entropy(self.logits(batch.images), batch.expression))
 """
 
@@ -44,7 +47,8 @@ def the_record(results: Path) -> Record:
 
 
 def losses(results: Path) -> list[float]:
-    return list(files.read_losses(results / the_record(results).trial.id)["value"])
+    table = files.read_losses(results / the_record(results).trial.id)
+    return list(table.loc[table["loss"] == "all", "value"])
 
 
 def test_a_trial_on_two_devices_is_found_by_one_with_as_many_parts(
@@ -67,20 +71,28 @@ def test_a_trial_on_two_devices_is_found_by_one_with_as_many_parts(
 def test_a_killed_process_fails_the_trial_and_one_device_goes_on(
     ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trial = ("run", "--plugin", mine, "method=mine", *smoke, "evaluation.judges=0", "trainer.checkpoint_every=2")
+    trial = (
+        "run",
+        "--plugin",
+        mine,
+        "method=mine",
+        *smoke,
+        "evaluation.judges=0",
+        "trainer.checkpoint_every=2",
+        "trainer.precision=fp32",
+    )
     monkeypatch.setenv("DIES_ONCE", str(tmp_path / "died"))
     failed = ferbench(*trial, "trainer.devices=2")
     assert failed.status == 1
     words = " ".join(failed.out.split())
-    assert (
-        "of 2 of stage 'training' was killed, probably because the memory ran out, and the others were ended." in words
-    )
+    reason = "of 2 was killed, probably because the memory ran out, in stage 'training', and the others were ended."
+    assert reason in words, words
     gone_on = ferbench(*trial, "--retry", "failed")
     assert "training: goes on at step 2 of 8" in gone_on.out
     assert the_record(tmp_path / "results").provenance["devices"] == 1
     other = tmp_path / "other"
     assert ferbench(*trial, f"results_dir={other}").status == 0
-    assert losses(tmp_path / "results") == pytest.approx(losses(other), rel=1e-3)
+    assert losses(tmp_path / "results") == pytest.approx(losses(other), rel=1e-2)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for the children of a process in /proc")
