@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -187,19 +189,13 @@ def test_one_device_goes_on_where_two_were_interrupted_and_two_where_one_was(fou
     ],
 )  # fmt: skip
 def test_a_process_that_ends_ends_the_others_with_its_reason(
-    what: str, kind: type[BaseException], message: str | None
+    what: str, kind: type[BaseException], message: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first process waits for the second, half an hour unless it is told."""
+    """The first process waits for the second, half an hour unless it is told. Nothing is left over."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(kind, match=message) as caught:
         replicas.train(together.fails, what, NODE, CPU, 2, Progress())  # type: ignore[arg-type]
     if kind is ZeroDivisionError:
         assert "In process 2 of 2" in caught.value.__notes__[0]
-
-
-def test_nothing_is_left_over(found: Found, tmp_path: Path) -> None:
-    """No process, and no folder in which they met."""
-    import multiprocessing
-    import tempfile
-
     assert not multiprocessing.active_children()
-    assert not list(Path(tempfile.gettempdir()).glob("ferbench-*/meeting"))
+    assert not list(tmp_path.iterdir())
