@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import signal
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ def deferred() -> Iterator[Interrupt]:
     """A context in which the first signal that would raise KeyboardInterrupt only sets `asked`. The second one raises it.
 
     These are Ctrl-C, and others whose handler is `signal.default_int_handler`, which is how an engine says that its job has to end
-    soon. Outside the main thread, which signals reach, nothing is deferred.
+    soon. Outside the main thread, which signals reach, nothing is deferred. In a process that `multiprocessing` started, the second
+    signal does nothing either: it gets one from the terminal and one from the process that watches it, which kills it in time.
     """
     found = Interrupt()
     ours: list[signal.Signals] = []
@@ -32,7 +34,8 @@ def deferred() -> Iterator[Interrupt]:
 
     def note(number: int, frame: FrameType | None) -> None:
         found.asked = True
-        restore()
+        if multiprocessing.parent_process() is None:
+            restore()
 
     if threading.current_thread() is threading.main_thread():
         for number in signal.valid_signals() & set(signal.Signals):

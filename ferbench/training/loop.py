@@ -161,26 +161,30 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
     plain = Steps(stage, steps, optimisers, parameters, training)
     run = plain if training.graph is None else Graphs(plain, method, training.graph)
     with run.context(), deferred() as interrupt:
+        if replicas is not None:
+            replicas.asked = lambda: interrupt.asked
         for step in range(first, steps):
             row, size = run(step)
             log.add(step, row)
             last = step + 1 == steps
+            stop = interrupt.asked if replicas is None else replicas.stops  # all of them after the same step
             due = (step + 1) % training.checkpoint_every == 0 and not last
             measure = step + 1 in training.test_curve_steps
-            if not (last or due or measure or interrupt.asked or (step + 1) % LOG_EVERY == 0):
+            if not (last or due or measure or stop or (step + 1) % LOG_EVERY == 0):
                 continue
-            if last or due or interrupt.asked or (step + 1) % LOG_EVERY == 0:
+            if last or due or stop or (step + 1) % LOG_EVERY == 0:
                 try:
                     log.flush(step + 1, size)
                 except KeyboardInterrupt:  # raised by who is told the losses
                     interrupt.asked = True
+                    stop = stop or replicas is None
             if measure and leads:
                 losses += _test_accuracy(method, stage, training, step)
-            if training.checkpoint is not None and leads and (due or interrupt.asked):
+            if training.checkpoint is not None and leads and (due or stop):
                 tensors = {f"model/{k}": v for k, v in checkpoints.trained_state(method, modules_of(stage)).items()}
                 tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
                 checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
-            if interrupt.asked:
+            if stop:
                 raise KeyboardInterrupt
     method.eval().requires_grad_(False)
     return Trained(losses, steps - first, run.obstacle)

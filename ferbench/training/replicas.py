@@ -20,7 +20,7 @@ import os
 import sys
 import types
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -76,10 +76,17 @@ def joined(place: Place, device: torch.device, meeting: Path) -> Iterator[Replic
 
 class Replicas:
     """The processes that train a stage together, as one of them sees them. `begin` is called first; then each calls the same
-    methods in the same order."""
+    methods in the same order.
+
+    Attributes:
+        rank, count: number of this process, from 0, and of all.
+        asked: whether this process is asked to stop. stops: whether one of them was when they last met.
+    """
 
     def __init__(self, place: Place) -> None:
         self.rank, self.count = place.rank, place.count
+        self.asked: Callable[[], bool] = lambda: False
+        self.stops = False
         self._others: list[tuple[str, Tensor]] = []
         self._statistics: _Statistics | None = None
         self._most = 0
@@ -108,15 +115,16 @@ class Replicas:
         Returns:
             False if not all processes say the same; nothing is changed then.
         """
-        ours = torch.zeros(1 + self._most, dtype=torch.int64)
-        ours[0] = zlib.crc32(said.encode())
-        ours[1 : 1 + len(parameters)] = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int64)
+        ours = torch.zeros(2 + self._most, dtype=torch.int64)
+        ours[0], ours[1] = zlib.crc32(said.encode()), self.asked()
+        ours[2 : 2 + len(parameters)] = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int64)
         every = self._gather(ours)
+        self.stops = bool(every[:, 1].any())
         if (every[:, 0] != ours[0]).any():
             return False
         if self._statistics is not None:
             self._statistics.bring_together()
-        used = every[:, 1:].any(0).tolist()
+        used = every[:, 2:].any(0).tolist()
         gradients = []
         for parameter, anywhere in zip(parameters, used, strict=False):
             if anywhere:  # a parameter that no process used has no gradient, as on one device

@@ -96,14 +96,17 @@ def test_a_killed_process_fails_the_trial_and_one_device_goes_on(
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for the children of a process in /proc")
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
 def test_processes_end_with_the_command(
     smoke: tuple[str, ...], tmp_path: Path, mine: Path, how: signal.Signals, status: int
 ) -> None:
+    """They leave a checkpoint of a step that all of them have done."""
     results = tmp_path / "results"
     command = [
         sys.executable, "-m", "ferbench", "run", "--plugin", str(mine), "method=mine", *smoke, "budget.steps=100000",
-        "evaluation.judges=0", "trainer.checkpoint_every=5", "trainer.devices=2", "evaluation.test_curve_points=0",
+        "evaluation.judges=0", "trainer.checkpoint_every=100000", "trainer.devices=2", "evaluation.test_curve_points=0",
     ]  # fmt: skip
     process = subprocess.Popen(
         command,
@@ -112,7 +115,7 @@ def test_processes_end_with_the_command(
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    wait_for(lambda: any((results / ".stages").glob("*.checkpoint.safetensors")))
+    wait_for(lambda: any('"step"' in path.read_text() for path in (results / ".progress").glob("*.jsonl")))
     children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
     assert len(children) >= 2
     process.send_signal(how)
@@ -120,7 +123,7 @@ def test_processes_end_with_the_command(
     assert process.returncode == status, err
     assert "Traceback" not in err
     wait_for(lambda: not any(running(pid) for pid in children))
-    assert list((results / ".stages").iterdir()) == list((results / ".stages").glob("*.checkpoint.safetensors"))
+    assert [path.name.endswith(".checkpoint.safetensors") for path in (results / ".stages").iterdir()] == [True]
 
 
 def running(pid: int) -> bool:
