@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
+
+from ferbench.owner import mark
 
 
 def publish(draft: Path, target: Path, replaced: Path | None = None) -> None:
@@ -23,17 +24,34 @@ def publish(draft: Path, target: Path, replaced: Path | None = None) -> None:
             _sync(path)
     _sync(draft)
     if replaced is not None and target.is_dir():
-        target.rename(replaced)
+        move(target, replaced)
     try:
-        draft.rename(target)
+        move(draft, target)
     except OSError:
         if replaced is not None and replaced.is_dir() and not target.exists():
-            replaced.rename(target)
+            move(replaced, target)
             raise
         if not target.is_dir():
             raise
         return
     _sync(target.parent)
+
+
+def move(path: Path, target: Path) -> None:
+    """Rename a file or folder. Raises OSError if it has not got the new name.
+
+    A network file system may send a request twice and answer the second time that there is no such file; that is no error.
+    """
+    try:
+        path.rename(target)
+    except FileNotFoundError:
+        if path.exists() or not target.exists():
+            raise
+
+
+def draft_of(path: Path) -> Path:
+    """A hidden name beside `path` for its draft. It says which process writes it, see ferbench.owner."""
+    return path.with_name(f".{path.name}-{mark()}")
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -42,7 +60,7 @@ def replace_text(path: Path, text: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    draft = path.with_name(f".{path.name}-{os.getpid()}-{uuid.uuid4().hex[:6]}")
+    draft = draft_of(path)
     try:
         draft.write_text(text, encoding="utf-8")
         _sync(draft)

@@ -272,5 +272,6 @@ def _predicted(folder: Path, record: Record) -> pd.Series:
     """
     import pandas as pd
 
+    files.check(folder, record.files, [files.PREDICTIONS])
     frames, probabilities = files.read_predictions(folder, record.expressions)
     return pd.Series(probabilities.argmax(axis=1), index=frames["frame_id"])

@@ -21,8 +21,8 @@ from ferbench.errors import FerbenchError, printable
 from ferbench.extras import needed_by
 
 COMMANDS = (
-    "run", "status", "power", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why", "gradients",
-    "submit", "migrate", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "plugins", "check",
+    "run", "status", "doctor", "power", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why",
+    "gradients", "submit", "migrate", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "plugins", "check",
 )  # fmt: skip
 """Each is a module of this package with a click command called `command`."""
 

@@ -32,7 +32,7 @@ def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     with Progress(*columns, transient=True) as shown:
         task = shown.add_task("", total=None)
         prepared = prepare_data(
-            registry, data, config, lambda done, total: shown.update(task, completed=done, total=total)
+            registry, data, config, lambda done, total: shown.update(task, completed=done, total=total), say
         )
     size = config.preparation.image_size
     click.echo(

@@ -3,18 +3,23 @@
 The name of the array's folder is a digest of all that its pixels depend on: the dataset's fingerprint, the frames, the
 preparation settings and the detector. The array is written chunk by chunk into a hidden folder, which is renamed when it is
 complete. An interrupted preparation continues with the next chunk. One process prepares the images and the others wait for
-it. This module uses numpy and Pillow, not torch.
+it. The SHA-256 of each chunk is kept, and compared where a process first uses the array. This module uses numpy and Pillow, not
+torch.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,17 +30,24 @@ from ferbench.data.align import align
 from ferbench.data.frames import needed_frames
 from ferbench.data.images import _as_it_is, frame_errors, square
 from ferbench.errors import FerbenchError, FrameError, enumerate_first
-from ferbench.files import publish
+from ferbench.files import draft_of, move, publish
 from ferbench.hashing import digest
 from ferbench.interfaces.dataset import BatchImages, Dataset, Landmarks, Pictures
 from ferbench.interfaces.detector import Detector
+from ferbench.records.index import Stamp, stamp
 from ferbench.records.lease import lease
+from ferbench.records.seals import CHANGED, seal, unseal
 
 VERSION = 2
 """Version of the preparation. Raise it when a change of the code gives other pixels for the same frame and settings."""
 
 CHUNK = 256
 """Number of frames after which the progress is saved."""
+
+IMAGES, FRAMES, CHUNKS = "images.npy", "frames.json", "chunks.jsonl"
+
+_whole: dict[Path, Stamp | None] = {}
+"""Arrays that this process has compared with their checksums, and found whole."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,7 @@ def prepare(
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     detector: LazyDetector | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Prepared:
     """The prepared images of the selected frames and of their neutral faces, read from the cache or prepared now.
 
@@ -99,11 +112,12 @@ def prepare(
         folder: the cache folder.
         progress: called with (number of prepared images, total number).
         detector: finds faces for preparation.mode=align in frames for which the dataset has no landmarks.
+        tell: called with a sentence if prepared images are damaged, and are prepared again.
 
     Raises:
         FrameError: frames cannot be read and preparation.bad_frames is "error", or no face was found in some and
             preparation.no_face is "error". The text gives their number and names the first ones.
-        FerbenchError: landmarks are needed and there is no detector.
+        FerbenchError: landmarks are needed and there is no detector, or the images cannot be written.
     """
     frame_ids = needed_frames(frames, selected)
     settings = asdict(preparation)
@@ -112,14 +126,71 @@ def prepare(
         settings = {k: v for k, v in settings.items() if k not in ("detector", "margin", "no_face")}
     key = digest([VERSION, dataset_key, frame_ids, settings, detector.key if detector else ""], 24)
     target = folder / "images" / key
-    if not (target / "frames.json").is_file():
+    found = _stored(target)
+    if isinstance(found, Prepared):
+        return found
+    with _written_in_words(folder):
         target.parent.mkdir(parents=True, exist_ok=True)
         with lease(target.with_name(f".{key}.lease.json")):
-            if not (target / "frames.json").is_file():
-                _make(dataset, frame_ids, preparation, detector, target, progress)
-    listed = json.loads((target / "frames.json").read_text(encoding="utf-8"))
-    images = np.load(target / "images.npy", mmap_mode="r")
-    return Prepared(images, listed["rows"], listed["bad"], tuple(listed["missed"]))
+            found = _stored(target)
+            if isinstance(found, Prepared):
+                return found
+            if target.exists():
+                tell(f"the prepared images in {target} are damaged ({found}) and are prepared again")
+                hidden = draft_of(target)
+                move(target, hidden)
+                shutil.rmtree(hidden, ignore_errors=True)
+            _make(dataset, frame_ids, preparation, detector, target, progress)
+    found = _stored(target)
+    if not isinstance(found, Prepared):
+        raise FerbenchError(f"The prepared images in {target} cannot be read: {found}.")
+    return found
+
+
+def _stored(target: Path) -> Prepared | str:
+    """The images in a folder, or why they cannot be used."""
+    try:
+        listed = unseal((target / FRAMES).read_text(encoding="utf-8"))
+        images = np.load(target / IMAGES, mmap_mode="r")
+        if (of := listed.get("of", target.name)) != target.name:
+            return f"it is {of}"
+        now = stamp(str(target / IMAGES))
+        if _whole.get(target) != now:
+            _compare(images, listed.get("chunks"))
+            _whole[target] = now
+        return Prepared(images, listed["rows"], listed["bad"], tuple(listed["missed"]))
+    except FileNotFoundError as error:
+        return f"it has no {Path(error.filename).name}"
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        return str(error)
+
+
+def _compare(images: np.ndarray, sums: Sequence[str] | None) -> None:
+    """Raise ValueError if the array is not what was written. `sums`: SHA-256 of its chunks; None for arrays of earlier versions."""
+    if sums is None:
+        return
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        found = list(pool.map(lambda start: _sha256(images[start : start + CHUNK]), range(0, len(images), CHUNK)))
+    if found != list(sums):
+        raise ValueError(f"{IMAGES}: {CHANGED}")
+
+
+def _sha256(images: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
+
+
+@contextmanager
+def _written_in_words(folder: Path) -> Iterator[None]:
+    """Raise FerbenchError where images cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and not Path(os.fsdecode(error.filename)).is_relative_to(folder):
+            raise  # of the dataset
+        raise FerbenchError(
+            f"The prepared images cannot be written to {folder}: {error.strerror or error}. Choose another folder with "
+            "cache_dir=FOLDER; what is prepared is kept."
+        ) from error
 
 
 def _make(
@@ -134,32 +205,45 @@ def _make(
     part.mkdir(parents=True, exist_ok=True)
     size = preparation.image_size
     shape = (len(frame_ids), size, size, 3)
-    done, bad, missed = _progress(part / "chunks.jsonl")
-    path = part / "images.npy"
-    fresh = not done or not path.is_file()
-    array = np.lib.format.open_memmap(path, "w+" if fresh else "r+", *(() if not fresh else (np.uint8, shape)))
-    if fresh:
-        done, bad, missed = set(), {}, []
+    path = part / IMAGES
+    try:
+        array = np.lib.format.open_memmap(path, "r+")
+    except (OSError, ValueError, EOFError):
+        array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    done = _progress(part / CHUNKS, array)
+    place = array.offset
+    del array  # written through a file: a full disk would end a process that writes to a map
+    bad: dict[str, str] = {}
+    missed: list[str] = []
     reader = _Reader(dataset, preparation, detector)
     # threads are enough: decoding, resizing and detection release the global interpreter lock
-    with ThreadPoolExecutor(usable_cores()) as pool, (part / "chunks.jsonl").open("a", encoding="utf-8") as log:
+    with (
+        ThreadPoolExecutor(usable_cores()) as pool,
+        (part / CHUNKS).open("a", encoding="utf-8") as log,
+        path.open("r+b") as file,
+    ):
         for start in range(0, len(frame_ids), CHUNK):
             chunk = frame_ids[start : start + CHUNK]
             if start not in done:
-                found: dict[str, object] = {"start": start, "bad": {}, "missed": []}
-                for row, (frame, image, face) in enumerate(reader.read(chunk, pool), start):
+                pixels = np.zeros((len(chunk), *shape[1:]), np.uint8)
+                done[start] = {"start": start, "bad": {}, "missed": []}
+                for row, (frame, image, face) in enumerate(reader.read(chunk, pool)):
                     if isinstance(image, np.ndarray):
-                        array[row] = image
+                        pixels[row] = image
                     else:
-                        bad[frame] = found["bad"][frame] = image  # type: ignore[index]
+                        done[start]["bad"][frame] = image
                     if not face:
-                        missed.append(frame)
-                        found["missed"].append(frame)  # type: ignore[attr-defined]
-                array.flush()
-                log.write(json.dumps(found) + "\n")
+                        done[start]["missed"].append(frame)
+                done[start]["sha256"] = _sha256(pixels)
+                file.seek(place + start * pixels[0].nbytes)
+                file.write(pixels.data)
+                file.flush()
+                os.fsync(file.fileno())
+                log.write(json.dumps(done[start]) + "\n")
                 log.flush()
+            bad |= done[start]["bad"]
+            missed += done[start]["missed"]
             progress(start + len(chunk), len(frame_ids))
-    del array
     try:
         _refuse(bad, missed, len(frame_ids), preparation)
     except FrameError:
@@ -167,26 +251,25 @@ def _make(
         raise
     left_out = set(bad) | (set(missed) if preparation.no_face == "skip" else set())
     rows = {frame: row for row, frame in enumerate(frame_ids) if frame not in left_out}
-    (part / "frames.json").write_text(json.dumps({"rows": rows, "bad": bad, "missed": missed}), encoding="utf-8")
-    (part / "chunks.jsonl").unlink()
+    sums = [done[start]["sha256"] for start in range(0, len(frame_ids), CHUNK)]
+    listed = {"rows": rows, "bad": bad, "missed": missed, "chunks": sums, "of": target.name}
+    (part / FRAMES).write_text(seal(json.dumps(listed)), encoding="utf-8")
+    (part / CHUNKS).unlink()
     publish(part, target)
 
 
-def _progress(path: Path) -> tuple[set[int], dict[str, str], list[str]]:
-    """The progress of an interrupted preparation: first rows of finished chunks, bad frames with reasons, frames without a face."""
-    done: set[int] = set()
-    bad: dict[str, str] = {}
-    missed: list[str] = []
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                chunk = json.loads(line)
-            except json.JSONDecodeError:  # an incomplete last line
-                continue
-            done.add(chunk["start"])
-            bad |= chunk["bad"]
-            missed += chunk["missed"]
-    return done, bad, missed
+def _progress(path: Path, images: np.ndarray) -> dict[int, dict[str, Any]]:
+    """The finished chunks of an interrupted preparation, by their first row: bad frames with reasons, frames without a face, and
+    the SHA-256 of the pixels, which is that of `images`."""
+    done: dict[int, dict[str, Any]] = {}
+    if not path.is_file():
+        return done
+    for line in path.read_bytes().splitlines():
+        with suppress(ValueError, KeyError, TypeError):  # an incomplete last line
+            chunk = json.loads(line)
+            if chunk["sha256"] == _sha256(images[chunk["start"] : chunk["start"] + CHUNK]):
+                done[chunk["start"]] = chunk
+    return done
 
 
 def _refuse(bad: dict[str, str], missed: Sequence[str], count: int, preparation: Preparation) -> None:

@@ -239,9 +239,14 @@ def detector_name(registry: Registry, preparation: Preparation) -> str:
 
 
 def prepare_data(
-    registry: Registry, data: Data, config: RunConfig, progress: Callable[[int, int], None] = lambda done, total: None
+    registry: Registry,
+    data: Data,
+    config: RunConfig,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Prepared:
-    """The prepared images of a dataset with its protocol, read from the cache or prepared now. Raises as `prepare` does."""
+    """The prepared images of a dataset with its protocol, read from the cache or prepared now. Arguments and errors as of
+    `prepare`."""
     detector = None
     name = detector_name(registry, config.preparation)
     if name:
@@ -256,4 +261,5 @@ def prepare_data(
         cache_folder(config.cache_dir),
         progress,
         detector,
+        tell,
     )

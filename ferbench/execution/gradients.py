@@ -67,13 +67,14 @@ def trained(record: Record, folder: Path) -> Setup:
     """The data of a trial, and its method with the trained weights.
 
     Raises:
-        FerbenchError: the trial's weights, data or method no longer exist.
+        FerbenchError: the trial's weights, data or method no longer exist, or the weights were changed.
     """
     weights = folder / files.WEIGHTS
     if not weights.is_file():
         raise FerbenchError(f"{weights} is missing: the record was stored without its weights.")
+    files.check(folder, record.files, [files.WEIGHTS])
     setup = Setup.make(record.trial)
-    checkpoints.load_state(setup.method, checkpoints.load_tensors(weights)[0])
+    checkpoints.load_state(setup.method, checkpoints.load_tensors(weights))
     return setup
 
 

@@ -12,7 +12,7 @@ from ferbench.execution.work import forget, prepared, work_of
 from ferbench.interfaces.executor import Executor, Progress
 from ferbench.plan.study import Study
 from ferbench.records.schema import FAILED, OOM, STORED, Outcome, Record, Trial, code_key
-from ferbench.records.store import Store
+from ferbench.records.store import Damaged, Store
 from ferbench.registry.loader import Registry
 
 RETRY: dict[str, tuple[str, ...]] = {"": (), "failed": (FAILED,), "oom": (OOM,), "all": (FAILED, OOM)}
@@ -20,7 +20,9 @@ RETRY: dict[str, tuple[str, ...]] = {"": (), "failed": (FAILED,), "oom": (OOM,),
 
 
 def state(store: Store, trial: Trial, retry: str = "") -> Outcome | None:
-    """The known outcome of a trial: stored, or failed and not to be retried. None if it has to be run."""
+    """The known outcome of a trial: stored, damaged, or failed and not to be retried. None if it has to be run."""
+    if (damaged := store.damage(trial.id)) is not None:
+        return Outcome(trial, FAILED, _left_alone(damaged, store), again=True)
     if store.finished(trial):
         return Outcome(trial, STORED)
     if trial.replaces:  # an earlier failure was one of other code, or the user asks again
@@ -29,6 +31,14 @@ def state(store: Store, trial: Trial, retry: str = "") -> Outcome | None:
     if failure is not None and failure.status not in RETRY[retry]:
         return failure
     return None
+
+
+def _left_alone(damaged: Damaged, store: Store) -> str:
+    if damaged.newer:
+        remedy = "Install that version, or choose another folder with results_dir=FOLDER."
+    else:
+        remedy = f"'ferbench doctor {store.root} --mend' moves it away, and the trial is run again."
+    return f"The record in {damaged.path} is damaged ({damaged.reason}) and left alone. {remedy}"
 
 
 def made_by_other_code(study: Study) -> list[Record]:

@@ -75,7 +75,7 @@ def run(trial: Trial, progress: Progress) -> Outcome | None:
     except Held:
         return None
     except OSError as failure:
-        outcome = Outcome(trial, FAILED, _unwritten(failure, store))
+        outcome = Outcome(trial, FAILED, _unwritten(failure, store), again=True)
     progress.outcome(outcome)
     return outcome
 
@@ -129,7 +129,7 @@ def _outcome(trial: Trial, store: Store, progress: Progress, do: Callable[[Progr
         stage, step = getattr(failure, "stage", ""), getattr(failure, "step", -1)
         outcome = Outcome(trial, FAILED, str(failure), stage=stage, step=step)
     except OSError as failure:
-        outcome = Outcome(trial, FAILED, _unwritten(failure, store))
+        outcome = Outcome(trial, FAILED, _unwritten(failure, store), again=True)
     except Exception as failure:
         if _out_of_memory(failure):
             error = (
@@ -150,7 +150,10 @@ def _out_of_memory(failure: Exception) -> bool:
 
 
 def _unwritten(failure: OSError, store: Store) -> str:
-    return f"The record or its stages could not be written: {failure.strerror or failure} ({failure.filename or store.root})."
+    return (
+        f"The record or its stages could not be written: {failure.strerror or failure} ({failure.filename or store.root}). Once "
+        "they can be, the same command goes on."
+    )
 
 
 def _run(trial: Trial, store: Store, progress: Progress) -> None:

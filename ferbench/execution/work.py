@@ -29,7 +29,10 @@ def work_of(trials: Sequence[Trial], progress: Progress) -> Work:
     before = {trial.id: _store(trial).failure(trial.id) for trial in trials}
 
     def fail(outcome: Outcome) -> None:
-        _store(outcome.trial).write_failure(outcome)
+        try:
+            _store(outcome.trial).write_failure(outcome)
+        except OSError as failure:
+            progress.message(f"the failure could not be stored either: {failure.strerror or failure}")
         progress.outcome(outcome)
 
     return Work(nodes(trials, _store(trials[0]).trained, before), fail)

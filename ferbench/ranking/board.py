@@ -67,7 +67,8 @@ class Row:
         trials: identifiers of the records behind the row.
         devices: what they ran on.
         pretraining: what the weights of its backbone were trained on before; empty for none.
-        submission_status: of submitted records: "submitted", "re-run" or "disputed"; empty for what was run here.
+        submission_status: of submitted records: "submitted", "re-run", "disputed" or "status unreadable"; empty for what was run
+            here.
         seconds: of all its trials.
         codes: how many states of the code made its records, of the same declared versions; 0 where nothing is known of it.
         cost: of one trial, the mean over them: see Record.cost.

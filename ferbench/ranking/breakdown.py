@@ -72,6 +72,7 @@ def _answers(frames: pd.DataFrame) -> Answers:
 
 
 def _frames(folder: Path, record: Record, factor: str) -> pd.DataFrame:
+    files.check(folder, record.files, [files.PREDICTIONS])
     table, probabilities = files.read_predictions(folder, record.expressions)
     factors = [c for c in table.columns if c not in NAMES]
     if factor not in factors:

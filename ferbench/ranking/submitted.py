@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ferbench.ranking.board import Board
+from ferbench.records.store import UNREADABLE
 
 DISPUTED, SUBMITTED, RERUN = "disputed", "submitted", "re-run"
-ORDER = (DISPUTED, SUBMITTED, RERUN)
+ORDER = (DISPUTED, UNREADABLE, SUBMITTED, RERUN)
 """From the worst to the best."""
 
 

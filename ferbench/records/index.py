@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import hashlib
+import io
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ferbench.errors import FerbenchError
+from ferbench.files import draft_of
 from ferbench.records import files
 from ferbench.records.identity import ComponentIdentity, DatasetIdentity, Identity
 from ferbench.records.schema import Record, Trial
@@ -28,8 +30,9 @@ from ferbench.records.schema import Record, Trial
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PLACE = ".index/records.parquet"
-VERSION = b"1"
+PLACE = ".index/records"
+"""Parquet, and after it the SHA-256 of its bytes."""
+VERSION = b"2"
 LEAST = 300
 """Records that have to be new before the index is written again: reading as many takes less time than writing it."""
 
@@ -65,7 +68,7 @@ class Index:
         from pyarrow import parquet
 
         with contextlib.suppress(OSError, pa.ArrowException, KeyError, ValueError):
-            table = parquet.read_table(root / PLACE, memory_map=False)
+            table = parquet.read_table(pa.BufferReader(_whole(root / PLACE)))
             if (table.schema.metadata or {}).get(b"version") == VERSION:
                 columns = _Columns(root, table)
                 self._table, self._columns = table, columns
@@ -92,14 +95,36 @@ class Index:
         if self._table is not None and kept:
             added = pa.concat_tables([self._table.take(kept), added]).combine_chunks()
         path = self.root / PLACE
-        draft = path.with_name(f".{path.name}-{os.getpid()}-{uuid.uuid4().hex[:6]}")
+        draft = draft_of(path)
+        content = io.BytesIO()
+        parquet.write_table(added.replace_schema_metadata({"version": VERSION}), content, compression="zstd")
         with contextlib.suppress(OSError):
             path.parent.mkdir(exist_ok=True)
             try:
-                parquet.write_table(added.replace_schema_metadata({"version": VERSION}), draft, compression="zstd")
+                draft.write_bytes(content.getvalue() + hashlib.sha256(content.getvalue()).digest())
                 draft.replace(path)
             finally:
                 draft.unlink(missing_ok=True)
+
+
+def _whole(path: Path) -> memoryview:
+    """The Parquet of an index. Raises ValueError if it is not what was written."""
+    content = memoryview(path.read_bytes())
+    table, written = content[:-32], content[-32:]
+    if hashlib.sha256(table).digest() != written:
+        raise ValueError("it was changed")
+    return table
+
+
+def damaged(root: Path) -> bool:
+    """Whether there is an index that cannot be used, because it was changed."""
+    try:
+        _whole(root / PLACE)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return False
 
 
 # -- from records to rows

@@ -16,7 +16,8 @@ from typing import Any
 from ferbench.errors import FerbenchError
 from ferbench.files import replace_text
 from ferbench.records import files, upgrade
-from ferbench.records.store import Store
+from ferbench.records.seals import seal, unseal
+from ferbench.records.store import OF, Store
 
 MIGRATED, STOOD, DAMAGED = "migrated", "there already", "damaged"
 OLD_NAME = "name_of_version_1"
@@ -144,9 +145,11 @@ def _beside(old: Path, new: Path, frames: Mapping[str, str]) -> None:
             values |= {"schema": 2, "trial": trial}
         if "standing" in values:
             values["status"] = values.pop("standing")
+        if OF in values:
+            values[OF] = name
         target = new / f"{name}.json"
         if target != path:
-            replace_text(target, json.dumps(values, indent=1, ensure_ascii=False))
+            replace_text(target, seal(json.dumps(values, indent=1, ensure_ascii=False)))
             path.unlink()
     if old != new:
         with contextlib.suppress(OSError):
@@ -156,7 +159,6 @@ def _beside(old: Path, new: Path, frames: Mapping[str, str]) -> None:
 def _json(path: Path) -> dict[str, Any]:
     """The content of a JSON file; empty if it cannot be read or is not an object."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return unseal(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return values if isinstance(values, dict) else {}

@@ -13,12 +13,17 @@ from typing import Any, NamedTuple
 from ferbench.hashing import digest
 from ferbench.records import upgrade
 from ferbench.records.identity import Identity
+from ferbench.records.seals import seal, unseal
 
 SCHEMA = 2
 """Version of record.json. Older versions are converted when they are read (upgrade.py)."""
 
 DONE, FAILED, OOM, INTERRUPTED, STORED = "done", "failed", "oom", "interrupted", "stored"
 """Values of `Outcome.status`. OOM: out of memory. STORED: the record existed already."""
+
+
+class Newer(ValueError):
+    """A later version of ferbench wrote the file."""
 
 
 class Repetition(NamedTuple):
@@ -170,17 +175,24 @@ class Record:
     schema: int = SCHEMA
 
     def to_json(self) -> str:
-        """The text of record.json."""
-        return as_json(dataclasses.asdict(self), allow_nan=False)
+        """The text of record.json, sealed."""
+        return seal(as_json(dataclasses.asdict(self), allow_nan=False))
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """Reads this version and older ones. Raises ValueError, KeyError or TypeError if the text is not a record."""
-        values = json.loads(_shown(text))
-        if values.get("schema") == 1:
+        """Reads this version and older ones.
+
+        Raises:
+            Newer: a later version wrote it.
+            ValueError, KeyError, TypeError: the text is not a record, or was changed since it was written.
+        """
+        values = unseal(text, _shown)
+        schema = values.get("schema")
+        if schema == 1:
             values = upgrade.record(values)
-        if values.get("schema") != SCHEMA:
-            raise ValueError(f"schema version {values.get('schema')!r}; this ferbench reads 1 to {SCHEMA}")
+        elif schema != SCHEMA:
+            newer = isinstance(schema, int) and schema > SCHEMA
+            raise (Newer if newer else ValueError)(f"schema version {schema!r}; this ferbench reads 1 to {SCHEMA}")
         return cls(
             **{
                 **values,
@@ -210,6 +222,7 @@ class Outcome:
         stage: stage in which it failed; empty if it was in none.
         step: step at which it failed; -1 if it was in none.
         seconds: how long it took.
+        again: whether the same command tries it again, because it failed with the disk and not by itself. It is not stored then.
     """
 
     trial: Trial
@@ -219,15 +232,16 @@ class Outcome:
     stage: str = ""
     step: int = -1
     seconds: float = 0.0
+    again: bool = False
 
     def to_json(self) -> str:
-        """The text of the file of a failure."""
-        return as_json({"schema": SCHEMA, **dataclasses.asdict(self)})
+        """The text of the file of a failure, sealed."""
+        return seal(as_json({"schema": SCHEMA, **dataclasses.asdict(self)}))
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:
         """The inverse of `to_json`; reads outcomes of version 1 too. Raises ValueError, KeyError or TypeError for other texts."""
-        values = json.loads(_shown(text))
+        values = unseal(text, _shown)
         schema = values.pop("schema")
         trial = upgrade.trial(values["trial"]) if schema == 1 else values["trial"]
         return cls(**{**values, "trial": Trial.from_dict(trial)})

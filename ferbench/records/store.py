@@ -7,6 +7,7 @@
     results/.references/<key>.json      metrics of the reference representations, shared by all methods on a fold
     results/.stages/<key>/              trained stages, shared by trials, and checkpoints of unfinished ones
     results/.replaced/                  records that `ferbench run --fresh` replaced
+    results/.damaged/                   what was found damaged and moved out of the way
     results/.index/                     what boards read of the records, in columns (index.py); may be deleted at any time
     results/.studies/<study>.json       the studies that were run, for `ferbench status` (studies.py)
     results/.progress/<node>.jsonl      what is reported about work in progress (ferbench/interfaces/events.py)
@@ -24,7 +25,6 @@ import gc
 import json
 import os
 import shutil
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,25 +33,42 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.errors import FerbenchError
-from ferbench.files import publish, replace_text
+from ferbench.files import move, publish, replace_text
 from ferbench.limits import leave_if_forked
-from ferbench.records import files
+from ferbench.owner import mark
+from ferbench.records import drafts, files
 from ferbench.records.index import LEAST, Index, Stamp, replaced, stamp
-from ferbench.records.lease import is_held, lease
-from ferbench.records.schema import Outcome, Record, StageRun, Trial, code_key
+from ferbench.records.lease import is_held, is_whole, lease
+from ferbench.records.schema import SCHEMA, Newer, Outcome, Record, StageRun, Trial, code_key
+from ferbench.records.seals import seal, unseal
 
 LEASES = ".leases"
-EVALUATED, SUBMISSIONS = ".evaluated", ".submissions"
+EVALUATED, SUBMISSIONS, REFERENCES = ".evaluated", ".submissions", ".references"
+FAILURES = ".failures"
+OF = "of"
+"""Key, in files beside the records, of the trial or key that they are about."""
+UNREADABLE = "status unreadable"
+"""The status of a submitted record whose status cannot be read."""
 LATER = (EVALUATED, SUBMISSIONS)
 """Folders with a file for each record about which something was stored later."""
 
 
 @dataclass(frozen=True)
 class Damaged:
-    """A folder without a readable record, and the reason."""
+    """A file or folder that cannot be read and is left out.
+
+    Attributes:
+        reason: a sentence without its full stop.
+        newer: whether a later version of ferbench wrote it.
+    """
 
     path: Path
     reason: str
+    newer: bool = False
+
+
+_whole: dict[Path, Stamp] = {}
+"""Files of records that this process has read, and found whole."""
 
 
 class Store:
@@ -65,17 +82,18 @@ class Store:
         return Store, (self.root,)  # in another process, it is that process's own
 
     def prepare(self) -> None:
-        """Create the folder and check that it can be written.
+        """Create the folder, check that it can be written, and remove what processes left there that died while they wrote.
 
         Raises:
             FerbenchError: it cannot be written.
         """
         try:
-            for name in (".stages", ".drafts", LEASES, ".failures", ".references"):
+            for name in (".stages", ".drafts", LEASES, FAILURES, REFERENCES):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            probe = self.root / ".drafts" / f"probe-{uuid.uuid4().hex}"
-            probe.write_bytes(b"")
+            probe = self.root / ".drafts" / f"probe-{mark()}"
+            probe.write_bytes(b"ferbench")  # a full disk takes an empty file
             probe.unlink()
+            drafts.clean(self.root)
         except OSError as error:
             raise FerbenchError(
                 f"results_dir={self.root} cannot be written: {error.strerror or error}. Choose another with results_dir=FOLDER."
@@ -97,6 +115,15 @@ class Store:
             return False
         return not trial.replaces or code_key(self.load(trial.id).code) != trial.replaces
 
+    def damage(self, trial: str) -> Damaged | None:
+        """Why there is a folder of the trial, but no record that can be read; None if there is a record, or no folder."""
+        folder = self.root / trial
+        now = stamp(str(folder / files.RECORD))
+        if (now is not None and _whole.get(folder) == now) or not folder.is_dir():
+            return None
+        found = self._read(folder)
+        return found if isinstance(found, Damaged) else None
+
     def load(self, trial: str) -> Record:
         """Read a record. Raises FerbenchError if it does not exist or cannot be read."""
         record = self._read(self.root / trial)
@@ -105,7 +132,7 @@ class Store:
         return record
 
     def scan(self) -> tuple[list[Record], list[Damaged]]:
-        """All records, with metrics that were added later, and all folders without a readable record.
+        """All records, with metrics that were added later, and all folders and files beside them that cannot be read.
 
         Raises:
             FerbenchError: the results folder does not exist.
@@ -134,7 +161,8 @@ class Store:
                 records.append(record)
             if len(new) >= LEAST:
                 index.write(known, new)
-        later = self._beside(EVALUATED)
+        later, unreadable = self._beside(EVALUATED)
+        damaged += unreadable
         records = [_with_later(r, later[r.trial.id]) if r.trial.id in later else r for r in records]
         return records, damaged
 
@@ -149,41 +177,58 @@ class Store:
         `scan` adds them to those of the record."""
         path = self.root / EVALUATED / f"{trial}.json"
         path.parent.mkdir(exist_ok=True)
-        before = self._beside(EVALUATED, path.name).get(trial, {})
+        before = self._beside(EVALUATED, path.name)[0].get(trial, {})
         beside = {
             "evaluators": {**before.get("evaluators", {}), **(evaluators or {})},
             "by_subject": {**before.get("by_subject", {}), **(by_subject or {})},
         }
-        replace_text(path, json.dumps({**before, **metrics, **beside}))
+        replace_text(path, seal(json.dumps({**before, **metrics, **beside, OF: trial})))
 
     def submission_statuses(self) -> dict[str, str]:
         """The status of submitted records by trial, see ferbench.submission."""
-        return {trial: str(values["status"]) for trial, values in self._beside(SUBMISSIONS).items()}
+        found, damaged = self._beside(SUBMISSIONS)
+        unreadable = {item.path.stem: UNREADABLE for item in damaged}
+        return {trial: str(values["status"]) for trial, values in found.items()} | unreadable
 
     def write_submission_status(self, trial: str, status: str, reasons: Sequence[str]) -> None:
         """Store the status of a submitted record, with reasons in sentences."""
         path = self.root / SUBMISSIONS / f"{trial}.json"
         path.parent.mkdir(exist_ok=True)
-        replace_text(path, json.dumps({"status": status, "reasons": list(reasons)}))
+        replace_text(path, seal(json.dumps({"status": status, "reasons": list(reasons), OF: trial})))
 
-    def _beside(self, folder: str, pattern: str = "*.json") -> dict[str, dict[str, Any]]:
-        """The content of the JSON files in a folder, by trial. Files that cannot be read are ignored."""
-        contents = {}
-        for path in (self.root / folder).glob(pattern):
-            with contextlib.suppress(OSError, ValueError):
-                contents[path.stem] = dict(json.loads(path.read_text(encoding="utf-8")))
-        return contents
+    def damaged_beside(self, folder: str) -> list[Damaged]:
+        """The files in a folder beside the records that cannot be read."""
+        if folder != FAILURES:
+            return self._beside(folder)[1]
+        paths = sorted((self.root / folder).glob("[!.]*.json"))
+        return [Damaged(path, "it cannot be read") for path in paths if self.failure(path.stem) is None]
+
+    def _beside(self, folder: str, pattern: str = "[!.]*.json") -> tuple[dict[str, dict[str, Any]], list[Damaged]]:
+        """The content of the JSON files in a folder, by the trial or key in their names; and those that cannot be read."""
+        contents: dict[str, dict[str, Any]] = {}
+        damaged = []
+        for path in sorted((self.root / folder).glob(pattern)):
+            try:
+                contents[path.stem] = _content(path)
+            except (OSError, ValueError) as error:
+                damaged.append(Damaged(path, f"it cannot be read: {error}"))
+        return contents, damaged
 
     @staticmethod
     def _read(folder: Path) -> Record | Damaged:
+        now = stamp(str(folder / files.RECORD))
         try:
             record = Record.from_json((folder / files.RECORD).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return Damaged(folder, "it has no record.json")
+        except Newer as error:
+            return Damaged(folder, f"a later ferbench wrote it: {error}", newer=True)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             return Damaged(folder, f"record.json cannot be read: {error}")
         if record.trial.id != folder.name:
             return Damaged(folder, f"it holds the trial {record.trial.id}")
+        if now is not None:
+            _whole[folder] = now
         return record
 
     def write(self, trial: str, fill: Callable[[Path], Record], replace: bool = False) -> Record:
@@ -198,6 +243,7 @@ class Store:
 
         Raises:
             OSError: a file cannot be written.
+            FerbenchError: a folder without a record is in the way.
         """
         with self._draft(trial) as draft:
             record = dataclasses.replace(fill(draft), files=files.checksums(draft))
@@ -211,6 +257,10 @@ class Store:
                         (self.root / folder / f"{trial}.json").rename(old / f"{folder.removeprefix('.')}.json")
             else:
                 publish(draft, self.root / trial)
+        if not self.has(trial):
+            raise FerbenchError(
+                f"{self.root / trial} is in the way: it has no record.json. 'ferbench doctor {self.root} --mend' moves it."
+            )
         with contextlib.suppress(FileNotFoundError):
             self._failure(trial).unlink()
         return record
@@ -226,8 +276,9 @@ class Store:
     def _draft(self, trial: str) -> Iterator[Path]:
         """A new folder, which is removed at the end unless it was renamed."""
         leave_if_forked(self._pid)
-        draft = self.root / ".drafts" / f"{trial}-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        draft.mkdir(parents=True)
+        draft = self.root / drafts.FOLDER / f"{trial}-{mark()}"
+        draft.parent.mkdir(exist_ok=True)  # but not the results folder, which may have been unmounted
+        draft.mkdir()
         try:
             yield draft
         finally:
@@ -236,24 +287,27 @@ class Store:
     # -- failures
 
     def _failure(self, trial: str) -> Path:
-        return self.root / ".failures" / f"{trial}.json"
+        return self.root / FAILURES / f"{trial}.json"
 
     def failure(self, trial: str) -> Outcome | None:
         """The stored failure of a trial; None if there is none or it cannot be read."""
         try:
-            return Outcome.from_json(self._failure(trial).read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError):
+            outcome = Outcome.from_json(self._failure(trial).read_text(encoding="utf-8"))
+            return outcome if outcome.trial.id == trial else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def failures(self) -> list[Outcome]:
         """All stored failures, sorted by the name of the trial."""
-        names = [p.stem for p in sorted((self.root / ".failures").glob("*.json"))]
+        names = [p.stem for p in sorted((self.root / FAILURES).glob("[!.]*.json"))]
         return [outcome for name in names if (outcome := self.failure(name)) is not None]
 
     def write_failure(self, outcome: Outcome) -> None:
-        """Store the outcome of a failed trial. It is removed when a record of the trial is written."""
+        """Store the outcome of a failed trial, unless it is tried again anyway. It is removed when a record of the trial is
+        written."""
         leave_if_forked(self._pid)
-        replace_text(self._failure(outcome.trial.id), outcome.to_json())
+        if not outcome.again:
+            replace_text(self._failure(outcome.trial.id), outcome.to_json())
 
     # -- stages
 
@@ -266,26 +320,80 @@ class Store:
         return (self.stage(key) / files.STAGE).is_file()
 
     def stage_run(self, key: str) -> StageRun:
-        """How a trained stage was trained. Raises OSError, ValueError or TypeError if its file cannot be read."""
-        return StageRun(**json.loads((self.stage(key) / files.STAGE).read_text(encoding="utf-8")))
+        """How a trained stage was trained.
+
+        Raises:
+            Newer: a later version of ferbench wrote it.
+            OSError, ValueError, KeyError, TypeError: its stage.json cannot be read, or was changed.
+        """
+        return self._stage(key)[0]
+
+    def _stage(self, key: str) -> tuple[StageRun, Mapping[str, str]]:
+        """(how a stage was trained, SHA-256 of its files by name)."""
+        values = unseal((self.stage(key) / files.STAGE).read_text(encoding="utf-8"))
+        if (schema := values.pop("schema", SCHEMA)) != SCHEMA:
+            raise Newer(f"schema version {schema!r}; this ferbench reads {SCHEMA}")
+        sums = values.pop("files", None)
+        run = StageRun(**values)
+        if run.key != key:
+            raise ValueError(f"it holds the stage {run.key}")
+        return run, {files.WEIGHTS: run.weights} if sums is None else sums
+
+    def stage_damage(self, key: str) -> Damaged | None:
+        """Why a folder of a trained stage cannot be used; None if it is whole. All its bytes are read."""
+        folder = self.stage(key)
+        try:
+            _, sums = self._stage(key)
+            files.check(folder, sums, list(sums))
+        except FileNotFoundError:
+            return Damaged(folder, f"it has no {files.STAGE}")
+        except Newer as error:
+            return Damaged(folder, f"a later ferbench wrote it: {error}", newer=True)
+        except FerbenchError as error:
+            return Damaged(folder, str(error).removesuffix("."))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return Damaged(folder, f"{files.STAGE} cannot be read: {error}")
+        return None
 
     def trained_by_other_code(self, key: str, code: str) -> bool:
-        """Whether a stage is trained, and by other code than `code` (`schema.code_key`)."""
-        return self.trained(key) and self.stage_run(key).code != code
+        """Whether a stage is trained, and by other code than `code` (`schema.code_key`). False if that cannot be read."""
+        try:
+            return self.trained(key) and self.stage_run(key).code != code
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def write_stage(self, run: StageRun, draft: Path) -> None:
+        """Store a trained stage: its weights and losses lie in `draft`. Raises OSError if it cannot be written."""
+        values = {**dataclasses.asdict(run), "schema": SCHEMA, "files": files.checksums(draft)}
+        (draft / files.STAGE).write_text(seal(json.dumps(values)), encoding="utf-8")
+        publish(draft, self.stage(run.key))
+
+    def discard(self, path: Path) -> None:
+        """Remove a file or folder that others may have open. It vanishes at once; what cannot be removed is left to `prepare`."""
+        hidden = self.root / drafts.FOLDER / f"{path.name}-{mark()}"
+        move(path, hidden)
+        drafts.remove(hidden)
+
+    def set_aside(self, path: Path) -> Path:
+        """Move a damaged file or folder to `.damaged`, from where nothing is read. Returns its new path."""
+        target = self.root / ".damaged" / f"{path.name}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+        target.parent.mkdir(exist_ok=True)
+        move(path, target)
+        return target
 
     # -- metrics of reference representations, which all methods on a fold share
 
     def references(self, key: str) -> dict[str, float | None] | None:
-        """The metrics of the reference representations; None if they are not computed yet."""
+        """The metrics of the reference representations; None if they are not computed yet or cannot be read."""
         try:
-            return dict(json.loads((self.root / ".references" / f"{key}.json").read_text(encoding="utf-8")))
+            return _content(self.root / REFERENCES / f"{key}.json")
         except (OSError, ValueError):
             return None
 
     def write_references(self, key: str, metrics: Mapping[str, float | None]) -> None:
         """Store the metrics of the reference representations."""
         leave_if_forked(self._pid)
-        replace_text(self.root / ".references" / f"{key}.json", json.dumps(metrics))
+        replace_text(self.root / REFERENCES / f"{key}.json", seal(json.dumps({**metrics, OF: key})))
 
     # -- leases
 
@@ -299,8 +407,20 @@ class Store:
         """Whether a running process holds the lease `name` now."""
         return is_held(self._lease(name))
 
+    def lease_is_whole(self, name: str) -> bool:
+        """Whether the lease `name` can be read, or is gone."""
+        return is_whole(self._lease(name))
+
     def _lease(self, name: str) -> Path:
         return self.root / LEASES / f"{name}.json"
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The content of a JSON file beside the records. Raises OSError or ValueError if it cannot be read or had another name."""
+    values = unseal(path.read_text(encoding="utf-8"))
+    if (of := values.pop(OF, path.stem)) != path.stem:
+        raise ValueError(f"it is of {of}")
+    return values
 
 
 @contextlib.contextmanager

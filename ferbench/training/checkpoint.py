@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ferbench.errors import TrainingError
+from ferbench.files import draft_of
+from ferbench.records import seals
 from ferbench.records.files import Losses
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint cannot be read, or is not the one that was saved."""
 
 
 @dataclass
@@ -93,17 +99,22 @@ def fits(method: nn.Module, path: Path) -> bool:
         )
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], sealed: Mapping[str, str] | None = None) -> None:
     """Write a safetensors file atomically: readers see the old file or the new one, never a part of either.
+
+    Args:
+        sealed: metadata. With it, the file gets a seal (records/seals.py).
 
     Raises:
         OSError: the file cannot be written.
     """
-    draft = path.with_name(f".{path.name}-{os.getpid()}")
+    draft = draft_of(path)
     # clone, because safetensors refuses tensors that share storage (tied weights)
     copies = {name: t.detach().to("cpu").clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
     try:
-        save_file(copies, draft, metadata=dict(metadata or {}))
+        save_file(copies, draft, metadata={} if sealed is None else seals.blank(sealed))
+        if sealed is not None:
+            seals.seal_tensors(draft)
         draft.chmod(0o644)  # safetensors creates files that only their owner can read
         draft.replace(path)
     except SafetensorError as error:  # also raised if the disk is full
@@ -112,28 +123,37 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         draft.unlink(missing_ok=True)
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """(tensors by name, metadata) of a safetensors file.
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, by name.
 
     Raises:
         OSError, SafetensorError: the file cannot be read.
     """
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint. Raises OSError if it cannot be written."""
-    losses = json.dumps(checkpoint.losses)
-    save_tensors(path, checkpoint.tensors, {"step": str(checkpoint.step), "losses": losses, "code": checkpoint.code})
+    values = {"step": str(checkpoint.step), "losses": json.dumps(checkpoint.losses), "code": checkpoint.code}
+    save_tensors(path, checkpoint.tensors, {**values, "of": path.name})
 
 
 def load(path: Path, code: str = "") -> Checkpoint | None:
-    """Read a checkpoint; None if the file does not exist, cannot be read, or was written by other code."""
+    """Read a checkpoint; None if the file does not exist, or was written by other code.
+
+    Raises:
+        CheckpointError: the file cannot be read, was changed, or is the checkpoint of another stage.
+    """
     try:
-        tensors, metadata = load_tensors(path)
+        metadata = seals.check_tensors(path)
+        tensors = load_tensors(path)
         losses = [(int(step), str(name), float(value)) for step, name, value in json.loads(metadata["losses"])]
         found = Checkpoint(int(metadata["step"]), tensors, losses, metadata["code"])
+        if metadata["of"] != path.name:
+            raise ValueError(f"it is {metadata['of']}")
         return found if found.code == code else None
-    except (OSError, SafetensorError, KeyError, ValueError):
+    except FileNotFoundError:
         return None
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"The checkpoint {path} is damaged: {error}.") from error

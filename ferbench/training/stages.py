@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import shutil
 import time
-import uuid
 
 import pandas as pd
 
 from ferbench.errors import TrainingError
-from ferbench.files import publish
+from ferbench.files import draft_of
 from ferbench.hashing import file_digest
 from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.method import Method, Stage
@@ -21,6 +18,7 @@ from ferbench.records.files import Losses
 from ferbench.records.schema import StageNode, StageRun
 from ferbench.records.store import Store
 from ferbench.training import checkpoint as checkpoints
+from ferbench.training.checkpoint import Checkpoint, CheckpointError
 from ferbench.training.loop import Training, modules_of, train
 
 
@@ -44,7 +42,7 @@ def run_stage(
         What was done, and the losses of all steps.
 
     Raises:
-        TrainingError: the stage has another name than the node, or training fails.
+        TrainingError: the stage has another name than the node, a later ferbench trained it, or training fails.
     """
     target = store.stage(node.key)
     if stage.name != node.name:
@@ -57,14 +55,18 @@ def run_stage(
         f"stage-{node.key}",
         lambda who: progress.message(f"waiting for stage '{node.name}', in training by {who}"),
     ):
+        if target.is_dir():
+            _set_aside_if_damaged(store, node, progress)
         if _outdated(store, node, method, training.code, fresh):
-            shutil.rmtree(target)
+            store.discard(target)
             files.checkpoint(target).unlink(missing_ok=True)
         new = not store.trained(node.key)
         if new and training.together is None:
             return train_and_store(store, node, method, stage, training, progress)
         if new and training.together is not None:
+            _checkpoint(store, node, training, progress)  # each of the processes reads it
             training.together(node)
+    files.checkpoint(target).unlink(missing_ok=True)  # of a process that died when it had stored the stage
     load_stage(store, node, method)
     run = store.stage_run(node.key)
     if not new:
@@ -75,9 +77,22 @@ def run_stage(
 
 def load_stage(store: Store, node: StageNode, method: Method) -> None:
     """Load the weights of a stored stage into the method."""
-    tensors, _ = checkpoints.load_tensors(store.stage(node.key) / files.WEIGHTS)
-    checkpoints.load_state(method, tensors)
+    checkpoints.load_state(method, checkpoints.load_tensors(store.stage(node.key) / files.WEIGHTS))
     method.eval().requires_grad_(False)
+
+
+def _set_aside_if_damaged(store: Store, node: StageNode, progress: Progress) -> None:
+    """Move a damaged stage out of the way. Raises TrainingError if a later ferbench wrote it."""
+    damaged = store.stage_damage(node.key)
+    if damaged is None:
+        return
+    if damaged.newer:
+        raise TrainingError(
+            f"{damaged.path}: {damaged.reason}. Install that version, or choose another folder with results_dir=FOLDER.",
+            node.name,
+        )
+    aside = store.set_aside(damaged.path)
+    progress.message(f"the stage in {damaged.path} is damaged ({damaged.reason}): moved to {aside}, and trained again")
 
 
 def _outdated(store: Store, node: StageNode, method: Method, code: str, fresh: bool) -> bool:
@@ -87,19 +102,28 @@ def _outdated(store: Store, node: StageNode, method: Method, code: str, fresh: b
     return fresh or not checkpoints.fits(method, store.stage(node.key) / files.WEIGHTS)
 
 
+def _checkpoint(store: Store, node: StageNode, training: Training, progress: Progress) -> Checkpoint | None:
+    """The checkpoint of a stage; None if there is none. A damaged one is moved out of the way."""
+    path = files.checkpoint(store.stage(node.key))
+    try:
+        return checkpoints.load(path, training.code)
+    except CheckpointError as damage:
+        progress.message(f"{damage} It is moved to {store.set_aside(path)}, and the stage starts again")
+        return None
+
+
 def train_and_store(
     store: Store, node: StageNode, method: Method, stage: Stage, training: Training, progress: Progress
 ) -> tuple[StageRun, Losses]:
     """Train a stage, from its checkpoint if there is one, and store it."""
-    target = store.stage(node.key)
-    path = files.checkpoint(target)
-    saved = checkpoints.load(path, training.code)
+    path = files.checkpoint(store.stage(node.key))
+    saved = _checkpoint(store, node, training, progress)
     progress.stage(node.name, saved.step if saved else 0, node.steps)
     start = time.perf_counter()
     trained = train(method, stage, node.steps, dataclasses.replace(training, checkpoint=path))
     if trained.obstacle:
         progress.message(trained.obstacle)
-    draft = target.with_name(f".{target.name}-{os.getpid()}-{uuid.uuid4().hex[:6]}")
+    draft = draft_of(store.stage(node.key))
     draft.mkdir()
     try:
         checkpoints.save_tensors(draft / files.WEIGHTS, checkpoints.trained_state(method, modules_of(stage)))
@@ -113,8 +137,7 @@ def train_and_store(
             weights=file_digest(draft / files.WEIGHTS),
             code=training.code,
         )
-        (draft / files.STAGE).write_text(json.dumps(dataclasses.asdict(run)), encoding="utf-8")
-        publish(draft, target)
+        store.write_stage(run, draft)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     path.unlink(missing_ok=True)

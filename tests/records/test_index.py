@@ -16,6 +16,7 @@ from ferbench.ranking.aggregate import BoardQuery, boards
 from ferbench.records import index
 from ferbench.records.index import PLACE
 from ferbench.records.schema import Record
+from ferbench.records.seals import unseal
 from ferbench.records.store import Store
 from ferbench.report.export import to_json
 
@@ -88,7 +89,7 @@ def test_what_was_changed_added_or_removed_counts(store: Store, make: Make) -> N
     before = {record.trial.id: record for record in store.scan()[0]}
     changed, removed = sorted(before)[:2]
     path = store.path(changed) / "record.json"
-    found = json.loads(path.read_text())
+    found = unseal(path.read_text())
     found["metrics"]["accuracy"] = 0.125
     stamp = path.stat()
     path.write_text(json.dumps(found, indent=1))

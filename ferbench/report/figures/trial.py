@@ -5,14 +5,13 @@ Each file carries the trial's id in its metadata.
 
 from __future__ import annotations
 
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ferbench.files import draft_of
 from ferbench.records import files
 from ferbench.records.schema import Record
 from ferbench.report.figures.style import INK
@@ -42,9 +41,11 @@ def _save(figure: Any, folder: Path, name: str, record: Record) -> Path:
 
     target = folder / files.FIGURES / f"{name}.png"
     target.parent.mkdir(exist_ok=True)
-    draft = target.with_name(f".{name}-{os.getpid()}-{uuid.uuid4().hex[:6]}.png")
+    draft = draft_of(target)
     try:
-        figure.savefig(draft, dpi=DPI, bbox_inches="tight", metadata={"Source": f"ferbench trial {record.trial.id}"})
+        figure.savefig(
+            draft, format="png", dpi=DPI, bbox_inches="tight", metadata={"Source": f"ferbench trial {record.trial.id}"}
+        )
         draft.replace(target)
     finally:
         plt.close(figure)
