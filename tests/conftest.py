@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests import trees
 
-pytest_plugins = ["tests.made_records", "tests.ran_records"]
+pytest_plugins = ["tests.made_records", "tests.ran_records", "tests.disks"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -119,10 +119,8 @@ def _aside(store: Store, damaged: Damaged, meanwhile: str, then: str, back: Path
 
 
 def _stages(store: Store) -> Iterator[Finding]:
-    folder = store.root / ".stages"
-    ending = files.checkpoint(Path()).name
-    for path in _entries(folder):
-        key = path.name.removesuffix(ending)
+    for path in _entries(store.root / ".stages"):
+        key = path.name.removesuffix(files.CHECKPOINT)
         if is_draft(path.name) or store.held(f"stage-{key}"):
             continue
         if path.is_dir():

@@ -27,6 +27,8 @@ SYNTHESES = "syntheses.npz"
 SYNTHESIS_GRID = "synthesis.npy"
 WEIGHTS = "weights.safetensors"
 CODE = "code.json"
+CHECKPOINT = ".checkpoint.safetensors"
+"""Ending of the name of a checkpoint."""
 FIGURES = "figures"
 
 REFERENCE = re.compile(r"(?:reference|floor)_(\w+)\.npy")
@@ -47,7 +49,7 @@ def packed(name: str) -> bool:
 
 def checkpoint(stage: Path) -> Path:
     """The checkpoint of a stage that is being trained. `stage` is the folder that the trained stage will have."""
-    return stage.with_name(f"{stage.name}.checkpoint.safetensors")
+    return stage.with_name(f"{stage.name}{CHECKPOINT}")
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -64,6 +64,8 @@ def lease(path: Path, waiting: Callable[[str], None] | None = lambda holder: Non
         if _ended(holder) or (_suspect(path) and _unchanged(path)):
             _break(path, holder)
             continue
+        if not path.exists():
+            continue
         who = f"{holder['host']}, process {holder.get('pid')}" if "host" in holder else "an unknown process"
         if waiting is None:
             raise Held(f"{who} holds {path.stem}.")

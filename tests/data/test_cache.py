@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,31 @@ import pytest
 from PIL import Image
 
 from ferbench.config.schema import BadFrames, Fit, Preparation
+from ferbench.data import cache
 from ferbench.data.cache import Prepared, prepare
 from ferbench.data.frames import needed_frames, neutral_frames
 from ferbench.data.images import square
-from ferbench.errors import FrameError
+from ferbench.errors import FerbenchError, FrameError
 from ferbench.interfaces.dataset import Dataset, Pictures
 from ferbench_labdata.oulu import Oulu
 from ferbench_labdata.settings import OuluSettings, TableSettings
 from ferbench_labdata.table import Table
+from tests.damage import DAMAGES, flipped
+from tests.disks import Disk
 
 
-def ready(root: Path, folder: Path, **more: Any) -> tuple[Dataset, Prepared]:
+def ready(
+    root: Path,
+    folder: Path,
+    tell: Callable[[str], None] = lambda sentence: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    **more: Any,
+) -> tuple[Dataset, Prepared]:
     dataset = Oulu(OuluSettings(root=str(root)))
     frames = dataset.frames()
     preparation = Preparation(image_size=32, **more)
-    return dataset, prepare(dataset, dataset.fingerprint(), frames, frames, preparation, folder)
+    prepared = prepare(dataset, dataset.fingerprint(), frames, frames, preparation, folder, progress, tell=tell)
+    return dataset, prepared
 
 
 def test_rows_hold_the_frames(oulu_tree: Callable[..., Path], tmp_path: Path) -> None:
@@ -44,6 +55,88 @@ def test_the_second_time_nothing_is_read(
     monkeypatch.setattr(Oulu, "image", lambda self, frame: pytest.fail("a frame was read again"))
     _, second = ready(root, tmp_path / "cache")
     assert np.array_equal(first.images, second.images)
+
+
+@pytest.mark.parametrize("file", ["images.npy", "frames.json"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_images_are_named_and_prepared_again(
+    oulu_tree: Callable[..., Path], tmp_path: Path, file: str, damage: str
+) -> None:
+    root, told = oulu_tree(subjects=1), list[str]()
+    before = np.array(ready(root, tmp_path / "cache")[1].images)
+    (place,) = (tmp_path / "cache" / "images").glob("[!.]*")
+    DAMAGES[damage](place / file)
+    _, again = ready(root, tmp_path / "cache", told.append)
+    assert np.array_equal(again.images, before)
+    (sentence,) = told
+    assert sentence.startswith(f"the prepared images in {place} are damaged (")
+    assert sentence.endswith(") and are prepared again")
+    ready(root, tmp_path / "cache", told.append)
+    assert len(told) == 1
+
+
+def test_images_of_other_settings_in_a_folder_of_this_name(oulu_tree: Callable[..., Path], tmp_path: Path) -> None:
+    root, told = oulu_tree(subjects=1), list[str]()
+    ready(root, tmp_path / "other", fit=Fit.squash)
+    before = np.array(ready(root, tmp_path / "cache")[1].images)
+    (place,) = (tmp_path / "cache" / "images").glob("[!.]*")
+    (other,) = (tmp_path / "other" / "images").glob("[!.]*")
+    shutil.rmtree(place)
+    other.rename(place)
+    assert np.array_equal(ready(root, tmp_path / "cache", told.append)[1].images, before)
+    assert f"it is {other.name}" in told[0]
+
+
+def test_a_preparation_goes_on_with_what_is_whole(
+    oulu_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after two of four chunks, of which the first one is damaged then."""
+    monkeypatch.setattr(cache, "CHUNK", 8)
+    root, read = oulu_tree(subjects=1), list[str]()
+    before = np.array(ready(root, tmp_path / "whole")[1].images)
+
+    def dies(done: int, total: int) -> None:
+        if done == 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ready(root, tmp_path / "cache", progress=dies)
+    (array,) = (tmp_path / "cache" / "images").glob(".*.part/images.npy")
+    flipped(array, 1000)
+    image = Oulu.picture
+
+    def counted(self: Oulu, frame: str, size: int) -> Image.Image:
+        read.append(frame)
+        return image(self, frame, size)
+
+    monkeypatch.setattr(Oulu, "picture", counted)
+    _, prepared = ready(root, tmp_path / "cache")
+    assert np.array_equal(prepared.images, before)
+    assert len(read) == 30 - 8
+
+
+def test_a_full_disk_is_a_sentence_and_the_preparation_goes_on(
+    oulu_tree: Callable[..., Path], tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "CHUNK", 8)
+    root = oulu_tree(subjects=1)
+    before = np.array(ready(root, tmp_path / "whole")[1].images)
+    disk.resize(60)  # of 92 KiB
+    with pytest.raises(FerbenchError, match=r"cannot be written to .*: No space left on device. .*cache_dir=FOLDER"):
+        ready(root, disk.path)
+    disk.resize(1024)
+    assert np.array_equal(ready(root, disk.path)[1].images, before)
+
+
+def test_images_that_are_ready_are_read_from_a_read_only_disk(
+    oulu_tree: Callable[..., Path], tmp_path: Path, disk: Disk
+) -> None:
+    root = oulu_tree(subjects=1)
+    before = np.array(ready(root, disk.path)[1].images)
+    disk.remount("ro")
+    assert np.array_equal(ready(root, disk.path)[1].images, before)
+    with pytest.raises(FerbenchError, match=r"cannot be written to .*: Read-only file system"):
+        ready(root, disk.path, fit=Fit.squash)
 
 
 def test_bad_frames_are_an_error_and_leave_no_cache(oulu_tree: Callable[..., Path], tmp_path: Path) -> None:

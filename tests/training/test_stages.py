@@ -14,12 +14,16 @@ from ferbench.errors import TrainingError
 from ferbench.hashing import file_digest
 from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.method import Batch, Method
+from ferbench.records import files
+from ferbench.records.doctor import examine
 from ferbench.records.schema import StageNode
+from ferbench.records.seals import seal, unseal
 from ferbench.records.store import Store
 from ferbench.registry.loader import load_registry
 from ferbench.testing.checks import make_batch, make_method, training
-from ferbench.training.checkpoint import Checkpoint, load, load_tensors, save, save_tensors
+from ferbench.training.checkpoint import Checkpoint, CheckpointError, load, load_tensors, save, save_tensors
 from ferbench.training.stages import run_stage
+from tests.damage import DAMAGES, flipped
 
 NODE = StageNode("training", "abc", 4)
 
@@ -94,6 +98,90 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     assert torch.equal(saved.tensors["a"], torch.arange(3.0))
     assert load(path, code="other") is None
     assert load(tmp_path / "nothing") is None
+
+
+def test_each_flip_of_a_bit_of_a_checkpoint_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    save(path, Checkpoint(7, {"a": torch.arange(3.0), "b": torch.ones(2, dtype=torch.bfloat16)}, [(0, "x", 1.5)], "c"))
+    content = path.read_bytes()
+    for position in range(len(content)):
+        flipped(path, position)
+        with pytest.raises(CheckpointError, match="is damaged"):
+            load(path, "c")
+        path.write_bytes(content)
+    assert load(path, "c") is not None
+
+
+def test_the_checkpoint_of_another_stage_is_not_continued(tmp_path: Path) -> None:
+    save(tmp_path / "one", Checkpoint(7, {"a": torch.arange(3.0)}, []))
+    (tmp_path / "one").rename(tmp_path / "two")
+    with pytest.raises(CheckpointError, match="two is damaged: it is one"):
+        load(tmp_path / "two")
+
+
+class Told(Progress):
+    """What was said."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
+def test_a_damaged_checkpoint_is_named_and_the_stage_starts_again(store: Store, damage: str) -> None:
+    whole, again = method(), method()
+    run_stage(store, StageNode("training", "whole", 4), whole, whole.stages()[0], training(), Progress())
+    killed_in_training(store)
+    path = files.checkpoint(store.stage(NODE.key))
+    DAMAGES[damage](path)
+    told = Told()
+    run, _ = run_stage(store, NODE, again, again.stages()[0], training(), told)
+    assert run.steps_run == 4
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in whole.state_dict().items())
+    (message,) = told.messages
+    assert message.startswith(f"The checkpoint {path} is damaged: ")
+    assert message.endswith("and the stage starts again")
+    assert [moved.name.partition(".")[0] for moved in (store.root / ".damaged").iterdir()] == [NODE.key]
+
+
+@pytest.mark.parametrize("file", ["stage.json", "weights.safetensors", "losses.parquet"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_nothing_starts_from_a_damaged_stage(store: Store, file: str, damage: str) -> None:
+    first, second = method(), method()
+    before, losses = run_stage(store, NODE, first, first.stages()[0], training(), Progress())
+    DAMAGES[damage](store.stage(NODE.key) / file)
+    told = Told()
+    run, found = run_stage(store, NODE, second, second.stages()[0], training(), told)
+    assert (run.steps_run, run.weights) == (4, before.weights)
+    assert found == losses
+    (message,) = told.messages
+    assert message.startswith(f"the stage in {store.stage(NODE.key)} is damaged (")
+    assert message.endswith(", and trained again")
+    assert store.stage_damage(NODE.key) is None
+
+
+def test_the_stage_of_a_later_version_is_left_alone(store: Store) -> None:
+    first, second = method(), method()
+    run_stage(store, NODE, first, first.stages()[0], training(), Progress())
+    path = store.stage(NODE.key) / "stage.json"
+    path.write_text(seal(json.dumps({**unseal(path.read_text()), "schema": 3})))
+    before = path.read_text()
+    with pytest.raises(TrainingError, match=r"a later ferbench wrote it: schema version 3.*results_dir=FOLDER"):
+        run_stage(store, NODE, second, second.stages()[0], training(), Progress())
+    assert path.read_text() == before
+
+
+def test_the_checkpoint_of_a_trained_stage_is_removed(store: Store) -> None:
+    """Its process was killed when it had stored the stage."""
+    first, second = method(), method()
+    run_stage(store, NODE, first, first.stages()[0], training(), Progress())
+    path = files.checkpoint(store.stage(NODE.key))
+    save(path, Checkpoint(2, {}, []))
+    assert [found.path for found in examine(store)] == [path]
+    run_stage(store, NODE, second, second.stages()[0], training(), Progress())
+    assert not path.exists()
 
 
 def test_a_checkpoint_of_other_code_is_not_continued(store: Store) -> None:
