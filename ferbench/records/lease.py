@@ -95,6 +95,13 @@ def is_held(path: Path) -> bool:
     return holder is not None and not _ended(holder) and not _suspect(path)
 
 
+def end_if_dead(path: Path) -> None:
+    """Remove a lease of which it is known that its process has ended. Raises OSError if it cannot be removed."""
+    holder = _read(path)
+    if holder is not None and _ended(holder):
+        _break(path, holder)
+
+
 def is_whole(path: Path) -> bool:
     """Whether a lease can be read, or is gone."""
     return _read(path) != {}

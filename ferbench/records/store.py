@@ -38,7 +38,7 @@ from ferbench.limits import leave_if_forked
 from ferbench.owner import mark
 from ferbench.records import drafts, files
 from ferbench.records.index import LEAST, Index, Stamp, replaced, stamp
-from ferbench.records.lease import is_held, is_whole, lease
+from ferbench.records.lease import end_if_dead, is_held, is_whole, lease
 from ferbench.records.schema import SCHEMA, Newer, Outcome, Record, StageRun, Trial, code_key
 from ferbench.records.seals import seal, unseal
 
@@ -94,6 +94,8 @@ class Store:
             probe.write_bytes(b"ferbench")  # a full disk takes an empty file
             probe.unlink()
             drafts.clean(self.root)
+            for path in (self.root / ".leases").glob("[!.]*.json"):
+                end_if_dead(path)
         except OSError as error:
             raise FerbenchError(
                 f"results_dir={self.root} cannot be written: {error.strerror or error}. Choose another with results_dir=FOLDER."
