@@ -118,7 +118,7 @@ class Bench:
     """A folder for all tries, and what an undisturbed run of the study finds.
 
     Attributes:
-        whole: its `result`. seconds: how long it took.
+        whole: its `result`. seconds: how long it took. size: of its results folder, in KiB.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -133,6 +133,7 @@ class Bench:
         status = run([*STUDY, f"results_dir={folder / 'whole'}"], folder / "log")
         self.seconds = time.monotonic() - begun
         self.whole = result(folder / "whole")
+        self.size = sum(path.stat().st_size for path in (folder / "whole").rglob("*") if path.is_file()) // 1024
         if status or len(self.whole) != 1:
             sys.exit(f"The study does not run:\n{(folder / 'log').read_text()}")
 
@@ -262,11 +263,10 @@ def damage(bench: Bench, asked: argparse.Namespace) -> bool:
 
 def disk(bench: Bench, asked: argparse.Namespace) -> bool:
     """Disks of all sizes that are too small, made larger after the command has failed."""
-    need = sum(path.stat().st_size for path in (bench.folder / "whole").rglob("*") if path.is_file()) // 1024
     tries = Tries("full disk, then the same command", asked.disks, asked.minutes)
     try:
         for number in tries:
-            size = max(need * (2 * number + 1) // (2 * asked.disks), 4)
+            size = max(bench.size * (2 * number + 1) // (2 * asked.disks), 4)
             with mounted(bench.folder / f"disk{number}", size) as small:
                 results = small.path / "results"
                 log = bench.folder / f"disk{number}.log"
@@ -276,7 +276,7 @@ def disk(bench: Bench, asked: argparse.Namespace) -> bool:
                 found += [] if status in (0, 1, 2) else [f"exit status {status}"]
                 found += [] if status == 0 or "No space left" in said else [f"no sentence: {said[-300:]}"]
                 found += [f"half written: {item.path} {item.reason}" for item in scan(results)]
-                small.resize(20 * need)
+                small.resize(20 * bench.size)
                 tries.note(f"{size} KiB", found + bench.problems(results))
     except OSError as error:
         print(f"full disk: not tried, {error}")
@@ -296,7 +296,7 @@ def folders(bench: Bench, asked: argparse.Namespace) -> bool:
     )
     try:
         for number in tries:
-            with mounted(bench.folder / f"place{number}", 100_000) as place:
+            with mounted(bench.folder / f"place{number}", 20 * bench.size) as place:
                 results, away = place.path / "results", place.path / "away"
                 log = bench.folder / f"place{number}.log"
                 pid = start([*STUDY, f"results_dir={results}"], log)

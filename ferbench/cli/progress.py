@@ -266,7 +266,7 @@ def print_outcomes(study: Study, outcomes: Sequence[Outcome]) -> None:
         if counts[s]
     ]
     console.print(f"{len(outcomes)} trials: {', '.join(words)}. Results: {study.results_dir}")
-    if counts[FAILED] or counts[OOM]:
+    if any(outcome.status in (FAILED, OOM) and not outcome.again for outcome in outcomes):
         console.print(
             "Failed trials are kept as such; add --retry failed, --retry oom or --retry all to run them again."
         )

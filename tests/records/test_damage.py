@@ -429,7 +429,9 @@ def test_state_of_what_is_stored(store: Store) -> None:
 def test_leases_of_the_dead_are_removed_by_the_next_run(store: Store) -> None:
     """Also of trials that are stored, which nobody takes any more."""
     (store.root / ".leases" / "trial-x.json").write_text(json.dumps({"host": "h", "place": place(), "pid": 2**22 + 1}))
-    (store.root / ".leases" / "trial-y.json").write_text(json.dumps({"host": "h", "place": "elsewhere", "pid": 2**22 + 1}))
+    (store.root / ".leases" / "trial-y.json").write_text(
+        json.dumps({"host": "h", "place": "elsewhere", "pid": 2**22 + 1})
+    )
     with store.lease("trial-z"):
         store.prepare()
         assert {path.stem for path in (store.root / ".leases").iterdir()} == {"trial-y", "trial-z"}

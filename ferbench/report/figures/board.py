@@ -124,6 +124,9 @@ def representations(name: str, folder: Path, record: Record) -> Any:
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
+    files.check(
+        folder, record.files, [name for name in (files.EMBEDDINGS, files.PREDICTIONS) if (folder / name).is_file()]
+    )
     features = files.read_array(folder, files.EMBEDDINGS)
     frames, _ = files.read_predictions(folder, record.expressions)
     if features is None:
