@@ -29,8 +29,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def study(smoke: tuple[str, ...], disk: Disk) -> tuple[str, ...]:
-    """A trial without judges, which takes some 500 KiB, on a disk of that size."""
-    disk.resize(4096)
+    """A trial without judges, on a disk with room for many."""
+    disk.resize(64 * 1024)
     return ("run", "method=cross_entropy", *smoke, "evaluation.judges=0", f"results_dir={disk.path / 'results'}")
 
 
@@ -66,7 +66,7 @@ def test_a_full_disk(ferbench: Run, study: tuple[str, ...], disk: Disk, tmp_path
 
 
 def test_a_disk_without_room_for_a_byte(ferbench: Run, study: tuple[str, ...], disk: Disk) -> None:
-    (disk.path / "other").write_bytes(b"x" * 3500 * 1024)
+    (disk.path / "other").write_bytes(b"x" * 2**20)
     disk.resize(disk.used)
     full = ferbench(*study)
     assert full.status == 2
