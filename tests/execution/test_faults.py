@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ferbench.evaluation import measure as evaluation
 from ferbench.execution import trial
 from ferbench.records.doctor import examine
 from ferbench.records.schema import Record
@@ -79,7 +80,7 @@ def test_a_folder_that_is_lost_in_the_middle(
 ) -> None:
     """When the stage is stored and the record is not."""
     results, away = disk.path / "results", disk.path / "away"
-    measure = trial.measure
+    measure = evaluation.measure
 
     def lost(*values: Any) -> Any:
         disk.remount("ro") if gone == "read-only" else results.rename(away)
