@@ -86,6 +86,7 @@ def run_study(registry: Registry, study: Study, progress: Progress, retry: str =
     executor = study.executor.make(registry, ExecutorCard)
     assert isinstance(executor, Executor)
     work = work_of(missing, progress)
+    forget(work.nodes)  # of a command that was killed
     try:
         yield from executor.run(work, progress)
     finally:

@@ -20,8 +20,7 @@ from typing import Any
 
 from ferbench.interfaces.executor import REPORTED, Node, Progress
 from ferbench.records.schema import Outcome
-
-FOLDER = ".progress"
+from ferbench.records.store import PROGRESS
 
 EVERY = 2.0
 """Seconds between two lines about the steps of a stage."""
@@ -32,7 +31,7 @@ BEGIN, END = "begin", "end"
 
 def path(results_dir: str | Path, key: str) -> Path:
     """The file of the node with this key, whether it exists or not."""
-    return Path(results_dir, FOLDER, f"{key}.jsonl")
+    return Path(results_dir, PROGRESS, f"{key}.jsonl")
 
 
 class Recording(Progress):

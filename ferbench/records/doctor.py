@@ -14,9 +14,9 @@ from ferbench.errors import FerbenchError, enumerate_first
 from ferbench.files import move
 from ferbench.hashing import file_digest
 from ferbench.owner import is_draft
-from ferbench.records import drafts, files, index, seals
+from ferbench.records import drafts, files, index, seals, studies
 from ferbench.records.schema import Record
-from ferbench.records.store import EVALUATED, FAILURES, REFERENCES, SUBMISSIONS, Damaged, Store
+from ferbench.records.store import EVALUATED, FAILURES, PROGRESS, REFERENCES, SUBMISSIONS, Damaged, Store
 
 NEWER = "nothing to mend: the version that wrote it can read it"
 
@@ -63,6 +63,7 @@ def examine(store: Store) -> Iterator[Finding]:
         )
     yield from _leases(store)
     yield from _beside(store)
+    yield from _of_studies(store)
     if index.damaged(store.root):
         path = store.root / index.PLACE
         yield Finding(path, "it was changed", "records are read without it", "remove it", path.unlink)
@@ -140,6 +141,21 @@ def _unusable(checkpoint: Path) -> str:
     except (OSError, ValueError) as error:
         return str(error)
     return "" if of == checkpoint.name else f"it is {of}"
+
+
+def _of_studies(store: Store) -> Iterator[Finding]:
+    """Files that only `ferbench status` reads."""
+    whole = {study.id for study in studies.studies(store.root)}
+    for path in _entries(store.root / studies.FOLDER):
+        if path.stem not in whole:
+            meanwhile = "'ferbench status' does not know of its study; the next 'ferbench run' of it writes it again"
+            yield Finding(path, "it cannot be read, or is of another study", meanwhile, "remove it", path.unlink)
+    for path in _entries(store.root / PROGRESS):
+        if not (store.held(f"trial-{path.stem}") or store.held(f"stage-{path.stem}")):
+            wrong = "it is what work reported that is not going on"
+            yield Finding(
+                path, wrong, "it is not read, and the next 'ferbench run' removes it", "remove it", path.unlink
+            )
 
 
 def _leases(store: Store) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ from ferbench.records.lease import end_if_dead, is_held, is_whole, lease
 from ferbench.records.schema import SCHEMA, Newer, Outcome, Record, StageRun, Trial, code_key
 from ferbench.records.seals import seal, unseal
 
-LEASES = ".leases"
+LEASES, PROGRESS = ".leases", ".progress"
 EVALUATED, SUBMISSIONS, REFERENCES = ".evaluated", ".submissions", ".references"
 FAILURES = ".failures"
 OF = "of"

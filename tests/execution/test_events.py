@@ -15,6 +15,7 @@ from ferbench.interfaces.events import Following, Latest, Recording
 from ferbench.interfaces.executor import REPORTED, Node, Progress
 from ferbench.plan.work import nodes
 from ferbench.records.schema import DONE, OOM, Outcome
+from ferbench.records.store import PROGRESS
 from tests.made_records import Make
 
 
@@ -98,7 +99,7 @@ def test_a_line_is_read_when_it_is_whole(node: Node) -> None:
 
 
 def test_what_cannot_be_written_down_is_shown_all_the_same(node: Node) -> None:
-    Path(node.trial.config["results_dir"], events.FOLDER).write_text("no folder")
+    Path(node.trial.config["results_dir"], PROGRESS).write_text("no folder")
     here = Heard()
     report(Recording(node, here), node)
     assert len(here.calls) == 6

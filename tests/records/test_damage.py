@@ -24,6 +24,7 @@ from ferbench.records.index import PLACE
 from ferbench.records.schema import FAILED, STORED, Outcome, Record, StageRun
 from ferbench.records.seals import seal, unseal
 from ferbench.records.store import UNREADABLE, Store
+from ferbench.records.studies import remembered
 from tests.damage import DAMAGES, flipped
 from tests.made_records import Make
 
@@ -435,3 +436,21 @@ def test_leases_of_the_dead_are_removed_by_the_next_run(store: Store) -> None:
     with store.lease("trial-z"):
         store.prepare()
         assert {path.stem for path in (store.root / ".leases").iterdir()} == {"trial-y", "trial-z"}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_only_status_reads(store: Store, make: Make, damage: str, ferbench: Run) -> None:
+    trials = [make().trial, make(fold=1).trial]
+    with remembered(store, ["run", "method=m"], {"name": "inprocess"}, trials):
+        pass
+    (path,) = (store.root / ".studies").iterdir()
+    assert "ferbench run method=m" in ferbench("status", store.root).out
+    DAMAGES[damage](path)
+    (store.root / ".progress").mkdir()
+    left = store.root / ".progress" / f"{trials[0].id}.jsonl"
+    left.write_text("half a li")
+    wrong = {found.path for found in mended(store)}
+    assert wrong >= {left}
+    if damage != "flipped":  # of all that a flip may change, only the identifiers of the trials matter
+        assert wrong - {left} == ({path} if damage != "deleted" else set())
+        assert "does not say which studies were run" in ferbench("status", store.root).err
