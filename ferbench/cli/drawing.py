@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.util import find_spec
 
 from ferbench.interfaces.executor import Progress
 from ferbench.records.store import Store
@@ -27,14 +28,17 @@ class Drawing:
         self._tell()
 
     def draw(self, trial: str) -> None:
-        """Draw the figures of the trial with this id, some time later."""
+        """Draw the figures of the trial with this id, some time later. Where matplotlib is not installed no trial runs either, and
+        they are drawn where it ran."""
+        if find_spec("matplotlib") is None:
+            return
         self._begun.append((trial, self._pool.submit(self._draw, trial)))
         self._tell()
 
     def _draw(self, trial: str) -> None:
-        from ferbench.report.figures.trial import draw
+        from ferbench.report.figures.trial import draw_stored
 
-        draw(self.store.path(trial), self.store.load(trial))
+        draw_stored(self.store.root, trial)
 
     def _tell(self) -> None:
         """Say which of those that have ended could not be drawn."""

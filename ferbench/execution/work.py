@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import socket
+import sys
 from collections.abc import Sequence
 
 from ferbench.config.schema import RunConfig, from_dict
 from ferbench.data.load import Data, check_twins, load_data, prepare_data
+from ferbench.errors import FerbenchError
+from ferbench.execution.executors.processes import Processes
 from ferbench.hashing import digest
 from ferbench.interfaces import events
 from ferbench.interfaces.executor import Node, Progress, Work
+from ferbench.plan.identity import Cards
 from ferbench.plan.work import nodes, stages_of
 from ferbench.records.schema import STORED, Outcome, Trial
 from ferbench.records.store import Store
+from ferbench.registry.builtin import ProcessesSettings
 from ferbench.registry.loader import Registry, load_registry
 
 TRIAL = "ferbench.execution.trial"
@@ -49,6 +55,7 @@ def perform(node: Node, progress: Progress) -> Outcome | None:
     """
     store = _store(node.trial)
     if (known := ended(node)) is not None:
+        events.Recording(node, progress).end(known)  # an engine may hear of it in no other way
         return known
     if any(store.held(name) for name in _leases(node)):
         return None
@@ -62,6 +69,37 @@ def perform(node: Node, progress: Progress) -> Outcome | None:
         outcome = module.run(node.trial, recording)
     recording.end(outcome)
     return outcome
+
+
+def perform_together(work: Sequence[Node], lanes: int, progress: Progress) -> None:
+    """Perform nodes that do not need one another in `lanes` worker processes on this machine."""
+    here = {node.key: node for node in work}
+
+    def fail(outcome: Outcome) -> None:  # its process was killed, and could not say so
+        _store(outcome.trial).write_failure(outcome)
+        events.Recording(here[outcome.trial.id], progress).end(outcome)
+
+    for _ in Processes(ProcessesSettings(workers=lanes)).run(Work(work, fail), progress):
+        pass
+
+
+def check_code(work: Sequence[Node]) -> None:
+    """Raise FerbenchError if the code that is installed here is not the code that planned the nodes."""
+    checked: dict[str, dict[str, str]] = {}
+    for node in work:
+        config = from_dict(node.trial.config)
+        names = [
+            component and component.name
+            for component in (config.method, config.backbone, config.dataset, config.test_dataset)
+        ]
+        key = digest([names, config.protocol.name, config.preparation.detector, node.trial.plugin_files])
+        if key not in checked:
+            checked[key] = Cards.of(load_registry(node.trial.plugin_files), config, config.protocol.name).code
+        if differing := [part for part, code in node.trial.code.items() if checked[key].get(part) != code]:
+            raise FerbenchError(
+                f"On {socket.gethostname()}, {sys.executable} has other code of {', '.join(differing)} than the command that "
+                f"planned {node.trial.label}: install the same versions of ferbench and of its plugins there."
+            )
 
 
 def prepare(work: Sequence[Node], progress: Progress) -> None:

@@ -155,9 +155,11 @@ class Latest(Progress):
 def _lines(file: Path, start: int) -> tuple[list[dict[str, Any]], int]:
     """The whole lines from byte `start` on, and where they end. What is no event, as after a crash, is passed over."""
     try:
-        data = file.read_bytes()[start:]
+        data = file.read_bytes()
     except OSError:
         return [], start
+    start = start if start <= len(data) else 0  # it was removed, and the work begun once more
+    data = data[start:]
     whole = data[: data.rfind(b"\n") + 1]
     found = []
     for line in whole.splitlines():

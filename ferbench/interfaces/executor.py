@@ -7,10 +7,15 @@ import importlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from ferbench.records.schema import DONE, FAILED, STORED, Outcome, StageNode, Trial
+from ferbench.records.lease import lease
+from ferbench.records.schema import DONE, FAILED, OOM, STORED, StageNode
+from ferbench.records.schema import Outcome as Outcome
+from ferbench.records.schema import Trial as Trial
 
 REPORTED = ("preparing", "trial", "shared", "message", "stage", "step", "outcome")
 """Names of the methods of `Progress` that are called while trials run; an executor forwards them from where the trials run."""
@@ -18,6 +23,9 @@ REPORTED = ("preparing", "trial", "shared", "message", "stage", "step", "outcome
 
 PERFORM = "ferbench.execution.work"
 """The module that does the work of a node. It is imported where the work is done."""
+
+DRAW = "ferbench.report.figures.trial"
+"""The module that draws the figures of a trial."""
 
 REST = 1.0
 """Seconds until a node that another command had is tried again."""
@@ -98,6 +106,44 @@ def prepare(nodes: Sequence[Node], progress: Progress) -> None:
     importlib.import_module(PERFORM).prepare(nodes, progress)
 
 
+def perform_together(nodes: Sequence[Node], lanes: int, progress: Progress) -> None:
+    """Perform nodes that do not need one another in worker processes on this machine, `lanes` at a time, as `executor=processes`
+    does. What becomes of each is in the events of the node (`ferbench.interfaces.events`).
+
+    Raises:
+        KeyboardInterrupt: as `Node.perform`.
+    """
+    importlib.import_module(PERFORM).perform_together(nodes, lanes, progress)
+
+
+def check_code(nodes: Sequence[Node]) -> None:
+    """For an engine whose jobs may have another installation than the command that planned the nodes.
+
+    Raises:
+        FerbenchError: the code that is installed here is not the code that planned the nodes.
+    """
+    importlib.import_module(PERFORM).check_code(nodes)
+
+
+def draw(node: Node) -> None:
+    """Draw the figures of a trial that is done, where it ran: for an engine whose jobs may outlive the command, which otherwise
+    draws them."""
+    importlib.import_module(DRAW).draw_stored(node.trial.config["results_dir"], node.key)
+
+
+def alone(results_dir: str | Path, name: str, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
+    """A context that one process has at a time, of all that use this results folder on any machine: for an engine that must not
+    submit work twice.
+
+    Args:
+        name: of what is protected, such as that of the engine.
+        waiting: called with the name of the other process if this one has to wait.
+    """
+    folder = Path(results_dir, ".leases")
+    folder.mkdir(parents=True, exist_ok=True)
+    return lease(folder / f"executor-{name}.json", waiting)
+
+
 class Work:
     """What is left of a study: nodes, and which of them can start. An executor begins nodes that are `ready`, in its workers calls
     `Node.perform`, and says what became of each: `end`, `busy` or `lost`. All of it happens in
@@ -131,6 +177,10 @@ class Work:
     def trials(self) -> list[Trial]:
         """The trials of the study that have not ended."""
         return [node.trial for node in self._left.values() if node.stage is None]
+
+    def ended(self, node: Node) -> bool:
+        """Whether the node has ended, or cannot be done since one that it needs has failed."""
+        return node.key not in self._left
 
     def ready(self) -> list[Node]:
         """The nodes that can start: not begun, all that they need has ended, and no other command had them within REST seconds."""
@@ -197,7 +247,19 @@ class Work:
         if again and times <= self.retries + (node.stage is not None):
             self._begun.discard(node.key)
             return []
-        outcome = Outcome(node.trial, FAILED, why, stage=node.stage.name if node.stage else "")
+        return self.failed(node, why)
+
+    def failed(self, node: Node, why: str, memory: bool = False) -> list[Outcome]:
+        """The node cannot be done, and is not tried again.
+
+        Args:
+            why: a sentence.
+            memory: whether it ran out of memory.
+
+        Returns:
+            As `end`.
+        """
+        outcome = Outcome(node.trial, OOM if memory else FAILED, why, stage=node.stage.name if node.stage else "")
         if node.stage is None:
             self._fail(outcome)
         return self.end(node, outcome)

@@ -72,7 +72,8 @@ class Processes(Executor):
     settings: ProcessesSettings
 
     def run(self, work: Work, progress: Progress) -> Iterator[Outcome]:
-        with self._slots(work.trials, progress) as slots:
+        trials = work.trials or [node.trial for node in work.nodes]  # there may be nothing but shared stages
+        with self._slots(trials, progress) as slots:
             yield from _run(slots, work, progress)
 
     @contextlib.contextmanager

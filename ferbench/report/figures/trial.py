@@ -14,6 +14,7 @@ import pandas as pd
 from ferbench.files import draft_of
 from ferbench.records import files
 from ferbench.records.schema import Record
+from ferbench.records.store import Store
 from ferbench.report.figures.style import INK
 
 DPI = 120
@@ -34,6 +35,14 @@ def draw(folder: Path, record: Record) -> list[Path]:
         labels = [e for e in record.expressions if e in set(frames["expression"])]
         made.append(_save(synthesis(grid, labels, record), folder, "synthesis", record))
     return made
+
+
+def draw_stored(results_dir: str | Path, trial: str) -> None:
+    """Draw the figures of a stored trial, unless they are there: where it ran may have drawn them."""
+    store = Store(results_dir)
+    folder = store.path(trial)
+    if not (folder / files.FIGURES).is_dir():
+        draw(folder, store.load(trial))
 
 
 def _save(figure: Any, folder: Path, name: str, record: Record) -> Path:
