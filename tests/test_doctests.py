@@ -18,6 +18,8 @@ MODULES = [
     "ferbench.protocols.splitfile",
     "ferbench.ranking.statistics",
     "ferbench.tables",
+    "ferbench_slurm.cluster",
+    "ferbench_slurm.submission",
 ] + [
     f"{package}.{module.name}"
     for package in PACKAGES

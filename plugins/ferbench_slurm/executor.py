@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from ferbench import Executor, FerbenchError
@@ -35,7 +35,7 @@ RETRIES = 2
 STRANGE = {
     "DependencyNeverSatisfied": "it waits for a job that cannot end",
     "JobHeldAdmin": "an administrator holds it",
-    "JobHeldUser": "it is held: scontrol release {number}",
+    "JobHeldUser": "it is held; scontrol release lets it start",
     "ReqNodeNotAvail": "the nodes that it asks for are not available",
     "PartitionDown": "its partition is down",
     "PartitionTimeLimit": "executor.time is more than the partition allows",
@@ -119,6 +119,7 @@ class _Watch:
         self._missing: set[str] = set()
         self._cancelled: set[str] = set()
         self._said: set[str] = set()
+        self._strange: set[str] = set()
         self._asked = self._answered = time.monotonic()
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -191,6 +192,7 @@ class _Watch:
             return
         self._answered = time.monotonic()
         self._prepared(rows)
+        self._tell_strange(rows)
         for key, place in list(self.at.items()):
             row = rows.get(place)
             if row is not None and not row.ended:
@@ -202,20 +204,26 @@ class _Watch:
                 yield from self._gone(key, row)
 
     def _waits(self, key: str, row: Row) -> None:
-        """Say why a job waits that could wait for ever, and let one start that was queued again."""
+        """Let a job start that was queued again."""
         told = self._told[key]
-        if not row.waits:
-            return
-        if told.begun:
+        if row.waits and told.begun:
             told.rests()
             if row.reason == "BeginTime":
-                try:
+                with contextlib.suppress(Unanswered):  # then it starts two minutes later
                     cluster.start_now(row.number)
-                except Unanswered:
-                    return  # then it starts two minutes later
-        for reason, sentence in STRANGE.items():
-            if row.reason.replace("_", "").startswith(reason):
-                self._say(f"{row.reason}: {sentence.format(number=row.number)} ({told.node.label}, job {row.number})")
+
+    def _tell_strange(self, rows: Mapping[Place, Row]) -> None:
+        """Say why jobs wait that may wait for ever: once for each reason, with one of the jobs, if it was so when asked before."""
+        found: dict[str, Row] = {}
+        for row in rows.values():
+            reason = next((known for known in STRANGE if row.waits and row.reason.startswith(known)), "")
+            if reason:
+                found.setdefault(reason, row)
+        for reason, row in found.items():
+            if reason in self._strange and reason not in self._said:
+                self._said.add(reason)
+                self._progress.message(f"{row.reason}: {STRANGE[reason]} (job {row.number})")
+        self._strange = set(found)
 
     def _prepared(self, rows: dict[Place, Row]) -> None:
         """See what became of the jobs that prepare images.

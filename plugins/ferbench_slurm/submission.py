@@ -164,9 +164,13 @@ def submit(
     parts = [jobs[start : start + longest] for start in range(0, len(jobs), longest)]
     made: list[Batch] = []
     try:
-        first = _submit(
-            table, [nodes], dataclasses.replace(settings, gpus=0, extra=_without_gpus(settings.extra)), prepares=True
-        )
+        without = dataclasses.replace(settings, gpus=0, extra=_without_gpus(settings.extra))
+        try:
+            first = _submit(table, [nodes], without, prepares=True)
+        except FerbenchError:
+            if without == settings:
+                raise
+            first = _submit(table, [nodes], settings, prepares=True)  # the partition may want a GPU of every job
         made.append(first)
         prepared = str(table.result((first.name, 0)))
         known = dict(running)
