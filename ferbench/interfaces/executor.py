@@ -247,9 +247,9 @@ class Work:
         if again and times <= self.retries + (node.stage is not None):
             self._begun.discard(node.key)
             return []
-        return self.failed(node, why)
+        return self.give_up(node, why)
 
-    def failed(self, node: Node, why: str, memory: bool = False) -> list[Outcome]:
+    def give_up(self, node: Node, why: str, memory: bool = False) -> list[Outcome]:
         """The node cannot be done, and is not tried again.
 
         Args:

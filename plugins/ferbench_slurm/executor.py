@@ -277,11 +277,11 @@ class _Watch:
             why = (
                 f"Its Slurm job reached the end of its time twice without coming further: {limit} is too short for it."
             )
-            yield from self._settle(key, self._work.failed(node, why))
+            yield from self._settle(key, self._work.give_up(node, why))
         elif row is not None and row.state == "OUT_OF_MEMORY":
             yield from self._settle(
                 key,
-                self._work.failed(
+                self._work.give_up(
                     node, f"{why} executor.memory=32G asks for more, a smaller budget.batch_size needs less.", True
                 ),
             )

@@ -67,7 +67,7 @@ class Cluster:
         wait_for(lambda: not subprocess.run(["squeue", "-h"], capture_output=True, text=True).stdout, 60)
 
 
-def wait_for(true: Callable[[], object], seconds: float = 120.0) -> None:
+def wait_for(true: Callable[[], object], seconds: float = 240.0) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, f"waited {seconds} s in vain"

@@ -131,3 +131,19 @@ def test_what_another_command_has_is_tried_again_later(work: Work, monkeypatch: 
     assert work.rest() == pytest.approx(executor.REST)
     now += executor.REST
     assert keys(work.ready()) == ["aaa", "t2"]
+
+
+def test_what_cannot_be_done_is_given_up_at_once(work: Work) -> None:
+    """A trial is stored as failed; with a stage all that starts from it ends."""
+    stage, alone = work.ready()
+    for node in (stage, alone):
+        work.begin(node)
+    (outcome,) = work.give_up(alone, "It needs more memory.", memory=True)
+    assert (outcome.status, outcome.error) == (OOM, "It needs more memory.")
+    assert work.failed == [outcome]  # type: ignore[attr-defined]
+    assert work.ended(alone)
+    assert not work.ended(stage)
+    failed = work.give_up(stage, "It came no further.")
+    assert [outcome.trial.id for outcome in failed] == ["t0", "t1"]
+    assert {outcome.status for outcome in failed} == {FAILED}
+    assert not work.left
