@@ -116,6 +116,7 @@ class _Watch:
         self._mine: set[Place] = set()
         self._prepares: set[Place] = set()
         self._table = Table(self._results)
+        self._ran: set[Place] = set()
         self._missing: set[str] = set()
         self._cancelled: set[str] = set()
         self._said: set[str] = set()
@@ -193,24 +194,26 @@ class _Watch:
         self._answered = time.monotonic()
         self._prepared(rows)
         self._tell_strange(rows)
+        self._again(rows)
         for key, place in list(self.at.items()):
             row = rows.get(place)
             if row is not None and not row.ended:
                 self._missing.discard(key)
-                self._waits(key, row)
+                if row.waits and place in self._ran:
+                    self._told[key].rests()
             elif key not in self._missing:
                 self._missing.add(key)  # what it wrote last may be on its way; it is asked for once more
             elif key in self.at:
                 yield from self._gone(key, row)
 
-    def _waits(self, key: str, row: Row) -> None:
-        """Let a job start that was queued again."""
-        told = self._told[key]
-        if row.waits and told.begun:
-            told.rests()
-            if row.reason == "BeginTime":
+    def _again(self, rows: Mapping[Place, Row]) -> None:
+        """Let jobs start that were queued again."""
+        self._ran |= {place for place, row in rows.items() if not row.waits}
+        self._ran |= {place for key, place in self.at.items() if self._told[key].begun}
+        for place in self._ran & rows.keys():
+            if rows[place].waits and rows[place].reason == "BeginTime":
                 with contextlib.suppress(Unanswered):  # then it starts two minutes later
-                    cluster.start_now(row.number)
+                    cluster.start_now(rows[place].number)
 
     def _tell_strange(self, rows: Mapping[Place, Row]) -> None:
         """Say why jobs wait that may wait for ever: once for each reason, with one of the jobs, if it was so when asked before."""
