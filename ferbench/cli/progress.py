@@ -7,7 +7,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
 
 from rich import progress as rich_progress
 from rich.console import Console
@@ -45,9 +44,9 @@ MARKS = {DONE: "done", STORED: "stored", FAILED: "FAILED", OOM: "OUT OF MEMORY",
 class PlainProgress(Progress):
     """A line for each thing worth one, flushed at once."""
 
-    def __init__(self, trials: int, numbers: Iterator[int] | None = None, mark: str = "") -> None:
+    def __init__(self, trials: int, numbers: dict[str, int] | None = None, mark: str = "") -> None:
         self.trials = trials
-        self.numbers = numbers or count(1)
+        self.numbers = {} if numbers is None else numbers  # of trials by id; one that is begun again keeps its own
         self.mark = mark
         self.name, self.steps = "", 0
         self.last = 0.0
@@ -63,7 +62,7 @@ class PlainProgress(Progress):
             self._say(f"prepared {total} images")
 
     def trial(self, trial: Trial) -> None:
-        self._say(f"[{next(self.numbers)}/{self.trials}] {trial.label}")
+        self._say(f"[{self.numbers.setdefault(trial.id, len(self.numbers) + 1)}/{self.trials}] {trial.label}")
 
     def shared(self, node: Node) -> None:
         self._say(f"{node.label}, for several trials")

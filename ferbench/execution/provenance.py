@@ -6,18 +6,15 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ferbench.cards import EvaluatorCard
+from ferbench.execution.installed import PACKAGES, version
 from ferbench.interfaces.backbone import Backbone
 from ferbench.training.loop import Device
-
-PACKAGES = ("ferbench", "torch", "torchvision", "numpy", "scikit-learn", "pillow")
-"""Packages whose versions every record states, besides those that the cards in use name."""
 
 
 def provenance(
@@ -53,18 +50,10 @@ def provenance(
         "pretraining": backbone.pretraining,
         "code": dict(code),
         "evaluators": {card.name: card.version for card in evaluators},
-        "versions": {name: found for name in (*PACKAGES, *packages) if (found := _version(name)) is not None}
+        "versions": {name: found for name in (*PACKAGES, *packages) if (found := version(name)) is not None}
         | {"python": platform.python_version(), "cuda": torch.version.cuda if on_cuda else None},
         "revision": _revision(),
     }
-
-
-def _version(package: str) -> str | None:
-    """The installed version of a package; None if it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _revision() -> str | None:

@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from ferbench.records.lease import lease
-from ferbench.records.schema import DONE, FAILED, OOM, STORED, StageNode
+from ferbench.records.schema import DONE as DONE
+from ferbench.records.schema import FAILED as FAILED
+from ferbench.records.schema import OOM as OOM
+from ferbench.records.schema import STORED as STORED
 from ferbench.records.schema import Outcome as Outcome
+from ferbench.records.schema import StageNode as StageNode
 from ferbench.records.schema import Trial as Trial
 
 REPORTED = ("preparing", "trial", "shared", "message", "stage", "step", "outcome")
@@ -146,8 +150,8 @@ def alone(results_dir: str | Path, name: str, waiting: Callable[[str], None]) ->
 
 class Work:
     """What is left of a study: nodes, and which of them can start. An executor begins nodes that are `ready`, in its workers calls
-    `Node.perform`, and says what became of each: `end`, `busy` or `lost`. All of it happens in
-    the process that runs the study.
+    `Node.perform`, and says what became of each: `end`, `busy`, `lost` or `failed`. All of it happens in the process that runs the
+    study.
 
     An engine with dependencies of its own can take all `nodes` at once: each comes after those that it `needs`.
 

@@ -100,6 +100,15 @@ class Cards:
         """Distributions whose versions the record states: those of the cards."""
         return list(dict.fromkeys(package for card in self._parts().values() for package in card.packages))
 
+    def names(self) -> dict[str, str]:
+        """The name of each card, by part."""
+        return {part: card.name for part, card in self._parts().items()}
+
+    def distributions(self, registry: Registry) -> list[str]:
+        """The installed distributions that the components come from."""
+        owners = [registry.owner(card) for card in self._parts().values()]
+        return list(dict.fromkeys(plugin.distribution for plugin in owners if plugin.distribution != "file"))
+
     def unreleased(self, registry: Registry) -> dict[str, str]:
         """Digest of the code of each component that has no released version, by part."""
         return {part: self.code[part] for part, card in self._parts().items() if not registry.owner(card).released}

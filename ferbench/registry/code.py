@@ -69,6 +69,22 @@ def _beside(root: str, path: Path, name: str) -> bool:
     return (other.parent.parent if other.name == "__init__.py" else other.parent) == path.parent
 
 
+def imported_beside(path: Path) -> list[Path]:
+    """A plugin file, and the files of its folder that it imports, that these import, and so on."""
+    waiting, found = [path], {path}
+    while waiting:
+        file = waiting.pop()
+        name = ".".join(file.relative_to(path.parent).with_suffix("").parts).removesuffix(".__init__")
+        for other in _read(file, name, file.stat().st_mtime_ns).imports:
+            parts = other.split(".")
+            for length in range(1, len(parts) + 1):
+                base = path.parent.joinpath(*parts[:length])
+                new = {code for code in (base.with_suffix(".py"), base / "__init__.py") if code.is_file()} - found
+                waiting += new
+                found |= new
+    return sorted(found)
+
+
 @lru_cache(maxsize=1)
 def core_functions() -> Mapping[str, str]:
     """Digests of the code of the packages and modules in CORE."""

@@ -341,10 +341,22 @@ def _editable(distribution: importlib.metadata.Distribution) -> bool:
         return False
 
 
+_MOVED: dict[str, Path] = {}
+"""Where copies of other machines' plugin files are, by their paths there."""
+
+
+def moved(path: str, copy: Path) -> None:
+    """From now on `copy` is loaded as the plugin file `path`."""
+    _MOVED[path] = copy
+
+
+def module_of(path: str) -> str:
+    """The name of the module that a plugin file is loaded as; two files in different folders may have the same name."""
+    return f"ferbench_file_{Path(path).stem}_{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+
+
 def _file_entry(path: str) -> _Entry:
-    file = Path(path)
-    digest = hashlib.sha256(path.encode()).hexdigest()[:8]
-    name = f"ferbench_file_{file.stem}_{digest}"  # two files in different folders may have the same name
+    file, name = _MOVED.get(path, Path(path)), module_of(path)
 
     def load() -> ModuleType:
         if name in sys.modules:

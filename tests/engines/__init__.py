@@ -1,0 +1,1 @@
+"""Studies on real engines, started for the tests and ended with them."""

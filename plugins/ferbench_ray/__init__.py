@@ -1,0 +1,1 @@
+"""The executor `ray`: trials as tasks of a Ray cluster."""
