@@ -2,6 +2,7 @@
 records are equal, and the difference of the times, a trial, is what the engine takes: its scheduler, a new process, its imports.
 
     python benchmarks/engines.py slurm [STEPS]     # SLURM_CONF names a cluster, such as that of tests/engines/slurm/up.sh
+    python benchmarks/engines.py ray [STEPS]       # with a cluster of its own on this machine
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ os.environ["OMP_NUM_THREADS"] = "1"  # sums depend on the number of threads in t
 
 from timed import run
 
+from ferbench.cores import usable_cores
 from ferbench.records.schema import Record
 from ferbench.records.store import Store
 
 STUDY = ("--multirun", "method=cross_entropy,grl", "seeds=[0,1,2,3]", "trainer.device=cpu", "evaluation.judges=0")
 TRIALS = 24
 
-ENGINES = {"slurm": ("executor=slurm", "executor.cpus=1", "executor.parallel=1")}
+ENGINES = {
+    "slurm": ("executor=slurm", "executor.cpus=1", "executor.parallel=1"),
+    "ray": ("executor=ray", "executor.address=local", f"executor.cpus={usable_cores()}"),
+}
 
 
 def main() -> None:

@@ -150,7 +150,7 @@ def alone(results_dir: str | Path, name: str, waiting: Callable[[str], None]) ->
 
 class Work:
     """What is left of a study: nodes, and which of them can start. An executor begins nodes that are `ready`, in its workers calls
-    `Node.perform`, and says what became of each: `end`, `busy`, `lost` or `failed`. All of it happens in the process that runs the
+    `Node.perform`, and says what became of each: `end`, `busy`, `lost` or `give_up`. All of it happens in the process that runs the
     study.
 
     An engine with dependencies of its own can take all `nodes` at once: each comes after those that it `needs`.

@@ -238,7 +238,7 @@ class _Study:
         else:
             again = f", and so did {self.settings.retries} more that went on with it" if self.settings.retries else ""
             status, why = FAILED, f"Its Ray process or node died{again} ({type(error).__name__})."
-        return self._without_dependents(self.work.failed(node, status, why))
+        return self._without_dependents(self.work.give_up(node, status, why))
 
     def _without_dependents(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Forget the tasks of trials, and of stages, that have ended with what they need."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import shutil
@@ -17,10 +18,13 @@ import pytest
 
 from ferbench.errors import FerbenchError
 from ferbench.extras import extra_of
+from ferbench.interfaces.executor import DONE, Node, Outcome, Progress, Trial
+from tests.engines.ray.studies import use_memory
+from tests.made_records import Make
 from tests.test_extras import DECLARED
 
 HERE = Path(__file__).parent / "ray"
-TIMEOUT = 600
+TIMEOUT = 900
 
 
 @functools.cache
@@ -59,7 +63,7 @@ def home() -> Iterator[Path]:
 
 
 def beside(home: Path, file: str, **environment: Any) -> None:
-    """Run the tests of a file beside a cluster."""
+    """Run the tests of a file beside a cluster; `environment`: see in.sh."""
     if obstacle():
         pytest.skip(obstacle())
     command = [
@@ -95,12 +99,14 @@ def test_a_cluster_of_two_nodes(home: Path) -> None:
 @pytest.mark.slow
 def test_nodes_without_the_results_folder(home: Path) -> None:
     (home / "hidden").mkdir()
-    beside(home, "apart.py", HIDE=home / "hidden", FERBENCH_TEST_HIDDEN=home / "hidden")
+    beside(home, "apart.py", HIDE=home / "hidden")
 
 
 @pytest.mark.slow
 def test_a_node_without_memory(home: Path) -> None:
-    beside(home, "memory.py", NODES=1, RAY_memory_usage_threshold=0.01, RAY_memory_monitor_refresh_ms=100)
+    (home / "cgroup").mkdir()
+    use_memory(home / "cgroup", 0.1)
+    beside(home, "memory.py", NODES=1, CGROUP=home / "cgroup", RAY_memory_monitor_refresh_ms=100)
 
 
 @pytest.mark.slow
@@ -140,3 +146,67 @@ def test_settings_that_make_no_sense(setting: dict[str, float], sentence: str) -
 
     with pytest.raises(FerbenchError, match=sentence):
         check(RaySettings(**setting))  # type: ignore[arg-type]
+
+
+@pytest.mark.needs("ray")
+def test_gpus_of_a_trial(make: Make) -> None:
+    from ferbench_ray.cluster import Machine, per_trial
+    from ferbench_ray.plugin import RaySettings
+
+    def trials(device: str) -> list[Trial]:
+        trial = make().trial
+        return [dataclasses.replace(trial, config={**trial.config, "trainer": {"device": device}})]
+
+    cpus, gpus = [Machine("1", "a", 4, 0)], [Machine("1", "a", 4, 0), Machine("2", "b", 4, 2)]
+    assert per_trial(RaySettings(), trials("auto"), cpus) == 0
+    assert per_trial(RaySettings(), trials("auto"), gpus) == 1
+    assert per_trial(RaySettings(), trials("cpu"), gpus) == 0
+    assert per_trial(RaySettings(gpus=0.25), trials("auto"), gpus) == 0.25
+    for settings, device, sentence in [
+        (RaySettings(), "cuda:1", "trainer.device=cuda:1 puts all trials of a Ray node on one GPU"),
+        (RaySettings(gpus=1), "cpu", "executor.gpus=1 with trainer.device=cpu reserves GPUs that nobody uses"),
+        (RaySettings(gpus=0), "cuda", "executor.gpus=0 with trainer.device=cuda gives the trials no GPU"),
+    ]:
+        with pytest.raises(FerbenchError, match=sentence):
+            per_trial(settings, trials(device), gpus)
+
+
+def test_lines_of_the_display(make: Make) -> None:
+    """One for each trial at a time on a host; a trial whose node died moves, and what arrives late is dropped."""
+    from ferbench_ray.display import Display
+
+    told: list[str] = []
+
+    class Line(Progress):
+        def __init__(self, name: str = "") -> None:
+            self.name = name
+
+        def worker(self, name: str) -> Progress:
+            return Line(name)
+
+        def trial(self, trial: Trial) -> None:
+            told.append(f"{self.name} trial {trial.id}")
+
+        def message(self, text: str) -> None:
+            told.append(f"{self.name} {text}")
+
+        def outcome(self, outcome: Outcome) -> None:
+            told.append(f"{self.name} {outcome.status} {outcome.trial.id}")
+
+    nodes = [Node(key, dataclasses.replace(make().trial, id=key)) for key in ("t1", "t2", "t3")]
+    display = Display(nodes, Line())
+    display.show([("t1", "a", "trial", ()), ("t2", "a", "trial", ()), ("t1", "b", "trial", ())])
+    display.show([("t3", "a", "message", ("evaluating",))])
+    display.ended(nodes[0], Outcome(nodes[0].trial, DONE))
+    display.show([("t1", "b", "message", ("late",))])
+    assert told == ["a:1 trial t1", "a:2 trial t2", "b:1 trial t1", "a:1 evaluating", "b:1 done t1"]
+
+
+def test_installations_that_differ() -> None:
+    from ferbench_ray.worker import different
+
+    ours = {"Python": "3.11", "torch": "2.6", "the code of ferbench": "abc"}
+    assert different(ours, {**ours, "numpy": "2"}) == ""
+    assert different(ours, {**ours, "torch": "2.7", "the code of ferbench": "x"}) == "torch is 2.7 and not 2.6"
+    assert different(ours, {**ours, "the code of ferbench": "x"}) == "the code of ferbench differs"
+    assert different(ours, {"Python": "3.11", "the code of ferbench": "abc"}) == "torch is missing and not 2.6"

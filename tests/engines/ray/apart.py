@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,10 +33,15 @@ def loss_of(method, batch):
 """
 
 
+def of_nodes() -> list[Path]:
+    """Folders in which nodes work on a study."""
+    return list(Path(tempfile.gettempdir()).glob("ferbench-*"))
+
+
 @pytest.fixture
 def hidden(tmp_path: Path) -> Path:
     """A folder that the nodes do not see."""
-    folder = Path(os.environ["FERBENCH_TEST_HIDDEN"], tmp_path.name)
+    folder = Path(os.environ["HIDE"], tmp_path.name)
     folder.mkdir()
     return folder
 
@@ -57,6 +64,7 @@ def test_records_are_those_of_one_process(ferbench: Run, tmp_path: Path, hidden:
         assert (hidden / "r" / trial / "figures" / "confusion.png").is_file()
     store = Store(hidden / "r")
     assert all(store.trained(run.key) for record in there.values() for run in record.stages), "stages come home too"
+    assert of_nodes() == []
 
 
 def test_stages_that_are_there_are_not_trained_again(ferbench: Run, hidden: Path) -> None:
@@ -87,8 +95,6 @@ def test_plugin_files_and_what_they_import(ferbench: Run, hidden: Path) -> None:
 
 
 def test_ctrl_c_sends_the_checkpoint_home(ferbench: Run, hidden: Path) -> None:
-    import signal
-
     results = hidden / "r"
     study = (
         "run",
@@ -99,15 +105,12 @@ def test_ctrl_c_sends_the_checkpoint_home(ferbench: Run, hidden: Path) -> None:
         f"results_dir={results}",
     )
     process = begin(*study, "executor=ray")
-    told: list[str] = []
-    assert process.stdout is not None
-    while not any("training 25/200" in line for line in told):
-        told.append(process.stdout.readline())
-        assert told[-1], told
+    wait_for(lambda: [path for folder in of_nodes() for path in checkpoints(folder / "results")], process)
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
     assert checkpoints(results)
+    assert of_nodes() == []
     done = ferbench(*study, "executor=ray")
     assert "training: goes on at step" in done.out, done.out + done.err
     assert done.status == 0

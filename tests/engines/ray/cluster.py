@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ferbench.execution.installed import version
 from ferbench.records.store import Store
 from tests.engines.ray.studies import (
     SHARING,
@@ -71,13 +72,10 @@ def test_trials_fail_with_their_stage(ferbench: Run, tmp_path: Path) -> None:
 def test_other_versions_are_refused_before_anything_runs(
     ferbench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ferbench.execution import parcels
-
-    real = parcels.version
-    monkeypatch.setattr(parcels, "version", lambda name: "9.9" if name == "torch" else real(name))
+    monkeypatch.setattr("ferbench.execution.parcels.version", lambda name: "9.9" if name == "torch" else version(name))
     refused = ferbench("run", "method=cross_entropy", *SMOKE, f"results_dir={tmp_path / 'r'}", "executor=ray")
     assert refused.status == 2
-    assert f"torch is {real('torch')} and not 9.9. Install the same on all nodes." in refused.err
+    assert f"torch is {version('torch')} and not 9.9. Install the same on all nodes." in refused.err
     assert records(tmp_path / "r") == {}
     assert checkpoints(tmp_path / "r") == []
 

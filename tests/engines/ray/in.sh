@@ -4,7 +4,8 @@
 # happens, the end of this script ends every process of the cluster. Needs root or user namespaces.
 #
 #   RAY_HOME    folder of the cluster: logs, home of its token, node1.pid, node2.pid, ... Paths of sockets in it have to be short.
-#   NODES       0 for no cluster. HIDE: a folder that the raylets see empty, as machines that do not share it.
+#   NODES       0 for no cluster. HIDE: a folder that the raylets see empty, as machines that do not share it. CGROUP: a folder that
+#               stands for /sys/fs/cgroup, with which a test says how much memory is used.
 # RAY_ADDRESS is set for the command.
 set -euo pipefail
 if [ "${RAY_IN:-}" != 1 ]; then
@@ -12,8 +13,9 @@ if [ "${RAY_IN:-}" != 1 ]; then
     RAY_IN=1 exec unshare $as_root --net --pid --mount --fork --mount-proc --kill-child "$0" "$@"
 fi
 ip link set lo up
+[ -z "${CGROUP:-}" ] || mount --bind "$CGROUP" /sys/fs/cgroup
 : "${RAY_HOME:?}" "${NODES:=2}" "${PORT:=6399}" "${RAY:=ray}"
-export HOME=$RAY_HOME RAY_USAGE_STATS_ENABLED=0 OMP_NUM_THREADS=1
+export HOME=$RAY_HOME TMPDIR=$RAY_HOME RAY_USAGE_STATS_ENABLED=0 OMP_NUM_THREADS=1
 mkdir -p "$RAY_HOME"
 common=(--node-ip-address=127.0.0.1 --disable-usage-stats --log-style=record --object-store-memory=100000000)
 if [ "$NODES" != 0 ]; then

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.engines.ray.studies import SMOKE, begin, records
 
@@ -24,13 +24,12 @@ def listening() -> set[str]:
     return {line.split()[1].partition(":")[0] for line in lines if line.split()[3] == LISTEN}
 
 
-def test_there_is_no_cluster(ferbench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_cluster(ferbench: Run, tmp_path: Path) -> None:
     study = ("run", "method=cross_entropy", *SMOKE, f"results_dir={tmp_path / 'r'}", "executor=ray")
-    for address in ("auto", "ray://127.0.0.1:1"):
-        refused = ferbench(*study, f"executor.address={address}")
-        assert refused.status == 2, refused.out + refused.err
-        assert f"executor.address={address}: no Ray cluster can be had there" in refused.err
-        assert "Start one with 'ray start --head'" in refused.err
+    refused = ferbench(*study)
+    assert refused.status == 2, refused.out + refused.err
+    assert "executor.address=auto: no Ray cluster can be had there" in refused.err
+    assert "Start one with 'ray start --head'" in refused.err
 
 
 def test_a_cluster_of_its_own_is_bound_to_loopback_and_ends_with_the_study(tmp_path: Path) -> None:
@@ -40,13 +39,14 @@ def test_a_cluster_of_its_own_is_bound_to_loopback_and_ends_with_the_study(tmp_p
     seen: set[str] = set()
     while process.poll() is None:
         seen |= listening()
-        with_raylet = any("raylet" in words for words in commands())
+        time.sleep(0.2)
     out, _ = process.communicate()
     assert process.returncode == 0, out
     assert seen, "Ray has servers"
     assert seen <= LOOPBACK
     assert len(records(tmp_path / "r")) == 1
-    assert with_raylet or not any("raylet" in words for words in commands())
+    assert not any("raylet" in words for words in commands())
+    assert list(Path(tempfile.gettempdir()).glob("ray-*")) == []
 
 
 def commands() -> list[str]:

@@ -64,6 +64,14 @@ def wait_for(true: Callable[[], object], process: subprocess.Popen[str], seconds
         time.sleep(0.02)
 
 
+def use_memory(folder: Path, part: float) -> None:
+    """Write what the kernel tells of a control group that uses a part of its 4 GiB."""
+    limit = 4 * 2**30
+    (folder / "memory.max").write_text(f"{limit}\n")
+    (folder / "memory.current").write_text(f"{int(part * limit)}\n")
+    (folder / "memory.stat").write_text("inactive_file 0\nactive_file 0\n")
+
+
 def checkpoints(results: Path) -> list[Path]:
     return sorted((results / ".stages").glob("*.checkpoint.safetensors"))
 
