@@ -17,7 +17,7 @@ from typing import Any
 
 from ferbench import Executor, FerbenchError
 from ferbench.interfaces import parcels
-from ferbench.interfaces.executor import FAILED, OOM, Node, Outcome, Progress, Work
+from ferbench.interfaces.executor import FAILED, OOM, Node, Outcome, Progress, Trial, Work
 from ferbench_ray import worker
 from ferbench_ray.cluster import Machine, connected, machines, per_trial, ray
 from ferbench_ray.display import Display
@@ -33,6 +33,11 @@ ANSWER = 120.0
 GRACE = 20.0
 """Seconds in which interrupted tasks end by themselves."""
 
+GONE = (
+    "The Ray node of this machine has ended, and with it the study. Start it, and give the same command again: what was in "
+    "training goes on."
+)
+
 WAITING = "waiting for other commands, which run what is left"
 
 
@@ -45,7 +50,7 @@ class RayExecutor(Executor):
         check(self.settings)
         with connected(self.settings.address):
             found = machines()
-            gpus = per_trial(self.settings, work.trials, found)
+            gpus = per_trial(self.settings, _trials(work), found)
             able = [machine for machine in found if machine.cpus >= self.settings.cpus and machine.gpus >= gpus]
             if not able:
                 had = ", ".join(f"{machine.host}: {machine.cpus:g} and {machine.gpus:g}" for machine in found)
@@ -75,6 +80,10 @@ def check(settings: RaySettings) -> None:
         raise FerbenchError(f"executor.retries is {settings.retries}; it has to be at least 0.")
 
 
+def _trials(work: Work) -> list[Trial]:
+    return list({node.trial.id: node.trial for node in work.nodes}.values())
+
+
 @contextlib.contextmanager
 def _shared(work: Work, gpus: float, able: Sequence[Machine]) -> Iterator[Shared]:
     """A context in which the nodes have what all tasks need. They have been asked what they have installed.
@@ -82,7 +91,7 @@ def _shared(work: Work, gpus: float, able: Sequence[Machine]) -> Iterator[Shared
     Raises:
         FerbenchError: a node cannot run the study, or has other versions than the others.
     """
-    trials = work.trials
+    trials = _trials(work)
     key = uuid.uuid4().hex[:16]
     results = Path(trials[0].config["results_dir"]).resolve()
     mark = results / ".drafts" / f"shared-{key}"
@@ -102,7 +111,7 @@ def _shared(work: Work, gpus: float, able: Sequence[Machine]) -> Iterator[Shared
 
 def _agreed(shared: Shared, work: Work, able: Sequence[Machine]) -> Shared:
     """`shared` with what all nodes have in common. Raises FerbenchError as `_shared`."""
-    different_code = list({tuple(sorted(trial.code.items())): trial for trial in work.trials}.values())
+    different_code = list({tuple(sorted(trial.code.items())): trial for trial in _trials(work)}.values())
     told = ray.put(shared)
     look = ray.remote(worker.look)
     asked = [
@@ -212,11 +221,14 @@ class _Study:
         del self.running[reference]
         try:
             report: Report = ray.get(reference)
+            if not report.refusal:
+                self._bring_home(node)
+        except ray.exceptions.LocalRayletDiedError as error:
+            raise FerbenchError(GONE) from error
         except ray.exceptions.RayError as error:
             return self._broken(node, error)
         if report.refusal:
             raise FerbenchError(report.refusal)
-        self._bring_home(node)
         if report.outcome is None:
             self.display.ended(node)
             self.work.busy(node)
@@ -246,13 +258,19 @@ class _Study:
         return outcomes
 
     def _bring_home(self, node: Node) -> None:
-        """Store what a task sent, if the nodes have no results folder in common."""
+        """Store what a task sent, if the nodes have no results folder in common. Raises FerbenchError if it cannot be written."""
         if self.shared.everywhere:
             return
         files: Mapping[str, parcels.Files] = ray.get(self.results[node.key][1])
         for part in [*parcels.stages_of(node), *([node] if node.stage is None else [])]:
             if part.key in files:
-                parcels.adopt(part, files[part.key])
+                try:
+                    parcels.adopt(part, files[part.key])
+                except OSError as error:
+                    raise FerbenchError(
+                        f"What came from a Ray node cannot be written to results_dir={node.trial.config['results_dir']}: "
+                        f"{error.strerror or error}. Once it can be, the same command goes on."
+                    ) from error
 
     def stop(self) -> None:
         """End all tasks: those that run are interrupted, leave checkpoints, and are ended after a while."""
@@ -264,7 +282,7 @@ class _Study:
             if references:
                 done, references = ray.wait(references, num_returns=len(references), timeout=GRACE)
                 for reference in done:
-                    with contextlib.suppress(ray.exceptions.RayError):
+                    with contextlib.suppress(ray.exceptions.RayError, FerbenchError):
                         if ray.get(reference).interrupted:
                             self._bring_home(self.running[reference])
         ray.kill(self.mailbox)

@@ -161,9 +161,7 @@ def different(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
     """What of another installation differs from ours, in words; empty if nothing does. What we have not counts for nothing: a study
     is planned without torch."""
     found = [
-        f"{name} differs"
-        if name.startswith("the code")
-        else f"{name} is {theirs.get(name, 'missing')} and not {known}"
+        f"{name} differs" if name.startswith("the code") else f"{name} is {theirs.get(name, 'missing')} and not {known}"
         for name, known in ours.items()
         if theirs.get(name) != known
     ]
