@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import platform
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ferbench.config.schema import from_dict
 from ferbench.execution.installed import PACKAGES, version
-from ferbench.files import publish
+from ferbench.files import draft_of, publish
 from ferbench.interfaces.executor import Node
 from ferbench.interfaces.parcels import Files
 from ferbench.plan.identity import Cards
@@ -46,7 +44,7 @@ def adopt(node: Node, found: Files) -> None:
     store, trial = _store(node), node.trial
     if CHECKPOINT in found and not store.trained(node.key):
         path = files.checkpoint(store.stage(node.key))
-        draft = _draft(path)
+        draft = draft_of(path)
         draft.write_bytes(found[CHECKPOINT])
         draft.replace(path)
     elif files.STAGE in found:
@@ -70,7 +68,7 @@ def _adopt_stage(store: Store, key: str, found: Files) -> None:
         if (target / files.STAGE).read_bytes() == found[files.STAGE]:
             return
         shutil.rmtree(target)
-    draft = _draft(target)
+    draft = draft_of(target)
     draft.mkdir()
     try:
         _write(draft, found)
@@ -130,7 +128,3 @@ def _write(folder: Path, contents: Files) -> None:
     for name, data in contents.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-
-
-def _draft(target: Path) -> Path:
-    return target.with_name(f".{target.name}-{os.getpid()}-{uuid.uuid4().hex[:6]}")

@@ -17,7 +17,7 @@ from typing import Any
 
 from ferbench import Executor, FerbenchError
 from ferbench.interfaces import parcels
-from ferbench.interfaces.executor import FAILED, OOM, Node, Outcome, Progress, Trial, Work
+from ferbench.interfaces.executor import Node, Outcome, Progress, Trial, Work
 from ferbench_ray import worker
 from ferbench_ray.cluster import Machine, connected, machines, per_trial, ray
 from ferbench_ray.display import Display
@@ -240,21 +240,22 @@ class _Study:
     def _broken(self, node: Node, error: Exception) -> list[Outcome]:
         """The task gave no report: its process or its node died too often, or Ray ended it."""
         self.display.ended(node)
-        if isinstance(error, ray.exceptions.OutOfMemoryError):
-            status, why = OOM, (
+        memory = isinstance(error, ray.exceptions.OutOfMemoryError)
+        if memory:
+            why = (
                 "Out of memory: the memory of its Ray node was full, and Ray ended it. A larger executor.cpus lets fewer trials "
                 "run at a time; a smaller budget.batch_size needs less."
-            )  # fmt: skip
+            )
         elif isinstance(error, ray.exceptions.RayTaskError):
-            status, why = FAILED, f"Its Ray task failed: {_last_line(error)}"
+            why = f"Its Ray task failed: {_last_line(error)}"
         else:
             again = f", and so did {self.settings.retries} more that went on with it" if self.settings.retries else ""
-            status, why = FAILED, f"Its Ray process or node died{again} ({type(error).__name__})."
-        return self._without_dependents(self.work.give_up(node, status, why))
+            why = f"Its Ray process or node died{again} ({type(error).__name__})."
+        return self._without_dependents(self.work.give_up(node, why, memory))
 
     def _without_dependents(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Forget the tasks of trials, and of stages, that have ended with what they need."""
-        self.running = {reference: node for reference, node in self.running.items() if not self.work.has_ended(node)}
+        self.running = {reference: node for reference, node in self.running.items() if not self.work.ended(node)}
         return outcomes
 
     def _bring_home(self, node: Node) -> None:
