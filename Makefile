@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 LIGHT_TESTS := tests/config tests/registry tests/plan tests/protocols tests/ranking tests/test_cards.py \
     tests/test_deprecation.py tests/test_extras.py
 
-.PHONY: demo test test-light test-lowest lint rooms bench dist clean
+.PHONY: demo test test-engines test-light test-lowest lint rooms bench dist clean
 
 # Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, writes a page with the figures.
 demo: .venv/installed
@@ -19,7 +19,12 @@ demo: .venv/installed
 # In JOBS processes of one thread and some 2 GB each. `make test COVERAGE=--cov` also reports coverage, which costs two fifths more
 # time.
 test: .venv/tested
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(COVERAGE)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(COVERAGE) --ignore tests/engines
+
+# On clusters of Slurm and Ray that are started here and stopped again. The Slurm daemons are Debian's packages slurmctld, slurmd,
+# slurm-client and munge; without them, or where there may be no namespaces for Ray, tests are skipped.
+test-engines: .venv/engines
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines
 
 # The light part without torch, on the newest dependencies and the coming Hydra.
 test-light: $(LIGHT)/installed
@@ -61,6 +66,10 @@ dist: .venv-light/installed
 
 .venv/tested: .venv/installed
 	$(BIN)/python $(PIP) --editable '.[test]'
+	touch $@
+
+.venv/engines: .venv/tested
+	$(BIN)/python $(PIP) --editable '.[test-engines]'
 	touch $@
 
 .venv/developed: .venv/tested
