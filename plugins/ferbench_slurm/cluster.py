@@ -38,7 +38,11 @@ Place = tuple[str, int]
 
 
 class Unanswered(FerbenchError):
-    """A command of Slurm failed or took too long."""
+    """A command of Slurm failed or took too long. `said` is what it said."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"Slurm does not answer: {said}")
+        self.said = said
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,12 @@ def ask(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired as error:
-        raise Unanswered(f"Slurm does not answer: {command[0]} took longer than {PATIENCE:.0f} s.") from error
+        raise Unanswered(f"{command[0]} took longer than {PATIENCE:.0f} s.") from error
     except OSError as error:
-        raise Unanswered(f"Slurm does not answer: {command[0]} cannot be run ({error.strerror or error}).") from error
+        raise Unanswered(f"{command[0]} cannot be run ({error.strerror or error}).") from error
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split()) or f"status {done.returncode}"
-        raise Unanswered(f"Slurm does not answer: {command[0]} says: {said}")
+        raise Unanswered(f"{command[0]} says: {said}.")
     return done.stdout
 
 

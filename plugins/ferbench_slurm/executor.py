@@ -121,6 +121,7 @@ class _Watch:
         self._cancelled: set[str] = set()
         self._said: set[str] = set()
         self._strange: set[str] = set()
+        self._silent = False
         self._asked = self._answered = time.monotonic()
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -189,9 +190,13 @@ class _Watch:
                 raise FerbenchError(
                     f"{error} It has not for {PATIENCE / 60:.0f} minutes. Jobs that run go on; the same command follows them again."
                 ) from error
-            self._say(f"{error} Jobs that run go on.")
+            if not self._silent:
+                self._progress.message(f"{error} Jobs that run go on.")
+            self._silent = True
             return
         self._answered = time.monotonic()
+        if self._silent:
+            self._recovered(rows)
         self._prepared(rows)
         self._tell_strange(rows)
         self._again(rows)
@@ -205,6 +210,16 @@ class _Watch:
                 self._missing.add(key)  # what it wrote last may be on its way; it is asked for once more
             elif key in self.at:
                 yield from self._gone(key, row)
+
+    def _recovered(self, rows: Mapping[Place, Row]) -> None:
+        """Slurm answers again. After a crash it may have forgotten what it was told last: jobs, which are then lost and submitted
+        again, and that others were released."""
+        self._silent = False
+        self._progress.message("Slurm answers again")
+        for row in rows.values():
+            if row.waits and row.reason == "JobHeldUser":
+                with contextlib.suppress(Unanswered):  # then the message says that it is held
+                    cluster.release(row.number)
 
     def _again(self, rows: Mapping[Place, Row]) -> None:
         """Let jobs start that were queued again."""

@@ -29,7 +29,7 @@ from ferbench import FerbenchError
 from ferbench.files import replace_text
 from ferbench.interfaces.executor import Node
 from ferbench_slurm import cluster
-from ferbench_slurm.cluster import Place, Row
+from ferbench_slurm.cluster import Place, Row, Unanswered
 from ferbench_slurm.job import Task, main
 from ferbench_slurm.plugin import SlurmSettings
 
@@ -188,11 +188,14 @@ def submit(
             table.put(batch)
         for batch in made:
             _release(table, batch)
-    except BaseException:
-        for batch in [batch for batch in table.batches.values() if not batch.released]:
+    except BaseException as error:
+        names = {batch.name for batch in made}
+        for batch in [batch for batch in table.batches.values() if not batch.released or batch.name in names]:
             with contextlib.suppress(FerbenchError):  # then the next command cancels or releases them
                 cluster.cancel_named(batch.name)
                 table.drop(batch.name)
+        if isinstance(error, Unanswered):
+            raise _refused(error.said) from error
         raise
     return found, (first.name, 0)
 
@@ -232,7 +235,7 @@ def _submit(
         with executor.batch():
             submitted = [executor.submit(main, task) for task in tasks]
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError, OSError) as error:
-        raise FerbenchError(f"Slurm refuses the jobs: {_said(error)}") from error
+        raise _refused(_said(error)) from error
     return dataclasses.replace(batch, number=submitted[0].job_id.partition("_")[0])
 
 
@@ -315,7 +318,14 @@ def _release(table: Table, batch: Batch) -> None:
     table.put(dataclasses.replace(batch, released=True))
 
 
+def _refused(said: str) -> FerbenchError:
+    return FerbenchError(
+        f"Slurm refuses the jobs: {said.rstrip('.')}. What they ask for is in executor.partition, .account, .qos, .constraint, "
+        ".gpus, .cpus, .memory, .time and .extra."
+    )
+
+
 def _said(error: Exception) -> str:
     """What sbatch said."""
-    lines = [line.strip() for line in str(error).splitlines() if "error" in line.lower()]
-    return " ".join(line.removeprefix("sbatch: error: ") for line in lines) or str(error)
+    lines = [line.strip() for line in str(error).splitlines() if line.startswith("sbatch: error: ")]
+    return "; ".join(line.removeprefix("sbatch: error: ") for line in lines) or str(error)
