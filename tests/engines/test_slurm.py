@@ -383,25 +383,21 @@ def test_jobs_that_have_other_code_run_nothing(cluster: Cluster, tmp_path: Path,
 
 
 def test_images_that_cannot_be_prepared_end_the_study(cluster: Cluster, tmp_path: Path, results: Path) -> None:
-    root = tmp_path / "data"
-    root.mkdir()
+    """Which is found where they are prepared, in a job."""
     rows = ["path,subject,expression"]
     for subject in range(4):
         for expression in ("anger", "fear"):
-            (root / f"{subject}{expression}.png").write_bytes(b"no image")
-            rows.append(f"{subject}{expression}.png,s{subject},{expression}")
-    (root / "frames.csv").write_text("\n".join(rows))
-    out = done(
-        begin(
-            command(
-                results, "method=cross_entropy", "budget=smoke", "dataset=table", f"dataset.root={root}",
-                "dataset.file=frames.csv", "trainer.device=cpu", "protocol=subject_kfold", "protocol.k=2", "evaluation.judges=0",
-            )
-        ),
-        status=2,
-    )  # fmt: skip
-    assert "cannot be read" in out
+            name = f"{subject}{expression}.png"
+            (tmp_path / name).write_text(f"no image, but {name}")
+            rows.append(f"{name},s{subject},{expression}")
+    (tmp_path / "frames.csv").write_text("\n".join(rows))
+    own = ("dataset=table", f"dataset.file={tmp_path / 'frames.csv'}", "protocol=subject_kfold", "protocol.k=2")
+    study = command(results, "method=cross_entropy", "budget=smoke", *own, "evaluation.judges=0", "trainer.device=cpu")
+    out = done(begin(study), status=2)
+    assert "2 pieces of work are submitted now" in out
+    assert "8 of 8 frames cannot be read" in out
     wait_for(lambda: not Slurm(SlurmSettings()).jobs(str(results)))
+    assert not Store(results).failures()
 
 
 # -- what cannot work
