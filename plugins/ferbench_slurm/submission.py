@@ -35,6 +35,9 @@ from ferbench_slurm.plugin import SlurmSettings
 
 FOLDER = ".slurm"
 
+ALONE = "slurm"
+"""Name under which one process at a time submits and cancels."""
+
 CARRIED = ("FERBENCH_PLUGINS", "FERBENCH_CACHE")
 """Environment variables that count in the jobs as they do where they are submitted, even if the cluster passes none on."""
 
@@ -252,9 +255,8 @@ def parameters(settings: SlurmSettings, name: str, jobs: int, after: str = "") -
         "time": settings.time,
         "dependency": after and f"afterany:{after}",
         "setup": [settings.setup] if settings.setup else None,
-        "srun_args": [f"--cpus-per-task={settings.cpus}"]
-        if settings.cpus
-        else None,  # which srun takes over from no sbatch since 22.05
+        # since Slurm 22.05, srun does not take this over from sbatch
+        "srun_args": [f"--cpus-per-task={settings.cpus}"] if settings.cpus else None,
     }
     return {
         **{key: value or None for key, value in asked.items()},

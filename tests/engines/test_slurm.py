@@ -22,7 +22,7 @@ from ferbench.records.schema import DONE, FAILED, OOM, Record
 from ferbench.records.store import Store
 from ferbench.registry.loader import load_registry
 from ferbench_slurm import cluster as commands
-from ferbench_slurm import executor
+from ferbench_slurm import executor, watch
 from ferbench_slurm.executor import Slurm
 from ferbench_slurm.plugin import SlurmSettings
 from tests.engines.conftest import Cluster, wait_for
@@ -342,7 +342,7 @@ def test_a_dead_controller_that_comes_back(cluster: Cluster, results: Path) -> N
 
 
 def test_a_dead_controller_that_stays_away(cluster: Cluster, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor, "PATIENCE", 3.0)
+    monkeypatch.setattr(watch, "PATIENCE", 3.0)
     listener = Listener(lambda text: cluster.kill("slurmctld") if "submitted now" in text else None)
     with pytest.raises(FerbenchError, match=r"Slurm does not answer: .* Jobs that run go on; the same command"):
         list(Slurm(SlurmSettings(cpus=1)).run(work(results, "method=cross_entropy", *ALONE), listener))

@@ -140,7 +140,7 @@ def test_an_array_is_no_longer_than_the_cluster_allows(trial: Trial, tmp_path: P
 
 def test_a_job_that_waits_for_ever_is_named(trial: Trial, fake: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once for all jobs that wait for the same reason, if Slurm gives it twice."""
-    from ferbench_slurm import cluster, executor
+    from ferbench_slurm import cluster, executor, watch
 
     told: list[str] = []
 
@@ -161,8 +161,8 @@ def test_a_job_that_waits_for_ever_is_named(trial: Trial, fake: FakeSlurm, monke
 
     monkeypatch.setattr(cluster, "jobs", jobs)
     monkeypatch.setattr(cluster, "check_commands", lambda: None)
-    monkeypatch.setattr(executor, "LOOK", 0.0)
-    monkeypatch.setattr(executor, "ASK", 0.0)
+    monkeypatch.setattr(watch, "LOOK", 0.0)
+    monkeypatch.setattr(watch, "ASK", 0.0)
     with pytest.raises(EnoughError):
         list(executor.Slurm(settings()).run(Work(trials(trial, 3)), Listener()))
     (said,) = [text for text in told if "JobHeldAdmin" in text]
