@@ -185,3 +185,26 @@ def test_without_submitit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(FerbenchError, match=r"executor 'slurm' needs submitit, .* pip install 'ferbench\[slurm\]'"):
         load_registry().get(ExecutorCard, "slurm").load()
+
+
+def test_one_job_of_an_array_is_lost_before_another(
+    trial: Trial, fake: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The array is out of the table when the second is found to be gone; both trials are submitted again, and fail in the end."""
+    from ferbench_slurm import cluster, executor, watch
+
+    asked: list[set[str]] = []
+
+    def jobs(names: set[str]) -> dict[tuple[str, int], cluster.Row]:
+        asked.append(set(names))
+        second = "RUNNING" if len(asked) < 4 else "FAILED"
+        rows = {(name, 0): cluster.Row("102_0", "FAILED", "node1", "NonZeroExitCode") for name in names}
+        return rows | {(name, 1): cluster.Row("102_1", second, "node1", "") for name in names}
+
+    monkeypatch.setattr(cluster, "jobs", jobs)
+    monkeypatch.setattr(cluster, "check_commands", lambda: None)
+    monkeypatch.setattr(watch, "LOOK", 0.0)
+    monkeypatch.setattr(watch, "ASK", 0.0)
+    outcomes = list(executor.Slurm(settings()).run(Work(trials(trial, 2)), Progress()))
+    assert {outcome.trial.id for outcome in outcomes} == {"t0", "t1"}
+    assert all("ended as FAILED; its log is " in outcome.error for outcome in outcomes)
