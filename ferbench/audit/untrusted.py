@@ -17,6 +17,7 @@ from ferbench.config.schema import from_dict
 from ferbench.errors import printable
 from ferbench.records import files
 from ferbench.records.schema import Record
+from ferbench.records.seals import unseal
 
 LARGEST = 2**31
 """Bytes of one table or of the arrays of one file, in memory."""
@@ -39,7 +40,7 @@ def check_record(text: str) -> Record:
             NaN or infinite.
     """
     record = Record.from_json(text)
-    values = json.loads(record.to_json())  # refuses NaN and infinite numbers
+    values = unseal(record.to_json())  # refuses NaN and infinite numbers
     if misfit := _misfit(values, RECORD, "record"):
         raise ValueError(misfit)
     classes = len(record.expressions)

@@ -24,6 +24,7 @@ from ferbench.audit.submission import unpack
 from ferbench.audit.untrusted import check_file, check_record
 from ferbench.errors import FerbenchError
 from ferbench.records.schema import Record
+from ferbench.records.seals import seal, unseal
 from ferbench.records.store import Store
 from tests.cli.test_evaluate import one
 
@@ -286,10 +287,11 @@ def record(results: Path) -> Record:
     ],
 )
 def test_values_that_no_record_has(record: Record, change: Change, why: str) -> None:
-    values = json.loads(record.to_json())
+    """Under a seal that is right: who forges a record computes it again."""
+    values = unseal(record.to_json())
     change(values)
     with pytest.raises((ValueError, TypeError, FerbenchError), match=why):
-        check_record(json.dumps(values))
+        check_record(seal(json.dumps(values)))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"schema": 2, "notes": ' + "[" * 100_000, "9" * 10_000, "null", "{}"])
@@ -306,13 +308,13 @@ def test_a_record_of_ours_passes(record: Record) -> None:
 
 
 def forged(source: Path, place: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """A submission with the files of each record changed, and their checksums made right."""
+    """A submission with the files of each record changed, and their checksums and seals made right."""
     with zipfile.ZipFile(place, "w") as target:
         for trial, members in contents(source).items():
             change(members)
-            record = json.loads(members["record.json"])
+            record = unseal(members["record.json"].decode())
             record["files"] |= {n: hashlib.sha256(d).hexdigest() for n, d in members.items() if n != "record.json"}
-            members["record.json"] = json.dumps(record).encode()
+            members["record.json"] = seal(json.dumps(record)).encode()
             for name, data in members.items():
                 target.writestr(f"{trial}/{name}", data)
     return place
@@ -326,9 +328,9 @@ def mine(ferbench: Callable[..., Any], results: Path, tmp_path: Path) -> Path:
 
 def changed(change: Change) -> Callable[[dict[str, bytes]], None]:
     def apply(members: dict[str, bytes]) -> None:
-        record = json.loads(members["record.json"])
+        record = unseal(members["record.json"].decode())
         change(record)
-        members["record.json"] = json.dumps(record).encode()
+        members["record.json"] = seal(json.dumps(record)).encode()
 
     return apply
 
