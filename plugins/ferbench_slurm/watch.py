@@ -108,10 +108,8 @@ class Watch:
                 submitted, prepares = submit(table, new, self._settings, running)
                 found |= submitted
                 self._prepares.add(prepares)
-            table.batches = {
-                **self._table.batches,
-                **table.batches,
-            }  # those, too, whose jobs have ended and are yet to be told of
+            # those, too, whose jobs have ended and are yet to be told of
+            table.batches = {**self._table.batches, **table.batches}
             self._table = table
         for node in nodes:
             self._work.begin(node)

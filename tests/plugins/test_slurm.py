@@ -190,16 +190,20 @@ def test_without_submitit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
 def test_one_job_of_an_array_is_lost_before_another(
     trial: Trial, fake: FakeSlurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The array is out of the table when the second is found to be gone; both trials are submitted again, and fail in the end."""
+    """The array has left the table when the second is found to be gone. Both trials are submitted again, and fail in the end."""
     from ferbench_slurm import cluster, executor, watch
 
     asked: list[set[str]] = []
 
     def jobs(names: set[str]) -> dict[tuple[str, int], cluster.Row]:
-        asked.append(set(names))
-        second = "RUNNING" if len(asked) < 4 else "FAILED"
-        rows = {(name, 0): cluster.Row("102_0", "FAILED", "node1", "NonZeroExitCode") for name in names}
-        return rows | {(name, 1): cluster.Row("102_1", second, "node1", "") for name in names}
+        """All have failed, but the second of the first array runs until it is asked for the fourth time."""
+        asked.append(names)
+        array = next((script for script in fake.scripts if "--array" in script), "")
+        places = {(name, i) for name in names for i in range(2 if f"={name}\n" in array else 1)}
+        return {
+            place: cluster.Row("102_1", "RUNNING" if place[1] and len(asked) < 4 else "FAILED", "node1", "")
+            for place in places
+        }
 
     monkeypatch.setattr(cluster, "jobs", jobs)
     monkeypatch.setattr(cluster, "check_commands", lambda: None)
