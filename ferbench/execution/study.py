@@ -71,6 +71,7 @@ def run_study(registry: Registry, study: Study, progress: Progress, retry: str =
     """
     store = Store(study.results_dir)
     store.prepare()
+    forget(study.trials)  # what a command that was killed has left
     missing = []
     for trial in study.trials:
         known = state(store, trial, retry)
@@ -85,9 +86,7 @@ def run_study(registry: Registry, study: Study, progress: Progress, retry: str =
             prepared(registry, data, config, progress)
     executor = study.executor.make(registry, ExecutorCard)
     assert isinstance(executor, Executor)
-    work = work_of(missing, progress)
-    forget(work.nodes)  # of a command that was killed
     try:
-        yield from executor.run(work, progress)
+        yield from executor.run(work_of(missing, progress), progress)
     finally:
-        forget(work.nodes)
+        forget(study.trials)

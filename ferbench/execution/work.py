@@ -22,7 +22,7 @@ from ferbench.interfaces.executor import Node, Progress, Work
 from ferbench.plan.identity import Cards
 from ferbench.plan.work import nodes, stages_of
 from ferbench.records.schema import STORED, Outcome, Trial
-from ferbench.records.store import Store
+from ferbench.records.store import PROGRESS, Store
 from ferbench.registry.builtin import ProcessesSettings
 from ferbench.registry.loader import Registry, load_registry
 
@@ -136,12 +136,14 @@ def ended(node: Node) -> Outcome | None:
     return failure if failure != node.before else None
 
 
-def forget(work: Sequence[Node]) -> None:
-    """Remove what was reported about nodes that no process works on."""
-    for node in work:
-        if not any(_store(node.trial).held(name) for name in _leases(node)):
+def forget(trials: Sequence[Trial]) -> None:
+    """Remove what was reported about work on trials, and on stages that they share, that is not going on."""
+    keys = {key for trial in trials for key in (trial.id, *(stage.key for stage in stages_of(trial)))}
+    store = _store(trials[0])
+    for path in (store.root / PROGRESS).glob("*.jsonl"):
+        if path.stem in keys and not (store.held(f"trial-{path.stem}") or store.held(f"stage-{path.stem}")):
             with contextlib.suppress(OSError):
-                events.path(node.trial.config["results_dir"], node.key).unlink()
+                path.unlink()
 
 
 def _leases(node: Node) -> list[str]:
