@@ -257,7 +257,8 @@ def _apart(here: float, claimed: float) -> bool:
 
 def _against_own(record: Record, store: Store, own: Store) -> tuple[list[str], str]:
     """Compare the predicted classes frame by frame."""
-    theirs, ours = (_predicted(place.path(record.trial.id), record) for place in (store, own))
+    trial = record.trial.id
+    theirs, ours = (_predicted(place.path(trial), place.load(trial)) for place in (store, own))
     differing = float((theirs != ours.reindex(theirs.index)).mean())
     if differing <= SAME:
         return [], RERUN

@@ -16,7 +16,9 @@ import pandas as pd
 import pytest
 
 from ferbench.cards import EvaluatorCard
+from ferbench.hashing import file_digest
 from ferbench.records.schema import Record
+from ferbench.records.seals import seal, unseal
 from ferbench.records.store import Store
 from ferbench.registry.loader import load_registry
 from tests.conftest import SMOKE
@@ -215,6 +217,9 @@ def test_other_answers_with_an_equal_accuracy_are_disputed(ferbench: Ferbench, r
         table[columns] = scores
         assert ((scores.argmax(1) != true) == np.isin(np.arange(len(true)), wrong)).all(), "the accuracy is the same"
         table.to_parquet(path)
+        values = unseal((path.parent / "record.json").read_text())
+        values["files"][path.name] = file_digest(path)
+        (path.parent / "record.json").write_text(seal(json.dumps(values)))
     done = ferbench("submit", "verify", file, "--into", tmp_path / "submitted", "--own", results)
     assert "2 records: 2 disputed." in done.out
     assert "of its frames get another class; up to 2% may." in done.out
@@ -227,9 +232,9 @@ def forged(file: Path, place: Path, change: Callable[[dict[str, Any]], None]) ->
         for name in source.namelist():
             data = source.read(name)
             if name.endswith("record.json"):
-                record = json.loads(data)
+                record = unseal(data.decode())
                 change(record)
-                data = json.dumps(record).encode()
+                data = seal(json.dumps(record)).encode()
             target.writestr(name, data)
     return place
 

@@ -172,7 +172,12 @@ def test_strange_frame_names(oulu_tree: Build) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "is empty"), (b"no image at all", "is damaged"), (None, "is damaged"), ("gone", "is missing")],
+    [
+        (b"", "is empty"),
+        (b"no image at all", "is no image in one of the formats JPEG, PNG"),
+        (None, "is damaged"),
+        ("gone", "is missing"),
+    ],
 )
 def test_a_bad_frame_is_named(oulu_tree: Build, content: bytes | str | None, reason: str) -> None:
     root = oulu_tree(subjects=1)
