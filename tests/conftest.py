@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import hypothesis
 import pytest
 from PIL import Image
 
 from tests import trees
 
 pytest_plugins = ["tests.made_records", "tests.ran_records", "tests.disks"]
+
+
+hypothesis.settings.register_profile(
+    "untimed", deadline=None
+)  # machines are shared: how long an example takes says nothing
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

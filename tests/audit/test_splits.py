@@ -151,7 +151,7 @@ def test_no_file_and_no_csv(ferbench: Run, tmp_path: Path) -> None:
     assert ferbench("audit", binary).status == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=40))
 def test_a_side_leaks_exactly_where_a_subject_is_in_two_folds(rows: list[tuple[int, int]]) -> None:
     frame = table(frame_id=list(range(len(rows))), subject=[s for s, _ in rows], fold=[f for _, f in rows])

@@ -54,13 +54,13 @@ def test_a_path_is_taken_as_it_is_typed(path: str) -> None:
     assert (config.results_dir, config.cache_dir, config.preparation.detector) == (path,) * 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(path=ABSOLUTE)
 def test_any_path_is_taken_as_it_is_typed(path: str) -> None:
     assert one("dataset=table", f"dataset.file={path}").dataset.settings["file"] == path
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(root=ABSOLUTE, results=ABSOLUTE, plugin=ABSOLUTE)
 def test_the_printed_command_gives_the_same_configuration(root: str, results: str, plugin: str) -> None:
     trial = some_trial()
@@ -81,7 +81,7 @@ def test_a_printed_command_is_as_short_as_it_can_be() -> None:
 
 
 @given(text=PATHS.map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_quoted_text_is_read_back_by_hydra(text: str) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from omegaconf import OmegaConf

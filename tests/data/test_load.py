@@ -104,7 +104,7 @@ def test_boards_of_some_classes_are_boards_of_their_own(
 
 
 @given(share=st.floats(0.05, 0.6), subjects=st.integers(5, 30), fold=st.integers(0, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whole_subjects_are_kept_apart(share: float, subjects: int, fold: int) -> None:
     table = frames(subjects)
     table["fold"] = table["subject"].str[1:].astype(int) % 2

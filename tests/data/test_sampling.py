@@ -35,7 +35,7 @@ def drawn(made: Batches, steps: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     return frames.numpy(), made.labels.expression[frames].numpy()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(COUNTS, st.integers(1, 20), st.integers(1, 30))
 def test_after_any_number_of_steps_classes_were_drawn_equally_often(counts: list[int], size: int, steps: int) -> None:
     _, classes = drawn(batches(counts, size), range(steps))
@@ -47,7 +47,7 @@ def test_after_any_number_of_steps_classes_were_drawn_equally_often(counts: list
     assert (within.max(axis=0) - within.min(axis=0)).max() <= (0 if size % len(present) == 0 else 2)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(COUNTS, st.integers(1, 20))
 def test_every_frame_of_a_class_comes_before_any_of_it_again(counts: list[int], size: int) -> None:
     """After any number of steps, the frames of a class were drawn equally often, to within one."""
@@ -59,7 +59,7 @@ def test_every_frame_of_a_class_comes_before_any_of_it_again(counts: list[int], 
         assert (often.max(axis=0) - often.min(axis=0)).max() <= 1
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(COUNTS, st.integers(1, 20), st.lists(st.integers(0, 2000), min_size=1, max_size=6))
 def test_a_balanced_step_depends_on_the_key_and_the_step_alone(counts: list[int], size: int, steps: list[int]) -> None:
     made = batches(counts, size)

@@ -35,7 +35,7 @@ def in_sequences(labels: list[int]) -> list[int]:
     return [label for label in labels for _ in range(3)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(labels=st.lists(st.integers(0, 2), min_size=4, max_size=20), seed=st.integers(0, 99))
 def test_scores_agree_with_scikit_learn(labels: list[int], seed: int) -> None:
     made = outputs(in_sequences(labels), seed)
@@ -51,7 +51,7 @@ def test_scores_agree_with_scikit_learn(labels: list[int], seed: int) -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(labels=st.lists(st.integers(0, 2), min_size=4, max_size=20), seed=st.integers(0, 99))
 def test_the_confusion_by_subject_gives_the_same_scores(labels: list[int], seed: int) -> None:
     made = outputs(in_sequences(labels), seed)

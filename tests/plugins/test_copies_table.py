@@ -186,7 +186,7 @@ def test_paths_of_windows(tmp_path: Path) -> None:
     assert dataset.image("faces\\a.png").shape == (8, 8, 3)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.one_of(
         st.binary(max_size=60),

@@ -94,7 +94,7 @@ sequences = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sequences=sequences, k=st.integers(2, 10), assignment=st.integers(0, 5), ordered=st.booleans())
 def test_no_subject_on_both_sides_and_every_frame_tested_once(
     sequences: list[tuple[int, str, int]], k: int, assignment: int, ordered: bool

@@ -131,7 +131,7 @@ def test_failures_are_counted_beside_what_is_done(make: Make) -> None:
     assert [(r.method, r.done, r.failed, r.rank) for r in board.rows] == [("m", 1, 1, None), ("never", 0, 1, None)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(6)))
 def test_the_order_of_records_does_not_count(make: Make, order: list[int]) -> None:
     records = [make(m, f, r) for m, r in (("a", 3), ("b", 7), ("c", 7)) for f in (0, 1)]

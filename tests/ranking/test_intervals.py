@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -32,7 +32,6 @@ def test_wilsons_interval_is_scipys(right: int, wrong: int) -> None:
     assert wilson(right / (right + wrong), right + wrong, 1e12) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10), min_size=2, max_size=12))
 def test_an_interval_is_never_empty_and_never_outside(right: list[int]) -> None:
     for score in SCORES.values():

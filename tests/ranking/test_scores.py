@@ -25,7 +25,7 @@ def test_no_counts_score_zero() -> None:
 
 
 @pytest.mark.parametrize("name", SCORES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=TABLES)
 def test_gradients_are_those_of_differences(name: str, table: np.ndarray) -> None:
     """Central differences of every count that is not 0. Of one that is 0, a class may come into being."""

@@ -139,7 +139,7 @@ def test_the_difference_to_a_baseline(make: Make) -> None:
     assert board.rows[1].against is None
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(0, 10), min_size=5, max_size=5), min_size=2, max_size=7))
 def test_ranks_never_rise_above_their_place(make: Make, columns: list[list[int]]) -> None:
     (board,) = boards(study(make, **{f"m{i}": column for i, column in enumerate(columns)}))
