@@ -249,8 +249,12 @@ def damage(bench: Bench, asked: argparse.Namespace) -> bool:
         DAMAGES[name](results / path)
         log = results.with_suffix(".log")
         named = run(["doctor", str(results)], log) == 1 and str(path.parts[0]) in log.read_text()
-        missing = name == "deleted" and path.parts[0] not in (".stages", ".references") and path.name != files.RECORD
-        unseen = name == "deleted" and path.parts[0] == ".references"  # none is as good as one
+        unseen = name == "deleted" and path.parts[0] in (
+            ".references",
+            ".studies",
+            ".progress",
+        )  # none is as good as one
+        missing = name == "deleted" and path.parts[0] != ".stages" and not unseen and path.name != files.RECORD
         found = [] if named or unseen else ["not named"]
         if missing:  # it may have been left out on purpose: the folder is moved by hand
             Store(results).set_aside(results / path.parts[0])
