@@ -104,7 +104,7 @@ def _running(state: Status, every: bool) -> Table:
             rate = f", {latest.rate:.0f} images/s" if latest.rate else ""
             told = f"{latest.name} {latest.done}/{latest.steps}{rate}"
         else:
-            told = latest.text or latest.name
+            told = latest.text or latest.name or ("loading" if latest.host else "")
         since = f", for {_ago(latest.began)}" if latest.began else ""
         table.add_row(Text(f"  {work.label}"), Text(where), Text(told + since))
     if len(state.running) > SHOWN and not every:
