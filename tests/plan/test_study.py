@@ -81,6 +81,7 @@ def test_a_part_of_a_batch_counts_whoever_computes_it() -> None:
     assert ours.stages != first("method=degan").stages
 
 
+@pytest.mark.needs("torch")
 def test_devices_do_not_count_where_a_method_computes_the_same_on_any_number(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(plugin("mine", "yield").replace('name="mine"', 'name="mine", synchronised=True'))
