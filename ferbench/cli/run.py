@@ -133,7 +133,7 @@ def _cancel(registry: Any, study: Study) -> int:
     """
     from ferbench.cards import ExecutorCard
     from ferbench.interfaces.executor import Queues
-    from ferbench.plan.work import stages_of
+    from ferbench.plan.work import keys
 
     executor = study.executor.make(registry, ExecutorCard)
     if not isinstance(executor, Queues):
@@ -141,8 +141,7 @@ def _cancel(registry: Any, study: Study) -> int:
             f"executor={study.executor.name} has no queue: its trials end with the command that runs them, by Ctrl-C. "
             "--cancel is for the same command with an executor whose jobs outlive it, such as slurm."
         )
-    keys = {trial.id for trial in study.trials} | {stage.key for trial in study.trials for stage in stages_of(trial)}
-    cancelled = executor.cancel(study.results_dir, keys)
+    cancelled = executor.cancel(study.results_dir, keys(study.trials))
     click.echo(f"{cancelled} jobs cancelled. The same command without --cancel goes on from what they have left.")
     return 0
 

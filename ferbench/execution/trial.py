@@ -26,7 +26,7 @@ from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
 from ferbench.execution.setup import Fold, Setup
 from ferbench.execution.training import compile_networks, judges_of, shared_code, stages_of
-from ferbench.execution.watch import Watched, too_long
+from ferbench.execution.watch import Watched, store_failure, too_long
 from ferbench.hashing import digest
 from ferbench.interfaces.evaluator import Outputs
 from ferbench.interfaces.executor import Progress
@@ -100,10 +100,7 @@ def _attempt(trial: Trial, store: Store, progress: Progress) -> Outcome:
     else:
         outcome = _outcome(trial, store, progress, lambda watched: _run(trial, store, watched))
     if outcome.status in (FAILED, OOM):
-        try:
-            store.write_failure(outcome)
-        except OSError as failure:
-            progress.message(f"the failure could not be stored either: {failure.strerror or failure}")
+        store_failure(outcome, progress)
     progress.outcome(outcome)
     return outcome
 

@@ -1,16 +1,17 @@
-"""Watching a trial: how far it is, for sentences about its end, and that only one process runs it."""
+"""Watching a trial: how far it is, for sentences about its end; that only one process runs it; and how its failure is stored."""
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import Any
 
-from ferbench.interfaces.executor import REPORTED, Progress
+from ferbench.interfaces.executor import Progress, Relayed
 from ferbench.limits import leave_if_forked
+from ferbench.records.schema import Outcome
+from ferbench.records.store import Store
 
 
-class Watched(Progress):
+class Watched(Relayed):
     """A listener that remembers how far the work is, and forwards all calls.
 
     Attributes:
@@ -21,10 +22,8 @@ class Watched(Progress):
     def __init__(self, progress: Progress) -> None:
         self.reached = ("", -1, 0)
         self._progress, self._pid = progress, os.getpid()
-        for name in REPORTED:
-            setattr(self, name, functools.partial(self._report, name))
 
-    def _report(self, name: str, *values: Any) -> None:
+    def report(self, name: str, values: tuple[Any, ...]) -> None:
         leave_if_forked(self._pid)
         if name == "stage":
             self.reached = values[0], values[1], values[2]
@@ -47,3 +46,11 @@ def too_long(limit: float, watched: Watched) -> str:
         f"It took longer than trial.timeout={limit:g} s and was ended {watched.place}. What its checkpoints hold is kept: a larger "
         "trial.timeout with --retry failed continues from there."
     )
+
+
+def store_failure(outcome: Outcome, progress: Progress) -> None:
+    """Store that a trial has failed; where that cannot be written, `progress` gets a message."""
+    try:
+        Store(outcome.trial.config["results_dir"]).write_failure(outcome)
+    except OSError as failure:
+        progress.message(f"the failure could not be stored either: {failure.strerror or failure}")

@@ -16,11 +16,12 @@ from ferbench.config.schema import RunConfig, from_dict
 from ferbench.data.load import Data, check_twins, load_data, prepare_data
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors.processes import Processes
+from ferbench.execution.watch import store_failure
 from ferbench.hashing import digest
 from ferbench.interfaces import events
 from ferbench.interfaces.executor import Node, Progress, Work
 from ferbench.plan.identity import Cards
-from ferbench.plan.work import nodes, stages_of
+from ferbench.plan.work import keys, nodes
 from ferbench.records.schema import STORED, Outcome, Trial
 from ferbench.records.store import PROGRESS, Store
 from ferbench.registry.builtin import ProcessesSettings
@@ -35,10 +36,7 @@ def work_of(trials: Sequence[Trial], progress: Progress) -> Work:
     before = {trial.id: _store(trial).failure(trial.id) for trial in trials}
 
     def fail(outcome: Outcome) -> None:
-        try:
-            _store(outcome.trial).write_failure(outcome)
-        except OSError as failure:
-            progress.message(f"the failure could not be stored either: {failure.strerror or failure}")
+        store_failure(outcome, progress)
         progress.outcome(outcome)
 
     return Work(nodes(trials, _store(trials[0]).trained, before), fail)
@@ -76,7 +74,7 @@ def perform_together(work: Sequence[Node], lanes: int, progress: Progress) -> No
     here = {node.key: node for node in work}
 
     def fail(outcome: Outcome) -> None:  # its process was killed, and could not say so
-        _store(outcome.trial).write_failure(outcome)
+        store_failure(outcome, progress)
         events.Recording(here[outcome.trial.id], progress).end(outcome)
 
     for _ in Processes(ProcessesSettings(workers=lanes)).run(Work(work, fail), progress):
@@ -138,10 +136,9 @@ def ended(node: Node) -> Outcome | None:
 
 def forget(trials: Sequence[Trial]) -> None:
     """Remove what was reported about work on trials, and on stages that they share, that is not going on."""
-    keys = {key for trial in trials for key in (trial.id, *(stage.key for stage in stages_of(trial)))}
-    store = _store(trials[0])
+    store, known = _store(trials[0]), keys(trials)
     for path in (store.root / PROGRESS).glob("*.jsonl"):
-        if path.stem in keys and not (store.held(f"trial-{path.stem}") or store.held(f"stage-{path.stem}")):
+        if path.stem in known and not (store.held(f"trial-{path.stem}") or store.held(f"stage-{path.stem}")):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -150,7 +147,7 @@ def _leases(node: Node) -> list[str]:
     """The leases that a process holds one after another while it works on a node."""
     if node.stage is not None:
         return [f"stage-{node.key}"]
-    return [f"trial-{node.key}", *(f"stage-{stage.key}" for stage in stages_of(node.trial))]
+    return [f"trial-{node.key}", *(f"stage-{stage.key}" for stage in node.trial.trainings)]
 
 
 def _store(trial: Trial) -> Store:

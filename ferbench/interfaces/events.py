@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferbench.interfaces.executor import REPORTED, Node, Progress
+from ferbench.interfaces.executor import REPORTED, Node, Progress, Relayed
 from ferbench.records.schema import Outcome
 from ferbench.records.store import PROGRESS
 
@@ -34,7 +34,7 @@ def path(results_dir: str | Path, key: str) -> Path:
     return Path(results_dir, PROGRESS, f"{key}.jsonl")
 
 
-class Recording(Progress):
+class Recording(Relayed):
     """A listener that writes what is reported into the node's file, and passes it on to `listener`.
 
     Where the file cannot be written nothing else fails: the work is what counts.
@@ -43,8 +43,6 @@ class Recording(Progress):
     def __init__(self, node: Node, listener: Progress) -> None:
         self._path, self._listener = path(node.trial.config["results_dir"], node.key), listener
         self._steps, self._written = 0, 0.0
-        for name in REPORTED:
-            setattr(self, name, lambda *values, name=name: self._report(name, values))
         self._write(BEGIN, [socket.gethostname(), os.getpid()])
 
     def worker(self, name: str) -> Progress:
@@ -54,7 +52,7 @@ class Recording(Progress):
         """The work has ended, or another process does it (None)."""
         self._write(END, [None if outcome is None else outcome.to_json()])
 
-    def _report(self, name: str, values: tuple[Any, ...]) -> None:
+    def report(self, name: str, values: tuple[Any, ...]) -> None:
         if name == "stage":
             self._steps = values[2]
         if name != "step" or values[0] == self._steps or time.monotonic() - self._written >= EVERY:

@@ -64,6 +64,22 @@ class Progress:
         return self
 
 
+class Relayed(Progress):
+    """A listener for which all calls of REPORTED are one: `report`, with the name of the call and its arguments."""
+
+    def report(self, name: str, values: tuple[Any, ...]) -> None:
+        """The method `name` of `Progress` was called with `values`."""
+        raise NotImplementedError
+
+
+def _relay(name: str) -> Callable[..., None]:
+    return lambda self, *values: self.report(name, values)
+
+
+for _name in REPORTED:
+    setattr(Relayed, _name, _relay(_name))
+
+
 @dataclass(frozen=True)
 class Node:
     """A piece of work: a stage that several trials start from, or a trial. It can be pickled.
@@ -171,6 +187,7 @@ class Work:
         self._begun: set[str] = set()
         self._lost: dict[str, int] = {}
         self._resting: dict[str, float] = {}
+        self._waited = False
 
     @property
     def left(self) -> bool:
@@ -195,6 +212,13 @@ class Work:
         """Seconds until a node is ready that another command had; None if there is none."""
         times = [self._resting[node.key] for node in self._startable() if node.key in self._resting]
         return max(min(times) - time.monotonic(), 0.0) if times else None
+
+    def wait(self, progress: Progress) -> None:
+        """Wait until a node is ready, where nothing runs and other commands have all that is left. `progress` is told so, once."""
+        if not self._waited:
+            progress.message("waiting for other commands, which run what is left")
+            self._waited = True
+        time.sleep(self.rest() or 0.0)
 
     def _startable(self) -> list[Node]:
         return [

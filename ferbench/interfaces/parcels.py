@@ -37,9 +37,12 @@ def at(node: Node, results_dir: str | Path) -> Node:
 
 def stages_of(node: Node) -> list[Node]:
     """Nodes of all stages, and of the judges, that the node's trial trains or loads; `pack` and `adopt` take them."""
-    trial = node.trial
-    stages = [*trial.stages, *([trial.judges] if trial.judges is not None else [])]
-    return [Node(stage.key, trial, stage) for stage in stages]
+    return [Node(stage.key, node.trial, stage) for stage in node.trial.trainings]
+
+
+def parts_of(node: Node) -> list[Node]:
+    """All that work on the node may bring about: its `stages_of`, and a trial itself."""
+    return [*stages_of(node), *([node] if node.stage is None else [])]
 
 
 def pack(node: Node) -> Files:

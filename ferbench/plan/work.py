@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from ferbench.interfaces.executor import Node
-from ferbench.records.schema import Outcome, StageNode, Trial
+from ferbench.records.schema import Outcome, Trial
 
 
 def nodes(trials: Sequence[Trial], trained: Callable[[str], bool], before: Mapping[str, Outcome | None]) -> list[Node]:
@@ -19,7 +19,7 @@ def nodes(trials: Sequence[Trial], trained: Callable[[str], bool], before: Mappi
         trained: whether the stage with this key is trained.
         before: the stored failure of each trial, by id.
     """
-    uses = Counter(stage.key for trial in trials for stage in {s.key: s for s in stages_of(trial)}.values())
+    uses = Counter(stage.key for trial in trials for stage in {s.key: s for s in trial.trainings}.values())
     found: dict[str, Node] = {}
     for trial in trials:
         needs: list[str] = []
@@ -38,6 +38,6 @@ def nodes(trials: Sequence[Trial], trained: Callable[[str], bool], before: Mappi
     return list(found.values())
 
 
-def stages_of(trial: Trial) -> list[StageNode]:
-    """All that is trained for a trial: its stages and its judges."""
-    return [*trial.stages, *([trial.judges] if trial.judges is not None else [])]
+def keys(trials: Sequence[Trial]) -> set[str]:
+    """Ids of trials, and keys of all that is trained for them: the keys that their nodes may have."""
+    return {key for trial in trials for key in (trial.id, *(stage.key for stage in trial.trainings))}

@@ -88,6 +88,11 @@ class Trial:
         return self.identity.method.name
 
     @property
+    def trainings(self) -> list[StageNode]:
+        """All that is trained for the trial: its stages and its judges."""
+        return [*self.stages, *([self.judges] if self.judges is not None else [])]
+
+    @property
     def label(self) -> str:
         """Text for progress and tables, such as "degan no_identity_head · fold 3 · seed 0"."""
         variant = "" if self.variant == "full" else f" {self.variant}"

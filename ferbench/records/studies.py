@@ -76,7 +76,7 @@ def remembered(
             trial.id,
             trial.label,
             trial.label.partition(" · ")[0],
-            (*trial.stages, *([trial.judges] if trial.judges else [])),
+            tuple(trial.trainings),
         )
         for trial in trials
     )

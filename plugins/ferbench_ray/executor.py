@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -37,8 +36,6 @@ GONE = (
     "The Ray node of this machine has ended, and with it the study. Start it, and give the same command again: what was in "
     "training goes on."
 )
-
-WAITING = "waiting for other commands, which run what is left"
 
 
 class RayExecutor(Executor):
@@ -166,15 +163,11 @@ class _Study:
             self.progress.message("the nodes have no results folder in common: results are sent here")
         for node in self.work.nodes:
             self.submit(node)
-        said = False
         while self.work.left:
             for node in self.work.ready():  # those that another command had
                 self.submit(node)
             if not self.running:
-                if not said:
-                    self.progress.message(WAITING)
-                    said = True
-                time.sleep(self.work.rest() or 0.0)
+                self.work.wait(self.progress)
                 continue
             ray.wait(list(self.running), timeout=TICK)
             ready, _ = ray.wait(list(self.running), num_returns=len(self.running), timeout=0)
@@ -263,7 +256,7 @@ class _Study:
         if self.shared.everywhere:
             return
         files: Mapping[str, parcels.Files] = ray.get(self.results[node.key][1])
-        for part in [*parcels.stages_of(node), *([node] if node.stage is None else [])]:
+        for part in parcels.parts_of(node):
             if part.key in files:
                 try:
                     parcels.adopt(part, files[part.key])

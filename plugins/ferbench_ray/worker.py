@@ -15,7 +15,7 @@ from typing import Any
 from ferbench.cores import be_considerate, keep_memory
 from ferbench.errors import FerbenchError
 from ferbench.interfaces import parcels
-from ferbench.interfaces.executor import DONE, REPORTED, STORED, Node, Outcome, Progress, Trial
+from ferbench.interfaces.executor import DONE, STORED, Node, Outcome, Relayed, Trial
 from ferbench.interfaces.parcels import Files
 
 EVERY = 0.5
@@ -91,16 +91,14 @@ class Mailbox:
         return reports
 
 
-class Relay(Progress):
+class Relay(Relayed):
     """The progress listener of a task: it sends all calls to the mailbox, those about steps not too often."""
 
     def __init__(self, mailbox: Any, key: str) -> None:
         self._mailbox, self._key = mailbox, key
         self._steps, self._sent = 0, 0.0
-        for name in REPORTED:
-            setattr(self, name, lambda *values, name=name: self._send(name, values))
 
-    def _send(self, name: str, values: tuple[Any, ...]) -> None:
+    def report(self, name: str, values: tuple[Any, ...]) -> None:
         if name == "stage":
             self._steps = values[2]
         now = time.monotonic()
@@ -130,7 +128,7 @@ def perform(shared: Shared, node: Node, *needs: Report | Mapping[str, Files]) ->
     shared.home.mkdir(mode=0o700, exist_ok=True)
     own = parcels.at(node, shared.home / "results")
     brought = {key: files for need in needs if not isinstance(need, Report) for key, files in need.items()}
-    nodes = [*parcels.stages_of(own), *([own] if own.stage is None else [])]
+    nodes = parcels.parts_of(own)
     for part in nodes:
         if part.key in brought:
             parcels.adopt(part, brought[part.key])

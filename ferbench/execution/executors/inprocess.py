@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from ferbench.interfaces.executor import Executor, Progress, Work
 from ferbench.records.schema import DONE, Outcome
-
-WAITING = "waiting for other commands, which run what is left"
 
 
 class InProcess(Executor):
     """`executor=inprocess`. A debugger can step through it. A stage that trials share is trained by the first of them."""
 
     def run(self, work: Work, progress: Progress) -> Iterator[Outcome]:
-        said = False
         while work.left:
             if not (ready := work.ready()):
-                if not said:
-                    progress.message(WAITING)
-                    said = True
-                time.sleep(work.rest() or 0.0)
+                work.wait(progress)
                 continue
             node = ready[0]
             work.begin(node)

@@ -23,9 +23,8 @@ from typing import Any
 from ferbench.cores import keep_memory, usable_cores
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors import lanes, mps
-from ferbench.execution.executors.inprocess import WAITING
 from ferbench.execution.watch import Watched
-from ferbench.interfaces.executor import REPORTED, Executor, Node, Progress, Work
+from ferbench.interfaces.executor import Executor, Node, Progress, Relayed, Work
 from ferbench.records.schema import INTERRUPTED, Outcome, Trial
 from ferbench.registry.builtin import ProcessesSettings
 
@@ -114,16 +113,15 @@ def _room(trials: Sequence[Trial]) -> lanes.Room:
 
 def _run(slots: Sequence[WorkerSlot], work: Work, progress: Progress) -> Iterator[Outcome]:
     workers = [Worker(slot, progress.worker(slot.name)) for slot in slots]
-    said = False
     try:
         while work.left:
             for worker, node in zip([w for w in workers if w.node is None], work.ready(), strict=False):
                 work.begin(node)
                 worker.give(node)
             working = [worker for worker in workers if worker.node is not None]
-            if not working and not said:
-                progress.message(WAITING)
-                said = True
+            if not working:
+                work.wait(progress)
+                continue
             rest = work.rest()
             ready = connection.wait([worker.pipe for worker in working], POLL if rest is None else min(rest, POLL))
             for worker in working:
@@ -334,13 +332,14 @@ def _stop(workers: Sequence[Worker]) -> None:
             time.sleep(0.05)
 
 
-class Relay(Progress):
+class Relay(Relayed):
     """The progress listener in a worker: it sends all calls to the main process."""
 
     def __init__(self, pipe: connection.Connection) -> None:
         self._pipe = pipe
-        for name in REPORTED:
-            setattr(self, name, lambda *values, name=name: self.send(name, *values))
+
+    def report(self, name: str, values: tuple[Any, ...]) -> None:
+        self.send(name, *values)
 
     def send(self, name: str, *values: Any) -> None:
         try:
