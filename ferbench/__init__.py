@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from ferbench.interfaces.evaluator import Outputs as Outputs
     from ferbench.interfaces.evaluator import PerSubject as PerSubject
     from ferbench.interfaces.executor import Executor as Executor
+    from ferbench.interfaces.method import Average as Average
     from ferbench.interfaces.method import Batch as Batch
     from ferbench.interfaces.method import Clock as Clock
+    from ferbench.interfaces.method import Epoch as Epoch
     from ferbench.interfaces.method import Group as Group
     from ferbench.interfaces.method import Identifies as Identifies
     from ferbench.interfaces.method import Method as Method
@@ -65,8 +67,10 @@ _LAZY = {
     "Outputs": "ferbench.interfaces.evaluator",
     "PerSubject": "ferbench.interfaces.evaluator",
     "Executor": "ferbench.interfaces.executor",
+    "Average": "ferbench.interfaces.method",
     "Batch": "ferbench.interfaces.method",
     "Clock": "ferbench.interfaces.method",
+    "Epoch": "ferbench.interfaces.method",
     "Group": "ferbench.interfaces.method",
     "Identifies": "ferbench.interfaces.method",
     "Method": "ferbench.interfaces.method",

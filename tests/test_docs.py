@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,16 @@ def test_the_method_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple
     assert done.status == 0, done.err
     checked = ferbench("check", "--plugin", file, "twoheads")
     assert checked.status == 0, checked.out
+
+
+def test_the_stage_of_the_howto_is_that_of_the_example() -> None:
+    page = (ROOT / "docs" / "howto" / "write-a-method.md").read_text()
+    package = ROOT / "examples" / "ferbench-example-momentum" / "src" / "ferbench_example_momentum"
+    source = textwrap.dedent((package / "method.py").read_text().partition("class MomentumContrast(Method):\n")[2])
+    shown = re.findall(r"```python\n(.*?)```", page, re.S)[1]
+    functions = re.split(r"\n\n(?=def )", shown.rstrip())
+    assert len(functions) == 2
+    assert all(function in source for function in functions)
 
 
 def test_the_dataset_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path) -> None:

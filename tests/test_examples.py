@@ -86,6 +86,23 @@ def test_the_example_method(
     assert removed_without_a_trace(environment, before, "ferbench-example-method")
 
 
+def test_the_example_with_a_teacher(
+    environment: Environment, installed: Callable[[str], Environment], smoke: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A variant that takes over another one's stage is the one that trained it in an empty folder."""
+    before = environment.files()
+    here = installed("ferbench-example-momentum")
+    tests = EXAMPLES / "ferbench-example-momentum" / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
+    words = [word for word in smoke if not word.startswith("results_dir")]
+    for ablation in ("all", "judge_student"):
+        settings = ("method=momentum_contrast", f"ablation={ablation}", *words, f"results_dir={tmp_path / ablation}")
+        here.run("-m", "ferbench", "run", *settings)
+    (alone,) = (tmp_path / "judge_student").glob("*/weights.safetensors")
+    assert alone.read_bytes() == (tmp_path / "all" / alone.parent.name / alone.name).read_bytes()
+    assert removed_without_a_trace(environment, before, "ferbench-example-momentum")
+
+
 def test_the_example_dataset(environment: Environment, installed: Callable[[str], Environment], tmp_path: Path) -> None:
     before = environment.files()
     here = installed("ferbench-example-dataset")
@@ -102,7 +119,7 @@ def test_the_example_dataset(environment: Environment, installed: Callable[[str]
     assert removed_without_a_trace(environment, before, "ferbench-example-dataset")
 
 
-@pytest.mark.parametrize("example", ["ferbench-example-method", "ferbench-example-dataset"])
+@pytest.mark.parametrize("example", [folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()])
 def test_examples_import_the_public_surface_only(example: str) -> None:
     import ast
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,9 +121,11 @@ class Batches:
         )
 
     def __call__(self, step: int) -> Batch:
+        return self.assemble(self._on_device(self.plan(step)))
+
+    def _on_device(self, plan: Mapping[str, Tensor]) -> dict[str, Tensor]:
         stay = () if self.resident else ("rows", "neutral")  # images on disk are read by rows on the CPU
-        plan = self.plan(step)
-        return self.assemble({n: t if n in stay else t.to(self.images.device) for n, t in plan.items()})
+        return {n: t if n in stay else t.to(self.images.device) for n, t in plan.items()}
 
     def plan(self, step: int) -> dict[str, Tensor]:
         """What the batch of a step is made of, on the CPU: `rows` and, where needed, `neutral` (rows of the image array),
@@ -131,11 +133,30 @@ class Batches:
         chosen = self._choose(step)
         self._generator.manual_seed(derive_seed("augment", *self.key, step))
         uniform = torch.rand((DRAWS, len(chosen)), generator=self._generator)
+        plan = {**self._labelled(chosen), "uniform": uniform}
+        return {name: values[..., self._part] for name, values in plan.items()}
+
+    def _labelled(self, chosen: Tensor) -> dict[str, Tensor]:
+        """The parts of a plan that are not random: rows and labels of some frames."""
         labels = self.labels
         plan = {"rows": labels.rows[chosen], "expression": labels.expression[chosen], "subject": labels.subject[chosen]}
         if labels.neutral is not None:
             plan["neutral"] = labels.neutral[chosen]
-        return {name: values[..., self._part] for name, values in {**plan, "uniform": uniform}.items()}
+        return plan
+
+    @property
+    def frames(self) -> int:
+        """Number of training frames."""
+        return len(self.labels.rows)
+
+    def epoch(self, step: int) -> int:
+        """The number of the epoch in which the batch of a step begins."""
+        return step * self.size // self.frames
+
+    def unaugmented(self) -> Iterator[Batch]:
+        """Each training frame once, in the order of the frame table, without augmentation."""
+        for chosen in torch.arange(self.frames).split(self.size):
+            yield self.assemble(self._on_device(self._labelled(chosen)))
 
     @property
     def resident(self) -> bool:
@@ -143,12 +164,12 @@ class Batches:
         return self.images.resident is not None
 
     def assemble(self, plan: Mapping[str, Tensor]) -> Batch:
-        """The batch of a plan whose tensors are on the device."""
-
-        theta, light = transforms(self.augment, plan["uniform"])
+        """The batch of a plan whose tensors are on the device; not augmented if the plan has no random numbers."""
+        augmentation = transforms(self.augment, plan["uniform"]) if "uniform" in plan else None
 
         def augmented(rows: Tensor) -> Tensor:
-            return apply(self.images(rows), theta, light)
+            images = self.images(rows)
+            return images if augmentation is None else apply(images, *augmentation)
 
         neutral = augmented(plan["neutral"]) if "neutral" in plan else None
         return Batch(augmented(plan["rows"]), plan["expression"], plan["subject"], neutral)

@@ -111,7 +111,7 @@ def train_part(trial: Trial, node: StageNode, device: Device, together: Replicas
     forget_peak(device.device)
     for each, stage, training in stages:
         if each.key != node.key:
-            load_stage(store, each, model)
+            load_stage(store, each, model, stage)
             continue
         training = dataclasses.replace(training, replicas=together)
         if together.rank == 0:

@@ -125,16 +125,18 @@ class Update:
         group: name of the optimiser group to update, a key of `Stage.trains`.
         loss: scalar tensor. Its gradient is computed for the parameters of that group only.
         parts: terms of the loss, scalar tensors by name. They are logged and not used otherwise.
+        outputs: what `Stage.after` is to get, by name: tensors (B, ...) with a row for each image of the step's batch.
     """
 
     group: str
     loss: Tensor
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+    outputs: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def total(cls, group: str, terms: Mapping[str, Tensor]) -> Update:
+    def total(cls, group: str, terms: Mapping[str, Tensor], outputs: Mapping[str, Tensor] | None = None) -> Update:
         """An update whose loss is the sum of `terms`, scalar tensors by name, each of which is logged."""
-        return cls(group, torch.stack(list(terms.values())).sum(), terms)
+        return cls(group, torch.stack(list(terms.values())).sum(), terms, outputs or {})
 
 
 @dataclass(frozen=True)
@@ -157,26 +159,92 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Average:
+    """A moving average of weights, such as a momentum teacher: after the updates of each step,
+
+        into <- decay * into + (1 - decay) * of        for weights,
+        into <- of                                     for buffers, such as the statistics of batch norm.
+
+    It starts from the weights that `into` has when the stage begins: make it with `copy.deepcopy(of)`, or say `warmup=True`. `into`
+    is in eval mode, is saved with the stage, and is what is judged where `features` and `logits` use it.
+
+    Attributes:
+        of: a module, or one that contains it, that the stage trains.
+        into: a module of the method with the same weights and buffers by name and shape, none of them trained in the stage.
+        decay: in [0, 1], or a function from `Clock.progress`, a scalar tensor, to such a tensor.
+        warmup: whether the decay is at most n / (n + 1) in step n from 0, as in Tarvainen and Valpola, Mean teachers, NIPS 2017:
+            the average of the first steps is their plain mean, and forgets what `into` was before.
+    """
+
+    of: nn.Module
+    into: nn.Module
+    decay: float | Callable[[Tensor], Tensor] = 0.999
+    warmup: bool = False
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The beginning of an epoch, as `Stage.before_epoch` gets it.
+
+    Attributes:
+        number: of the epoch in its stage, from 0.
+        frames: number of training frames.
+        batches: returns an iterator over the training set: each frame once, in the order of the frame table, without augmentation,
+            as test frames are seen. The last batch may be smaller. Call it once for each pass.
+    """
+
+    number: int
+    frames: int
+    batches: Callable[[], Iterator[Batch]]
+
+
+@dataclass(frozen=True)
 class Stage:
     """One training stage of a method. It is plain data, not a class to subclass.
+
+    What the stage changes of the method's state dict is stored with it, whether in a group or not.
 
     Attributes:
         name: name of the stage, as on the method's card.
         step: a generator function that yields the updates for one batch. It continues after the optimiser has made an
-            update, so that the following computations use the new weights.
+            update, so that the following computations use the new weights. With `trainer.accumulate=k` it runs for each of k
+            micro-batches, and what it does besides updates happens k times.
         trains: optimiser groups by name. All modules in no group are frozen and in eval mode.
+        after: called as after(batch, outputs, clock) once a step, after all updates and averages, without gradients. `batch` is
+            the whole one, of all micro-batches and devices, and so are `outputs`, what the updates reported (`Update.outputs`). It
+            is the place for queues, running means and other state that changes once a step.
+        before_epoch: called as before_epoch(epoch) before the first step of each epoch, without gradients and with all modules in
+            eval mode: for prototypes, thresholds or whatever else takes a pass over the training set. On several devices each
+            computes it, and the weights and buffers of the first count.
+        epoch_steps: number of steps from one `before_epoch` to the next; None for as many as go through the training set once.
+        averages: moving averages of weights.
+        changes: modules in no group whose weights or batch-norm statistics the step, `after` or `before_epoch` change. Conformance
+            checks take any other such change for an error; averages and other buffers need no mention.
     """
 
     name: str
     step: Callable[[Batch, Clock], Iterator[Update]]
     trains: Mapping[str, Group]
+    after: Callable[[Batch, Mapping[str, Tensor], Clock], None] | None = None
+    before_epoch: Callable[[Epoch], None] | None = None
+    epoch_steps: int | None = None
+    averages: Sequence[Average] = ()
+    changes: Sequence[nn.Module] = ()
 
 
 class Method(nn.Module, ABC):
     """A method to be benchmarked. Constructed with (task, backbone, settings).
 
-    A subclass creates its networks inside `with task.init(part):`, so that their initial weights are reproducible.
+    A subclass creates its networks inside `with task.init(part):`, so that their initial weights are reproducible. What training
+    changes lies in parameters and buffers; anything else is lost when a stage is resumed or taken from the results folder, and a
+    stage that changes it fails.
+
+    Attributes:
+        scratch: names of attributes, of the method or its modules, that a stage may change although they are not kept: caches of
+            what can be computed again. `"mask"` means each attribute of that name, `"encoder.mask"` the one of `self.encoder`.
     """
+
+    scratch: tuple[str, ...] = ()
 
     def __init__(self, task: Task, backbone: Backbone, settings: Any) -> None:
         super().__init__()

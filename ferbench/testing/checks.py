@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard
 from ferbench.errors import FerbenchError, UnknownName
@@ -32,9 +32,11 @@ from ferbench.interfaces.dataset import BatchImages, Dataset, check_frames
 from ferbench.interfaces.method import Batch, Clock, Identifies, Method, Stage, Synthesizes, Task
 from ferbench.plan.variants import variant_name
 from ferbench.registry.loader import Registry, load_registry
+from ferbench.testing.accumulation import micro_batches
 from ferbench.training.checkpoint import trained_state
 from ferbench.training.graph import WARM, Rehearsal
-from ferbench.training.loop import Device, Training, freeze_all_but, modules_of, train
+from ferbench.training.loop import Device, Training, freeze_all_but, train
+from ferbench.training.state import modules_of
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 SUBJECTS = ("S1", "S2", "S3", "S4")
@@ -164,10 +166,36 @@ def variants_of(card: MethodCard) -> dict[str, dict[str, object]]:
     return {"full": {}, **{name: dict(overrides) for name, overrides in card.ablations.items()}}
 
 
+@dataclass(frozen=True)
+class RandomBatches:
+    """Random training batches, of 2 to an epoch.
+
+    Attributes:
+        task: what is to be learnt.
+        stop: the step whose batch raises `stopped`; None for none.
+    """
+
+    task: Task
+    stop: int | None = None
+    frames = 24
+
+    def __call__(self, step: int) -> Batch:
+        if step == self.stop:
+            raise _Stopped
+        return make_batch(self.task, seed=step)
+
+    def epoch(self, step: int) -> int:
+        """The number of the epoch in which a step is."""
+        return step // 2
+
+    def unaugmented(self) -> Iterator[Batch]:
+        """Each training frame once."""
+        return (make_batch(self.task, seed=-1 - number) for number in range(2))
+
+
 def training(seed: int = 0, device: Device = CPU, **more: Any) -> Training:
     """A training on random batches. `more` are further fields of Training."""
-    task = make_task(seed)
-    return Training(**{"batches": lambda step: make_batch(task, seed=step), "device": device, "seed": seed, **more})
+    return Training(**{"batches": RandomBatches(make_task(seed)), "device": device, "seed": seed, **more})
 
 
 def _method_checks(registry: Registry, card: MethodCard) -> Iterator[Check]:
@@ -185,6 +213,7 @@ def _method_checks(registry: Registry, card: MethodCard) -> Iterator[Check]:
             frozen_parts,
             outputs,
             own_randomness,
+            micro_batches,
         ):
             yield Check(rule.__name__, name, lambda rule=rule, make=make: rule(card, make))  # type: ignore[misc]
         if variant != "full":
@@ -222,8 +251,14 @@ def step_on_meta(card: MethodCard, make: Callable[[], Method]) -> None:
     batch = make_batch(method.task, device="meta")
     for stage in method.stages():
         parameters = freeze_all_but(method, stage)
-        for update in stage.step(batch, Clock(0, STEPS)):
+        outputs: dict[str, Tensor] = {}
+        clock = Clock(0, STEPS)
+        for update in stage.step(batch, clock):
             update.loss.backward(inputs=parameters[update.group])
+            outputs |= {name: output.detach() for name, output in update.outputs.items()}
+        if stage.after is not None:
+            with torch.no_grad():
+                stage.after(batch, outputs, clock)
     method.eval()
     assert method.logits(batch.images).shape == (len(batch), len(EXPRESSIONS))
 
@@ -236,14 +271,28 @@ def step_in_bf16(card: MethodCard, make: Callable[[], Method]) -> None:
 
 
 def frozen_parts(card: MethodCard, make: Callable[[], Method]) -> None:
-    """Modules that a stage does not train keep their weights and batch-norm statistics unchanged."""
+    """Weights that a stage neither trains nor averages, nor lists among its `changes`, stay as they are, and so do such batch-norm
+    statistics. Other buffers may change."""
     method = make()
     for stage in method.stages():
         before = {name: value.clone() for name, value in method.state_dict().items()}
         train(method, stage, STEPS, training())
-        own = trained_state(method, modules_of(stage))
-        moved = [n for n, v in method.state_dict().items() if n not in own and not torch.equal(v, before[n])]
-        assert not moved, f"stage '{stage.name}' changes {moved}, which it does not train"
+        declared = [*modules_of(stage), *(average.into for average in stage.averages), *stage.changes]
+        own = {id(tensor) for module in declared for tensor in [*module.parameters(), *module.buffers()]}
+        norms = [module for module in method.modules() if isinstance(module, nn.modules.batchnorm._NormBase)]
+        frozen = [*method.parameters(), *(buffer for norm in norms for buffer in norm.buffers(recurse=False))]
+        still = {id(tensor) for tensor in frozen} - own
+        state = method.state_dict(keep_vars=True)
+        moved = [name for name, value in state.items() if id(value) in still and not torch.equal(value, before[name])]
+        assert not moved, (
+            f"stage '{stage.name}' changes {_few(moved)}, which it does not train; train the module in a group, make it an average "
+            "of another one (`Stage.averages`), or list it in the stage's `changes`"
+        )
+
+
+def _few(names: Sequence[str]) -> str:
+    """Names, of which many are counted only."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def outputs(card: MethodCard, make: Callable[[], Method]) -> None:
@@ -291,9 +340,7 @@ def stage_settings(registry: Registry, card: MethodCard, overrides: dict[str, ob
     for stated, ours, theirs in zip(card.stages, full.stages(), ablated.stages(), strict=True):
         if stated.settings & set(overrides):
             return
-        train(full, ours, STEPS, training())
-        train(ablated, theirs, STEPS, training())
-        a, b = trained_state(full, modules_of(ours)), trained_state(ablated, modules_of(theirs))
+        a, b = train(full, ours, STEPS, training()).state, train(ablated, theirs, STEPS, training()).state
         assert a.keys() == b.keys(), (
             f"stage '{stated.name}' depends on {sorted(overrides)}, which its card does not state"
         )
@@ -341,16 +388,9 @@ class _Stopped(Exception):
 
 def _train_and_stop(method: Method, stage: Stage, steps: int, stop: int, path: Path) -> None:
     """Train `stop` steps and stop, so that there is a checkpoint."""
-    interrupted = training(checkpoint=path, checkpoint_every=stop)
-
-    def batches(step: int) -> Batch:
-        if step == stop:
-            raise _Stopped
-        return make_batch(method.task, seed=step)
-
-    interrupted.batches = batches
+    batches = RandomBatches(method.task, stop)
     try:
-        train(method, stage, steps, interrupted)
+        train(method, stage, steps, training(batches=batches, checkpoint=path, checkpoint_every=stop))
     except _Stopped:
         return
 

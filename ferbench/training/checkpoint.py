@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Checkpoint:
 
     Attributes:
         step: number of steps that are done.
-        tensors: state of the trained modules ("model/...") and of the optimisers ("optimiser/...").
+        tensors: what the stage trained and changed ("model/..."), and the state of the optimisers ("optimiser/...").
         losses: losses of all steps so far.
         code: `code_key` of the code that trained so far.
     """
@@ -89,14 +90,13 @@ def load_optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer], tensor
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def fits(method: nn.Module, path: Path) -> bool:
-    """Whether a safetensors file contains only tensors that the method has, in the same shapes."""
+def fits(method: nn.Module, path: Path, needed: AbstractSet[str] = frozenset()) -> bool:
+    """Whether a safetensors file contains only tensors that the method has, in the same shapes, and those that are `needed`."""
     own = method.state_dict()
     with safe_open(path, framework="pt") as file:
-        return all(
-            name in own and list(own[name].shape) == file.get_slice(name).get_shape()
-            for name in file.keys()  # noqa: SIM118
-        )
+        names = set(file.keys())
+        shapes = {name: file.get_slice(name).get_shape() for name in names}
+    return needed <= names and all(name in own and list(own[name].shape) == shapes[name] for name in names)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], sealed: Mapping[str, str] | None = None) -> None:

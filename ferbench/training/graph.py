@@ -267,6 +267,14 @@ class Graphs:
         size = self._fill(step)
         return self._step(step, known), size
 
+    def between(self, do: Callable[[], None]) -> None:
+        """Do something between two steps. Recordings see what it changes in place; where it changes anything else, they end."""
+        before = _plain_state(self.method)
+        do()
+        now = _plain_state(self.method)
+        if not self.obstacle and (changed := sorted(name for name, value in now.items() if before.get(name) != value)):
+            self._stop(f"its before_epoch changes {changed[0]}, and not in place")
+
     def _step(self, step: int, known: Recorded) -> Row:
         self.steps.seed(step)
         if known.trusted:
@@ -275,9 +283,10 @@ class Graphs:
             known.replay()
             self.replayed += 1
             return Row(known.row.names, known.row.values.clone())
-        if known.run < WARM:
+        warm = WARM + (self.steps.training.accumulate > 1)  # one more, to look for what micro-batches do several times
+        if known.run < warm:
             known.run += 1
-            return self._watched(step, look=known.run == WARM)
+            return self._watched(step, look=known.run == warm)
         if known.replay is None:
             self._record(step, known)
             self.steps.seed(step)
@@ -328,16 +337,16 @@ class Graphs:
 
     # -- a step
 
-    def _by_python(self, step: int) -> Row:
+    def _by_python(self, step: int, guarded: bool = False) -> Row:
         clock = self._clock(step)
-        row = self.steps.run(self._batch(), clock)
+        row = self.steps.run(self._batch(), clock, guarded)
         self._intervals |= set(clock.asked)
         return row
 
     def _watched(self, step: int, look: bool) -> Row:
         """Run a step, and look for what a recording would freeze."""
         if not look:
-            return self._by_python(step)
+            return self._by_python(step, guarded=True)
         before, drawn = _plain_state(self.method), self.recorder.random_on_host()
         clock = self._clock(step)
         with self.recorder.watched() as places:

@@ -6,10 +6,11 @@ A method's step is a generator of updates (steps.py runs it). The loop does chec
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,14 +18,17 @@ from torch import Tensor, nn
 
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import Batch, Method, Stage
-from ferbench.records.files import Losses
+from ferbench.records.files import TEST_ACCURACY, Losses
 from ferbench.records.schema import StageNode
 from ferbench.training import checkpoint as checkpoints
+from ferbench.training.averages import Averages
 from ferbench.training.checkpoint import Checkpoint
+from ferbench.training.epochs import Epochs
 from ferbench.training.graph import Graphs, Recorder
 from ferbench.training.interrupts import deferred
 from ferbench.training.precision import has_bf16
 from ferbench.training.replicas import Replicas, need_devices
+from ferbench.training.state import State, modules_of
 from ferbench.training.steps import Row, Steps, optimiser_of
 
 LOG_EVERY = 25
@@ -125,16 +129,13 @@ class Trained:
         losses: losses of all steps.
         steps_run: number of steps that were run now, without those before a checkpoint.
         obstacle: a sentence on why the steps were not captured as graphs; empty if they were, or if nobody asked.
+        state: what the stage trained, and whatever else of the method's state dict it changed, by name.
     """
 
     losses: Losses
     steps_run: int
     obstacle: str = ""
-
-
-def modules_of(stage: Stage) -> list[nn.Module]:
-    """All modules that a stage trains."""
-    return [module for group in stage.trains.values() for module in group.modules]
+    state: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def train(method: Method, stage: Stage, steps: int, training: Training) -> Trained:
@@ -144,9 +145,12 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
 
     Raises:
         KeyboardInterrupt: it was interrupted.
-        TrainingError: a loss is NaN or infinite, or the stage's groups or its step are not as `Stage` defines them.
+        TrainingError: a loss is NaN or infinite, the stage's groups, step or averages are not as `Stage` defines them, it never
+            yields an update, or it changes what cannot be stored with it.
     """
     parameters = freeze_all_but(method, stage)
+    averages = Averages(method, stage)
+    state = State(method, stage)
     optimisers = {name: optimiser_of(stage.trains[name], parameters[name]) for name in stage.trains}
     losses: Losses = []
     first = 0
@@ -158,18 +162,25 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
         replicas.begin(method, modules_of(stage))
     leads = replicas is None or replicas.rank == 0
     log = _Log(stage.name, losses, first, training)
-    plain = Steps(stage, steps, optimisers, parameters, training)
+    plain = Steps(method, stage, averages, steps, optimisers, parameters, training)
+    epochs = Epochs(method, stage, training)
+    updated = any(name != TEST_ACCURACY for _, name, _ in losses)
     run = plain if training.graph is None else Graphs(plain, method, training.graph)
     with run.context(), deferred() as interrupt:
         if replicas is not None:
             replicas.asked = lambda: interrupt.asked
         for step in range(first, steps):
+            if (epoch := epochs.begins(step)) is not None:
+                run.between(functools.partial(epochs.begin, epoch))
             row, size = run(step)
             log.add(step, row)
+            updated = updated or bool(row.names)
             last = step + 1 == steps
             stop = interrupt.asked if replicas is None else replicas.stops  # all of them after the same step
             due = (step + 1) % training.checkpoint_every == 0 and not last
             measure = step + 1 in training.test_curve_steps
+            if step == first + 1:
+                state.check()  # soon, and again where something is stored
             if not (last or due or measure or stop or (step + 1) % LOG_EVERY == 0):
                 continue
             if last or due or stop or (step + 1) % LOG_EVERY == 0:
@@ -181,13 +192,19 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
             if measure and leads:
                 losses += _test_accuracy(method, stage, training, step)
             if training.checkpoint is not None and leads and (due or stop):
-                tensors = {f"model/{k}": v for k, v in checkpoints.trained_state(method, modules_of(stage)).items()}
+                tensors = {f"model/{k}": v for k, v in state.tensors().items()}
                 tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
                 checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
             if stop:
                 raise KeyboardInterrupt
+    if steps and not updated:
+        raise TrainingError(
+            f"The step of stage '{stage.name}' yielded no update in {steps} steps, so that nothing was trained. It yields "
+            "Update(group, loss) for each optimiser step; a condition around the yield may never have held.",
+            stage.name,
+        )
     method.eval().requires_grad_(False)
-    return Trained(losses, steps - first, run.obstacle)
+    return Trained(losses, steps - first, run.obstacle, state.tensors())
 
 
 def _test_accuracy(method: Method, stage: Stage, training: Training, step: int) -> Losses:

@@ -9,6 +9,7 @@ one.
 - Running statistics of batch norm become what they are after the parts, one after another, on one device.
 - Any other buffer has to stay equal by itself, which is checked wherever losses are logged. `ferbench.whole_batch` does it.
 - Random numbers of a step are other ones on each device.
+- A stage's `after` runs in each of them on the whole batch, and its `before_epoch` on the whole training set.
 - A method may ask for synchronised batch norm (`MethodCard.synchronised`): N devices then compute what one does with the whole
   batch.
 """
@@ -87,24 +88,47 @@ class Replicas:
         self.rank, self.count = place.rank, place.count
         self.asked: Callable[[], bool] = lambda: False
         self.stops = False
-        self._others: list[tuple[str, Tensor]] = []
+        self._method = nn.Module()
+        self._others: list[str] = []
         self._statistics: _Statistics | None = None
         self._most = 0
 
     def begin(self, method: nn.Module, modules: Sequence[nn.Module]) -> None:
         """Start from the first process's weights and buffers. `modules`: those that are trained."""
-        with _others():
-            for tensor in [*method.parameters(), *method.buffers()]:
-                same = tensor.detach().contiguous()
-                dist.broadcast(same, 0)
-                tensor.detach().copy_(same)
+        self._method = method
+        self._take_from_first()
         own = [layer for module in modules for layer in module.modules()]
         norms = {id(layer): layer for layer in own if isinstance(layer, _BatchNorm) and layer.training}
         averaged = [n for n in norms.values() if n.track_running_stats and n.forward.__func__ is not _of_whole_batch]  # type: ignore[attr-defined]
         self._statistics = _Statistics(averaged, self.rank, self.count) if averaged else None
         known = {id(buffer) for norm in norms.values() for buffer in norm.buffers()}
-        self._others = [(name, buffer) for name, buffer in method.named_buffers() if id(buffer) not in known]
+        self._others = [name for name, buffer in method.named_buffers() if id(buffer) not in known]
         self._most = sum(1 for module in modules for _ in module.parameters())
+
+    def _take_from_first(self) -> None:
+        """Let all processes have the weights and buffers of the first."""
+        with _others():
+            for tensor in [*self._method.parameters(), *self._method.buffers()]:
+                same = tensor.detach().contiguous()
+                dist.broadcast(same, 0)
+                tensor.detach().copy_(same)
+
+    @contextlib.contextmanager
+    def apart(self, follow: bool = False) -> Iterator[None]:
+        """A context in which each process does the same, on the same images, as if it were alone.
+
+        Args:
+            follow: whether all of them have the weights and buffers of the first one then.
+        """
+        place, Here.place = Here.place, ALONE
+        try:
+            yield
+        finally:
+            Here.place = place
+        if follow:
+            self._take_from_first()
+        if self._statistics is not None:
+            self._statistics.begin()
 
     def meet(self, said: str, parameters: Sequence[nn.Parameter]) -> bool:
         """Give the gradients of `parameters` their mean over all processes, and bring running statistics together.
@@ -146,10 +170,11 @@ class Replicas:
 
     def check(self, stage: str, step: int) -> None:
         """Raise TrainingError if a buffer that nobody brings together differs between the processes."""
-        content = [zlib.crc32(_bytes(buffer)) for _, buffer in self._others]
+        buffers = dict(self._method.named_buffers())
+        content = [zlib.crc32(_bytes(buffers[name])) for name in self._others]
         every = self._gather(torch.tensor(content, dtype=torch.int64))
         differing = (every != every[0]).any(0).tolist()
-        if names := [name for (name, _), differs in zip(self._others, differing, strict=True) if differs]:
+        if names := [name for name, differs in zip(self._others, differing, strict=True) if differs]:
             raise TrainingError(
                 f"The step of stage '{stage}' gives its buffer '{names[0]}' another value on each of the {self.count} devices. "
                 "Compute it from ferbench.whole_batch(...) of the images or labels, or train with trainer.devices=1.",
@@ -185,6 +210,10 @@ class _Statistics:
         self._keeps = torch.tensor([1 - (norm.momentum or 0.0) for norm in norms], device=device, dtype=torch.float64)
         self._cumulative = torch.tensor([norm.momentum is None for norm in norms], device=device)
         self._rank, self._count = rank, count
+        self.begin()
+
+    def begin(self) -> None:
+        """Take the statistics as they are for those that all processes have."""
         self._before, self._seen_before = self._now(), torch.stack(self._seen)
 
     def _now(self) -> Tensor:

@@ -19,7 +19,8 @@ from ferbench.records.schema import StageNode, StageRun
 from ferbench.records.store import Store
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.checkpoint import Checkpoint, CheckpointError
-from ferbench.training.loop import Training, modules_of, train
+from ferbench.training.loop import Training, train
+from ferbench.training.state import needed
 
 
 def run_stage(
@@ -57,7 +58,7 @@ def run_stage(
     ):
         if target.is_dir():
             _set_aside_if_damaged(store, node, progress)
-        if _outdated(store, node, method, training.code, fresh):
+        if _outdated(store, node, method, stage, training.code, fresh):
             store.discard(target)
             files.checkpoint(target).unlink(missing_ok=True)
         new = not store.trained(node.key)
@@ -67,7 +68,7 @@ def run_stage(
             _checkpoint(store, node, training, progress)  # each of the processes reads it
             training.together(node)
     files.checkpoint(target).unlink(missing_ok=True)  # of a process that died when it had stored the stage
-    load_stage(store, node, method)
+    load_stage(store, node, method, stage)
     run = store.stage_run(node.key)
     if not new:
         progress.stage(node.name, node.steps, node.steps)
@@ -75,9 +76,22 @@ def run_stage(
     return run, _losses(files.read_losses(target))
 
 
-def load_stage(store: Store, node: StageNode, method: Method) -> None:
-    """Load the weights of a stored stage into the method."""
-    checkpoints.load_state(method, checkpoints.load_tensors(store.stage(node.key) / files.WEIGHTS))
+def load_stage(store: Store, node: StageNode, method: Method, stage: Stage) -> None:
+    """Load the weights of a stored stage, and whatever else it changed, into the method.
+
+    Raises:
+        TrainingError: it was stored by a variant that trains other parts in the stage.
+    """
+    state = checkpoints.load_tensors(store.stage(node.key) / files.WEIGHTS)
+    if differing := sorted((needed(method, stage) - state.keys()) | (state.keys() - method.state_dict().keys())):
+        name = differing[0]
+        ours, theirs = ("has no", "has") if name in state else ("has", "has no")
+        raise TrainingError(
+            f"Stage '{node.name}' was stored by a variant of the method that {theirs} '{name}', and this one {ours} such weights. "
+            "Variants share a stage if they agree in the settings that its StageCard lists; list there the setting that decides.",
+            node.name,
+        )
+    checkpoints.load_state(method, state)
     method.eval().requires_grad_(False)
 
 
@@ -95,11 +109,11 @@ def _set_aside_if_damaged(store: Store, node: StageNode, progress: Progress) -> 
     progress.message(f"the stage in {damaged.path} is damaged ({damaged.reason}): moved to {aside}, and trained again")
 
 
-def _outdated(store: Store, node: StageNode, method: Method, code: str, fresh: bool) -> bool:
+def _outdated(store: Store, node: StageNode, method: Method, stage: Stage, code: str, fresh: bool) -> bool:
     """Whether other code trained a stage, and it is to be trained again."""
     if not store.trained_by_other_code(node.key, code):
         return False
-    return fresh or not checkpoints.fits(method, store.stage(node.key) / files.WEIGHTS)
+    return fresh or not checkpoints.fits(method, store.stage(node.key) / files.WEIGHTS, needed(method, stage))
 
 
 def _checkpoint(store: Store, node: StageNode, training: Training, progress: Progress) -> Checkpoint | None:
@@ -126,7 +140,7 @@ def train_and_store(
     draft = draft_of(store.stage(node.key))
     draft.mkdir()
     try:
-        checkpoints.save_tensors(draft / files.WEIGHTS, checkpoints.trained_state(method, modules_of(stage)))
+        checkpoints.save_tensors(draft / files.WEIGHTS, trained.state)
         files.write_losses(draft, files.losses_table(trained.losses))
         run = StageRun(
             name=node.name,

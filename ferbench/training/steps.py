@@ -7,9 +7,10 @@ forward pass after an update would otherwise use the old weights.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from ferbench.errors import TrainingError
-from ferbench.interfaces.method import Batch, Clock, Group, Stage, Update, derive_seed, fraction
+from ferbench.interfaces.method import Batch, Clock, Group, Method, Stage, Update, derive_seed, fraction
+from ferbench.interfaces.replicas import whole_batch
+from ferbench.training.averages import Averages
+from ferbench.training.state import Once
 
 if TYPE_CHECKING:
     from ferbench.training.loop import Device, Training
+
+GUARDED, GUARDED_EVERY = 3, 25
+"""With micro-batches, state that a step changes more than once is looked for in the first steps, and in each of so many."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +53,22 @@ class Steps:
 
     def __init__(
         self,
+        method: Method,
         stage: Stage,
+        averages: Averages,
         steps: int,
         optimisers: Mapping[str, torch.optim.Optimizer],
         parameters: Mapping[str, Sequence[nn.Parameter]],
         training: Training,
     ) -> None:
+        self.method = method
         self.stage = stage
         self.steps = steps
         self.optimisers = optimisers
         self.parameters = parameters
         self.training = training
+        self.averages = averages
+        self._run = 0
 
     def context(self) -> contextlib.AbstractContextManager[object]:
         """The context in which the steps are run."""
@@ -68,12 +80,21 @@ class Steps:
         for name, rate in self.rates(step).items():
             set_rate(self.optimisers[name], rate)
         self.seed(step)
-        return self.run(batch, Clock(step, self.steps)), len(batch) * (replicas.count if replicas else 1)
+        guarded = self._run < GUARDED or self._run % GUARDED_EVERY == 0
+        self._run += 1
+        return self.run(batch, Clock(step, self.steps), guarded), len(batch) * (replicas.count if replicas else 1)
+
+    def between(self, do: Callable[[], None]) -> None:
+        """Do something between two steps."""
+        do()
 
     def seed(self, step: int) -> None:
         """Set the random state, which is a function of seed, stage and step, and of the replica from the second on."""
         replica = (self.training.replicas.rank,) if self.training.replicas and self.training.replicas.rank else ()
-        seed = derive_seed("step", self.training.seed, self.stage.name, step, *replica)
+        self._seed("step", step, *replica)
+
+    def _seed(self, part: str, *more: object) -> None:
+        seed = derive_seed(part, self.training.seed, self.stage.name, *more)
         torch.default_generator.manual_seed(seed)
         if self.training.device.device.type == "cuda":
             torch.cuda.manual_seed(seed)
@@ -82,20 +103,35 @@ class Steps:
         """The learning rate of each group in a step."""
         return {name: rate_of(group, fraction(step, self.steps)) for name, group in self.stage.trains.items()}
 
-    def run(self, batch: Batch, clock: Clock) -> Row:
+    def run(self, batch: Batch, clock: Clock, guarded: bool = False) -> Row:
         """Run a step on a batch. The generators of all micro-batches advance to the same yield before the optimiser steps, so that
-        each update uses the gradient of the whole batch."""
+        each update uses the gradient of the whole batch.
+
+        Args:
+            guarded: whether to look for state that each micro-batch changes anew. It waits for the device.
+        """
         count, training, optimisers = self.training.accumulate, self.training, self.optimisers
-        micro = [self.stage.step(part, clock) for part in batch.split(count)]
+        parts = batch.split(count)
+        micro = [self.stage.step(part, clock) for part in parts]
+        once = Once(self.method, self.stage) if guarded and count > 1 else None
+        outputs: dict[str, Tensor] = {}
         for generator in micro:
             if not inspect.isgenerator(generator):
                 raise self._misuse(clock, "returns instead of yielding updates; write 'yield Update(...)'")
         names: list[str] = []
         values: list[Tensor] = []
         while True:
-            updates = [u for generator in micro if (u := advance(generator, training.device)) is not None]
+            if once is not None:
+                once.begin(updated=bool(names))
+            updates = []
+            for generator in micro:
+                if (update := advance(generator, training.device)) is not None:
+                    updates.append(update)
+                if once is not None:
+                    once.look()
             if not updates:
                 self._meet(clock, "the end")
+                self._end(batch, outputs, clock)
                 empty = torch.zeros(0, device=training.device.device)
                 return Row(tuple(names), torch.stack(values) if values else empty)
             group = updates[0].group if isinstance(updates[0], Update) else ""
@@ -103,6 +139,8 @@ class Steps:
                 raise self._misuse(clock, f"yields {updates[0]!r}; its groups are {', '.join(optimisers)}")
             if len(updates) != len(micro) or any(update.group != group for update in updates):
                 raise self._misuse(clock, "yields different groups of updates for different micro-batches")
+            if self.stage.after is not None:
+                outputs |= self._reported(clock, updates, parts, outputs)
             optimiser = optimisers[group]
             optimiser.zero_grad(set_to_none=True)
             for update in updates:
@@ -115,6 +153,42 @@ class Steps:
             names += [group, *(f"{group}/{part}" for part in updates[0].parts)]
             values.append(_mean([update.loss for update in updates]))
             values += [_mean([update.parts[part] for update in updates]) for part in updates[0].parts]
+
+    def _reported(
+        self, clock: Clock, updates: Sequence[Update], parts: Sequence[Batch], known: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """The outputs of an update, joined over micro-batches."""
+        if any(update.outputs.keys() != updates[0].outputs.keys() for update in updates):
+            raise self._misuse(clock, "reports different outputs for different micro-batches")
+        for name in updates[0].outputs:
+            if name in known:
+                raise self._misuse(clock, f"reports the output '{name}' with two updates; give it two names")
+            for update, part in zip(updates, parts, strict=True):
+                found = update.outputs[name]
+                if not isinstance(found, Tensor) or found.dim() == 0 or len(found) != len(part):
+                    what = (
+                        f"of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+                    )
+                    raise self._misuse(
+                        clock, f"reports the output '{name}', {what}; it needs a row for each of {len(part)} images"
+                    )
+        joined = {name: [update.outputs[name].detach() for update in updates] for name in updates[0].outputs}
+        return {name: torch.cat(values) if len(values) > 1 else values[0] for name, values in joined.items()}
+
+    def _end(self, batch: Batch, outputs: Mapping[str, Tensor], clock: Clock) -> None:
+        """What happens once a step: averages, and the stage's `after`."""
+        self.averages.update(clock)
+        after, replicas = self.stage.after, self.training.replicas
+        if after is None:
+            return
+        with torch.no_grad(), self.training.device.autocast():
+            if replicas is None:
+                after(batch, outputs, clock)
+                return
+            batch, outputs = _whole(batch), {name: whole_batch(value) for name, value in outputs.items()}
+            self._seed("after", clock.step)
+            with replicas.apart():
+                after(batch, outputs, clock)
 
     def _meet(self, clock: Clock, said: str, parameters: Sequence[nn.Parameter] = ()) -> None:
         """Where several devices train, give gradients their mean over all of them."""
@@ -135,6 +209,17 @@ def advance(generator: Iterator[Update], device: Device) -> Update | None:
     """Continue a step to its next update, in the precision of `device`; None if the step has ended."""
     with device.autocast():
         return next(generator, None)
+
+
+def _whole(batch: Batch) -> Batch:
+    """The batch of all devices."""
+
+    def joined(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: joined(part) for name, part in value.items()}
+        return whole_batch(value) if isinstance(value, Tensor) else value
+
+    return Batch(**{field.name: joined(getattr(batch, field.name)) for field in dataclasses.fields(batch)})
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:

@@ -49,6 +49,40 @@ def test_a_step_depends_on_the_key_and_the_step_alone() -> None:
     assert not torch.equal(batches(augment=augment, key=(1,))(0).images, forward[0])
 
 
+@pytest.mark.parametrize("resident", [True, False])
+def test_a_pass_sees_each_frame_once_as_it_is(resident: bool) -> None:
+    """In order, although batches are augmented and balanced otherwise."""
+    made = batches(neutral=True, augment=Augment())
+    if not resident:
+        made.images.resident = None
+    passed = list(made.unaugmented())
+    assert [len(batch) for batch in passed] == [4, 4, 2]
+    assert made.frames == 10
+    expected = torch.from_numpy(array(10)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    assert torch.allclose(torch.cat([batch.images for batch in passed]), expected, atol=1e-6)
+    neutral = [batch.neutral for batch in passed if batch.neutral is not None]
+    assert torch.allclose(torch.cat(neutral), expected.flip(0), atol=1e-6)
+    assert torch.cat([batch.expression for batch in passed]).tolist() == [i % 3 for i in range(10)]
+    assert torch.cat([batch.subject for batch in passed]).tolist() == [i % 2 for i in range(10)]
+
+
+def test_a_pass_changes_no_batch() -> None:
+    made = batches(augment=Augment())
+    images = [batches(augment=Augment())(step).images for step in range(3)]
+    for step in range(3):
+        list(made.unaugmented())
+        assert torch.equal(made(step).images, images[step])
+
+
+@pytest.mark.parametrize(("count", "size"), [(10, 4), (3, 8), (12, 4)])
+def test_the_epoch_of_a_step(count: int, size: int) -> None:
+    """A batch is of the epoch of its first image, the number of times that all images have been drawn before it."""
+    made = batches(count, size)
+    drawn = chosen(made, 9)
+    for step in range(9):
+        assert made.epoch(step) == min(drawn[: step * size].count(frame) for frame in range(count))
+
+
 def test_labels_belong_to_their_images() -> None:
     made = batches(neutral=True)
     batch = made(1)

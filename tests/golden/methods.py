@@ -19,7 +19,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from ferbench import Backbone, BackboneCard, Method, MethodCard, Stage
 from ferbench.interfaces.method import Batch, Identifies, Synthesizes
 from ferbench.registry.loader import load_registry
-from ferbench.training.loop import Device, Training, modules_of, train
+from ferbench.training.loop import Device, Training, train
+from ferbench.training.state import modules_of
 from tests.golden import inputs
 from tests.golden.summary import norm_and_projection, rounded
 

@@ -113,6 +113,8 @@ def test_batches_that_lie_on_the_disk_are_copied() -> None:
 class Toy(Method):
     """One network; its step is what a test gives."""
 
+    scratch = ("count",)
+
     def __init__(self, step: Callable[[Toy, Batch, Clock], Iterator[Update]]) -> None:
         task = make_task()
         super().__init__(task, None, None)  # type: ignore[arg-type]

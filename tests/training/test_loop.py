@@ -27,6 +27,8 @@ BF16 = Device(torch.device("cpu"), "bf16")
 class Toy(Method):
     """Two small networks; its stages are what a test gives."""
 
+    scratch = ("seen",)
+
     def __init__(self) -> None:
         task = make_task()
         super().__init__(task, None, None)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from ferbench.interfaces.executor import Progress
 from ferbench.records.schema import StageNode
 from ferbench.testing.checks import CPU, make_batch, make_task
 from tests.training import together
+from tests.training.remembering import Remembering
 from tests.training.together import METHODS, OF_MEANS, double, method, run, toy
 
 pytestmark = pytest.mark.slow
@@ -163,10 +164,24 @@ def test_a_step_that_yields_other_updates_on_another_device(found: Found, step: 
         assert "yields different updates on different devices" in found[rank][step]
 
 
-def test_a_memory_that_differs_is_named(found: Found) -> None:
+@pytest.mark.parametrize("step", ["remembers", "replaces"])
+def test_a_memory_that_differs_is_named(found: Found, step: str) -> None:
+    """Whether it is changed in place or replaced."""
     expected = "gives its buffer 'memory' another value on each of the 2 devices. Compute it from ferbench.whole_batch"
-    assert expected in found[0]["remembers"]
-    assert expected in found[1]["remembers"]
+    assert expected in found[0][step]
+    assert expected in found[1][step]
+
+
+@pytest.mark.parametrize(("name", "norm", "parts"), [("remembering", False, 4), ("remembering with norm", True, 2)])
+def test_averages_queues_and_passes_on_several_devices(found: Found, name: str, norm: bool, parts: int) -> None:
+    """Equal on all devices bit for bit, and what micro-batches give on one: `after` gets the batch and outputs of all devices."""
+    with double():
+        one = Remembering(norm=norm).double()
+        run(one, 5, accumulate=parts, batches=together.Parts(make_task()))
+    ours, theirs = (found[rank][name]["weights"] for rank in range(2))
+    agree(ours, dict(one.state_dict()))
+    assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
+    assert (int(ours["steps"]), int(ours["at"]), int(ours["epochs"])) == (5, 60, 3)
 
 
 def test_one_device_goes_on_where_two_were_interrupted_and_two_where_one_was(found: Found) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from ferbench import Batch, Clock, Group, Method, MethodCard, Stage, Update, who
 from ferbench.errors import TrainingError
 from ferbench.interfaces.executor import Progress
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import make_batch, make_method, make_task, training
+from ferbench.testing.checks import RandomBatches, make_batch, make_method, make_task, training
 from ferbench.training.loop import Device, train
 from ferbench.training.replicas import Replicas, synchronise
+from tests.training.remembering import Remembering
 
 REGISTRY = load_registry()
 METHODS = list(REGISTRY.catalogue(MethodCard))
@@ -43,6 +45,24 @@ have seen the parts of both, on one those so far. A test of their own is about t
 
 OF_MEANS = ("cross_entropy", "grl", "derl", "pixel_residue")
 """Methods that compute means over images and batch norm only: they might ask for synchronised batch norm."""
+
+
+@dataclass(frozen=True)
+class Parts(RandomBatches):
+    """Batches, or a part of them, in double precision."""
+
+    replicas: Replicas | None = None
+
+    def whole(self, seed: int) -> Batch:
+        batch = make_batch(self.task, seed=seed)
+        return Batch(batch.images.double(), batch.expression, batch.subject)
+
+    def __call__(self, step: int) -> Batch:
+        batch = self.whole(step)
+        return batch if self.replicas is None else batch.split(self.replicas.count)[self.replicas.rank]
+
+    def unaugmented(self) -> Iterator[Batch]:
+        return (self.whole(-1 - number) for number in range(2))
 
 
 class Toy(Method):
@@ -76,6 +96,10 @@ class Toy(Method):
 
     def remembers(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         self.memory += batch.images.mean((0, 2, 3))
+        yield Update("all", self.a(batch.images).mean())
+
+    def replaces(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        self.memory = self.memory + batch.images.mean((0, 2, 3))
         yield Update("all", self.a(batch.images).mean())
 
     def pairs(self, batch: Batch, clock: Clock) -> Iterator[Update]:
@@ -184,7 +208,12 @@ def everything(trial: Any, node: Any, device: Device, replicas: Replicas, progre
         if rank:
             nn.init.zeros_(made.b.weight)
         keep("other start", made, run(made, replicas=replicas))
-        for step in ("disagrees", "ends_early", "remembers"):
+        parts = Parts(make_task(), replicas=replicas)
+        remembering = Remembering(norm=False).double()
+        keep("remembering", remembering, run(remembering, 5, replicas, batches=parts, accumulate=2))
+        remembering = Remembering().double()
+        keep("remembering with norm", remembering, run(remembering, 5, replicas, batches=parts))
+        for step in ("disagrees", "ends_early", "remembers", "replaces"):
             try:
                 run(toy(step, rank), replicas=replicas)
             except TrainingError as error:

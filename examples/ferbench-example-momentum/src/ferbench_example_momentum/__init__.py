@@ -1,0 +1,1 @@
+"""Supervised momentum contrast, as a plugin of ferbench."""

@@ -1,0 +1,12 @@
+"""The method keeps the rules of ferbench."""
+
+from __future__ import annotations
+
+import pytest
+
+from ferbench.testing.checks import Check, checks_of
+
+
+@pytest.mark.parametrize("check", checks_of("method", "momentum_contrast"), ids=str)
+def test_conformance(check: Check) -> None:
+    check.run()
