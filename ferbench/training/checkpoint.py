@@ -76,7 +76,7 @@ def optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer]) -> dict[str
 def load_optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
     """Load what `optimiser_state` returned into optimisers of the same groups and parameters."""
     for group, optimiser in optimisers.items():
-        parameters = optimiser.param_groups[0]["params"]
+        parameters = [parameter for part in optimiser.param_groups for parameter in part["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():
             owner, index, key = name.rsplit("/", 2)

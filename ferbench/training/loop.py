@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ferbench.errors import TrainingError
+from ferbench.errors import FerbenchError, TrainingError
 from ferbench.interfaces.method import Batch, Method, Stage
 from ferbench.records.files import Losses
 from ferbench.records.schema import StageNode
@@ -23,9 +23,10 @@ from ferbench.training import checkpoint as checkpoints
 from ferbench.training.checkpoint import Checkpoint
 from ferbench.training.graph import Graphs, Recorder
 from ferbench.training.interrupts import deferred
+from ferbench.training.optimisers import optimiser_of, shares
 from ferbench.training.precision import has_bf16
 from ferbench.training.replicas import Replicas, need_devices
-from ferbench.training.steps import Row, Steps, optimiser_of
+from ferbench.training.steps import Row, Steps
 
 LOG_EVERY = 25
 """Number of steps after which the losses are copied from the device to the CPU and logged."""
@@ -134,7 +135,7 @@ class Trained:
 
 def modules_of(stage: Stage) -> list[nn.Module]:
     """All modules that a stage trains."""
-    return [module for group in stage.trains.values() for module in group.modules]
+    return [module for group in stage.trains.values() for module in group.all_modules]
 
 
 def train(method: Method, stage: Stage, steps: int, training: Training) -> Trained:
@@ -159,7 +160,7 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
     leads = replicas is None or replicas.rank == 0
     log = _Log(stage.name, losses, first, training)
     plain = Steps(stage, steps, optimisers, parameters, training)
-    run = plain if training.graph is None else Graphs(plain, method, training.graph)
+    run = plain if training.graph is None or plain.obstacle else Graphs(plain, method, training.graph)
     with run.context(), deferred() as interrupt:
         if replicas is not None:
             replicas.asked = lambda: interrupt.asked
@@ -187,7 +188,7 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
             if stop:
                 raise KeyboardInterrupt
     method.eval().requires_grad_(False)
-    return Trained(losses, steps - first, run.obstacle)
+    return Trained(losses, steps - first, run.obstacle if training.graph is not None else "")
 
 
 def _test_accuracy(method: Method, stage: Stage, training: Training, step: int) -> Losses:
@@ -211,19 +212,23 @@ def freeze_all_but(method: Method, stage: Stage) -> dict[str, list[nn.Parameter]
     owner: dict[int, str] = {}
     parameters: dict[str, list[nn.Parameter]] = {}
     for name, group in stage.trains.items():
-        unique: dict[int, nn.Parameter] = {}
-        for module in group.modules:
+        for module in group.all_modules:
             module.train().requires_grad_(True)
-            unique |= {id(parameter): parameter for parameter in module.parameters()}
-        if not unique:
+        try:
+            own = [parameter for _, some in shares(group) for parameter in some]
+        except FerbenchError as error:
+            raise TrainingError(
+                f"Group '{name}' of stage '{stage.name}' cannot be trained: {error}.", stage.name
+            ) from error
+        if not own:
             raise TrainingError(f"The group '{name}' of stage '{stage.name}' has no parameters.", stage.name)
-        for key in unique:
-            if owner.setdefault(key, name) != name:
+        for parameter in own:
+            if owner.setdefault(id(parameter), name) != name:
                 raise TrainingError(
-                    f"The groups '{owner[key]}' and '{name}' of stage '{stage.name}' train the same weights.",
+                    f"The groups '{owner[id(parameter)]}' and '{name}' of stage '{stage.name}' train the same weights.",
                     stage.name,
                 )
-        parameters[name] = list(unique.values())
+        parameters[name] = own
     return parameters
 
 

@@ -8,19 +8,36 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 
-from ferbench.errors import TrainingError
-from ferbench.interfaces.method import Batch, Clock, Group, Stage, Update, derive_seed, fraction
+from ferbench.errors import FerbenchError, TrainingError
+from ferbench.interfaces.method import Batch, Clock, Stage, Update, derive_seed, fraction
+from ferbench.training.optimisers import rate_of, rates_of, set_rates, uphill
 
 if TYPE_CHECKING:
     from ferbench.training.loop import Device, Training
+
+
+UNTIED = (
+    "that depends on none of the group's weights: it comes from detached or frozen values (argmax, no_grad, modules in no group), "
+    "or the group is not the one that the loss is for"
+)
+
+BACKWARD = {
+    "through the graph a second time": "that shares computations with an update before it, whose gradient is computed already. "
+    "Compute it after that yield, from the images on, or detach() what both share; to train several modules by one loss, put them "
+    "into one Group, whose parts can have learning rates of their own",
+    "modified by an inplace operation": "that was computed with weights, or values, that have changed since. Compute it after the "
+    "yield of the update before it, and change nothing in place that it needs",
+    "does not require grad": UNTIED,
+}
+"""What torch's errors in a backward pass mean for a step."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +56,8 @@ class Steps:
     """The steps of a stage, one after another, as Python runs them.
 
     Attributes:
-        obstacle: a sentence on why steps are not captured; empty here.
+        obstacle: a sentence on why steps cannot be recorded as a graph; empty if they may be.
     """
-
-    obstacle = ""
 
     def __init__(
         self,
@@ -57,6 +72,11 @@ class Steps:
         self.optimisers = optimisers
         self.parameters = parameters
         self.training = training
+        self.obstacle = ""
+        for name, group in stage.trains.items():
+            if group.sam:
+                why = f"group '{name}' has sam, for which random numbers are drawn again"
+                self.obstacle = f"The steps of stage '{stage.name}' are not recorded as a graph: {why}."
 
     def context(self) -> contextlib.AbstractContextManager[object]:
         """The context in which the steps are run."""
@@ -65,8 +85,8 @@ class Steps:
     def __call__(self, step: int) -> tuple[Row, int]:
         """Run a step. Returns its losses, and the number of images in its batch."""
         batch, replicas = self.training.batches(step), self.training.replicas
-        for name, rate in self.rates(step).items():
-            set_rate(self.optimisers[name], rate)
+        for name, rates in self.rates(step).items():
+            set_rates(self.optimisers[name], rates)
         self.seed(step)
         return self.run(batch, Clock(step, self.steps)), len(batch) * (replicas.count if replicas else 1)
 
@@ -78,9 +98,17 @@ class Steps:
         if self.training.device.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
-    def rates(self, step: int) -> dict[str, float]:
-        """The learning rate of each group in a step."""
-        return {name: rate_of(group, fraction(step, self.steps)) for name, group in self.stage.trains.items()}
+    def rates(self, step: int) -> dict[str, list[float]]:
+        """The learning rates of each group in a step: of what is in no part, and of its parts."""
+        found = {}
+        for name, group in self.stage.trains.items():
+            try:
+                found[name] = rates_of(self.optimisers[name], rate_of(group, fraction(step, self.steps)))
+            except FerbenchError as error:
+                raise TrainingError(
+                    f"Group '{name}' of stage '{self.stage.name}' cannot be trained: {error}.", self.stage.name, step
+                ) from error
+        return found
 
     def run(self, batch: Batch, clock: Clock) -> Row:
         """Run a step on a batch. The generators of all micro-batches advance to the same yield before the optimiser steps, so that
@@ -103,18 +131,69 @@ class Steps:
                 raise self._misuse(clock, f"yields {updates[0]!r}; its groups are {', '.join(optimisers)}")
             if len(updates) != len(micro) or any(update.group != group for update in updates):
                 raise self._misuse(clock, "yields different groups of updates for different micro-batches")
-            optimiser = optimisers[group]
-            optimiser.zero_grad(set_to_none=True)
-            for update in updates:
-                loss = update.loss if count == 1 else update.loss / count
-                loss.backward(inputs=self.parameters[group])
-            self._meet(clock, f"{group}: {', '.join(updates[0].parts)}", self.parameters[group])
-            if training.clip_norm:
-                nn.utils.clip_grad_norm_(self.parameters[group], training.clip_norm)
-            optimiser.step()
+            self._gradient(clock, updates)
+            if self.stage.trains[group].sam:
+                if names:
+                    raise self._misuse(clock, f"updates group '{group}', which has sam, after another; update it first")
+                self._gradient_uphill(clock, batch, updates)
+            self._change(group)
             names += [group, *(f"{group}/{part}" for part in updates[0].parts)]
             values.append(_mean([update.loss for update in updates]))
             values += [_mean([update.parts[part] for update in updates]) for part in updates[0].parts]
+
+    def _gradient(self, clock: Clock, updates: Sequence[Update], then: Callable[[], None] = lambda: None) -> None:
+        """Give the parameters of a group the mean gradient of the updates, which are those of all micro-batches. `then` is called
+        before several devices bring their gradients together."""
+        group, parameters = updates[0].group, self.parameters[updates[0].group]
+        self.optimisers[group].zero_grad(set_to_none=True)
+        for update in updates:
+            loss = update.loss
+            if not isinstance(loss, Tensor) or loss.ndim:
+                shape = (
+                    f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+                )
+                raise self._misuse(clock, f"gives group '{group}' a loss that is {shape}; a loss is a scalar tensor")
+            try:
+                (loss if len(updates) == 1 else loss / len(updates)).backward(inputs=parameters)
+            except RuntimeError as error:
+                for said, meant in BACKWARD.items():
+                    if said in str(error):
+                        raise self._misuse(clock, f"gives group '{group}' a loss {meant}") from error
+                raise
+        then()
+        self._meet(clock, f"{group}: {', '.join(updates[0].parts)}", parameters)
+        if all(parameter.grad is None for parameter in parameters):
+            raise self._misuse(clock, f"gives group '{group}' a loss {UNTIED}")
+
+    def _gradient_uphill(self, clock: Clock, batch: Batch, updates: Sequence[Update]) -> None:
+        """Replace the gradient of a group by that at the weights a little uphill (`Group.sam`)."""
+        group = updates[0].group
+        modules = [module for own in self.stage.trains.values() for module in own.all_modules]
+        trained = {id(buffer): buffer for module in modules for buffer in module.buffers()}
+        buffers = [(buffer, buffer.clone()) for buffer in trained.values()]
+
+        def set_back() -> None:
+            for buffer, before in buffers:
+                buffer.copy_(before)
+
+        self.seed(clock.step)
+        with uphill(self.parameters[group], self.stage.trains[group].sam):
+            micro = [self.stage.step(part, clock) for part in batch.split(len(updates))]
+            again = [u for generator in micro if (u := advance(generator, self.training.device)) is not None]
+            if [u.group for u in again] != [u.group for u in updates]:
+                raise self._misuse(clock, f"yields other updates where group '{group}', which has sam, runs it again")
+            self._gradient(clock, again, set_back)
+
+    def _change(self, group: str) -> None:
+        """Clip the gradient of a group, and let its optimiser step."""
+        own = self.stage.trains[group].clip_norm
+        limit = self.training.clip_norm if own is None else own
+        if limit:
+            nn.utils.clip_grad_norm_(self.parameters[group], limit)
+        self.optimisers[group].step()
+        increment_version(
+            self.parameters[group]
+        )  # fused kernels do not, and a loss from before would get a wrong gradient
 
     def _meet(self, clock: Clock, said: str, parameters: Sequence[nn.Parameter] = ()) -> None:
         """Where several devices train, give gradients their mean over all of them."""
@@ -140,27 +219,3 @@ def advance(generator: Iterator[Update], device: Device) -> Update | None:
 def _mean(values: Sequence[Tensor]) -> Tensor:
     """(), float32, the mean of losses."""
     return values[0].detach().float() if len(values) == 1 else torch.stack([v.detach() for v in values]).mean().float()
-
-
-def optimiser_of(group: Group, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    on_gpu = (
-        parameters[0].device.type == "cuda"
-    )  # there, learning rates are tensors, so that a graph of the step reads them
-    rate: Any = torch.tensor(group.lr, device=parameters[0].device) if on_gpu else group.lr
-    return torch.optim.AdamW(
-        parameters, lr=rate, betas=group.betas, weight_decay=group.weight_decay, fused=True, capturable=on_gpu
-    )
-
-
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of an optimiser with one group."""
-    group = optimiser.param_groups[0]
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
-
-
-def rate_of(group: Group, progress: float) -> float:
-    """The learning rate of a group where a fraction `progress` of the stage is done."""
-    return group.lr * 0.5 * (1 + math.cos(math.pi * progress)) if group.schedule == "cosine" else group.lr
