@@ -24,7 +24,7 @@ from ferbench.training.checkpoint import Checkpoint
 from ferbench.training.graph import Graphs, Recorder
 from ferbench.training.interrupts import deferred
 from ferbench.training.optimisers import optimiser_of, shares
-from ferbench.training.precision import has_bf16
+from ferbench.training.precision import TYPES, fastest
 from ferbench.training.replicas import Replicas, need_devices
 from ferbench.training.steps import Row, Steps
 
@@ -34,16 +34,21 @@ LOG_EVERY = 25
 
 @dataclass(frozen=True)
 class Device:
-    """The device of the networks, and the precision of forward and backward passes: "fp32" or "bf16"."""
+    """The device of the networks, and the precision of forward and backward passes: "fp32", "bf16" or "fp16"."""
 
     device: torch.device
     precision: str
+
+    @property
+    def scales(self) -> bool:
+        """Whether losses are scaled, so that small gradients do not become 0: in fp16, whose smallest numbers are not small."""
+        return self.precision == "fp16"
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """The autocast context of the precision; for fp32 it does nothing."""
         if self.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return torch.autocast(self.device.type, TYPES[self.precision])
 
     @classmethod
     def choose(cls, device: str, precision: str, devices: int = 1) -> Device:
@@ -53,7 +58,7 @@ class Device:
             devices: how many are to train together, the setting `trainer.devices`.
 
         Raises:
-            TrainingError: the device does not exist or cannot be used, or there are not so many.
+            TrainingError: the device does not exist or cannot be used, there are not so many, or it has no such precision.
         """
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -65,7 +70,12 @@ class Device:
         if devices > 1:
             need_devices(chosen.type, devices)
         if precision == "auto":
-            precision = "bf16" if has_bf16(chosen) else "fp32"
+            precision = fastest(chosen)
+        if precision == "fp16" and chosen.type != "cuda":
+            raise TrainingError(
+                f"trainer.precision=fp16 is for NVIDIA's GPUs, and trainer.device is {chosen.type} here. Type "
+                "trainer.precision=auto, or fp32."
+            )
         return cls(chosen, precision)
 
 
@@ -149,17 +159,22 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
     """
     parameters = freeze_all_but(method, stage)
     optimisers = {name: optimiser_of(stage.trains[name], parameters[name]) for name in stage.trains}
+    scalers = (
+        {name: torch.amp.GradScaler(training.device.device.type) for name in stage.trains}
+        if training.device.scales
+        else {}
+    )
     losses: Losses = []
     first = 0
     if training.checkpoint is not None and (saved := checkpoints.load(training.checkpoint, training.code)) is not None:
-        _restore(method, optimisers, saved)
+        _restore(method, optimisers, scalers, saved)
         first, losses = saved.step, saved.losses
     replicas = training.replicas
     if replicas is not None:
         replicas.begin(method, modules_of(stage))
     leads = replicas is None or replicas.rank == 0
     log = _Log(stage.name, losses, first, training)
-    plain = Steps(stage, steps, optimisers, parameters, training)
+    plain = Steps(stage, steps, optimisers, parameters, training, scalers)
     run = plain if training.graph is None or plain.obstacle else Graphs(plain, method, training.graph)
     with run.context(), deferred() as interrupt:
         if replicas is not None:
@@ -184,6 +199,7 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
             if training.checkpoint is not None and leads and (due or stop):
                 tensors = {f"model/{k}": v for k, v in checkpoints.trained_state(method, modules_of(stage)).items()}
                 tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
+                tensors |= {f"scaler/{k}": v for k, v in checkpoints.scaler_state(scalers).items()}
                 checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
             if stop:
                 raise KeyboardInterrupt
@@ -232,12 +248,18 @@ def freeze_all_but(method: Method, stage: Stage) -> dict[str, list[nn.Parameter]
     return parameters
 
 
-def _restore(method: Method, optimisers: Mapping[str, torch.optim.Optimizer], saved: Checkpoint) -> None:
+def _restore(
+    method: Method,
+    optimisers: Mapping[str, torch.optim.Optimizer],
+    scalers: Mapping[str, torch.amp.GradScaler],
+    saved: Checkpoint,
+) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
 
     checkpoints.load_state(method, part("model/"))
     checkpoints.load_optimiser_state(optimisers, part("optimiser/"))
+    checkpoints.load_scaler_state(scalers, part("scaler/"))
 
 
 class _Log:

@@ -18,7 +18,8 @@ from torch.autograd.graph import increment_version
 
 from ferbench.errors import FerbenchError, TrainingError
 from ferbench.interfaces.method import Batch, Clock, Stage, Update, derive_seed, fraction
-from ferbench.training.optimisers import rate_of, rates_of, set_rates, uphill
+from ferbench.records.files import SKIPPED
+from ferbench.training.optimisers import gradient_norm, rate_of, rates_of, set_rates, uphill
 
 if TYPE_CHECKING:
     from ferbench.training.loop import Device, Training
@@ -66,17 +67,19 @@ class Steps:
         optimisers: Mapping[str, torch.optim.Optimizer],
         parameters: Mapping[str, Sequence[nn.Parameter]],
         training: Training,
+        scalers: Mapping[str, torch.amp.GradScaler] | None = None,
     ) -> None:
         self.stage = stage
         self.steps = steps
         self.optimisers = optimisers
         self.parameters = parameters
         self.training = training
-        self.obstacle = ""
-        for name, group in stage.trains.items():
-            if group.sam:
-                why = f"group '{name}' has sam, for which random numbers are drawn again"
-                self.obstacle = f"The steps of stage '{stage.name}' are not recorded as a graph: {why}."
+        self.scalers = scalers or {}
+        why = ["their losses are scaled (fp16)"] if self.scalers else []
+        why += [
+            f"group '{n}' has sam, for which random numbers are drawn again" for n, g in stage.trains.items() if g.sam
+        ]
+        self.obstacle = f"The steps of stage '{stage.name}' are not recorded as a graph: {why[0]}." if why else ""
 
     def context(self) -> contextlib.AbstractContextManager[object]:
         """The context in which the steps are run."""
@@ -136,10 +139,13 @@ class Steps:
                 if names:
                     raise self._misuse(clock, f"updates group '{group}', which has sam, after another; update it first")
                 self._gradient_uphill(clock, batch, updates)
-            self._change(group)
+            skipped = self._change(group)
             names += [group, *(f"{group}/{part}" for part in updates[0].parts)]
             values.append(_mean([update.loss for update in updates]))
             values += [_mean([update.parts[part] for update in updates]) for part in updates[0].parts]
+            if skipped is not None:
+                names.append(group + SKIPPED)
+                values.append(skipped)
 
     def _gradient(self, clock: Clock, updates: Sequence[Update], then: Callable[[], None] = lambda: None) -> None:
         """Give the parameters of a group the mean gradient of the updates, which are those of all micro-batches. `then` is called
@@ -153,8 +159,9 @@ class Steps:
                     f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
                 )
                 raise self._misuse(clock, f"gives group '{group}' a loss that is {shape}; a loss is a scalar tensor")
+            loss = loss if len(updates) == 1 else loss / len(updates)
             try:
-                (loss if len(updates) == 1 else loss / len(updates)).backward(inputs=parameters)
+                (self.scalers[group].scale(loss) if self.scalers else loss).backward(inputs=parameters)
             except RuntimeError as error:
                 for said, meant in BACKWARD.items():
                     if said in str(error):
@@ -184,16 +191,28 @@ class Steps:
                 raise self._misuse(clock, f"yields other updates where group '{group}', which has sam, runs it again")
             self._gradient(clock, again, set_back)
 
-    def _change(self, group: str) -> None:
-        """Clip the gradient of a group, and let its optimiser step."""
+    def _change(self, group: str) -> Tensor | None:
+        """Clip the gradient of a group, and let its optimiser step.
+
+        Returns:
+            Where losses are scaled, (), float32: 1 if the step was left out, because the gradient was infinite, else 0.
+        """
+        parameters, optimiser, scaler = self.parameters[group], self.optimisers[group], self.scalers.get(group)
         own = self.stage.trains[group].clip_norm
         limit = self.training.clip_norm if own is None else own
+        skipped = None
+        if scaler is not None:
+            scaler.unscale_(optimiser)
+            skipped = (~gradient_norm(parameters).isfinite()).float()
         if limit:
-            nn.utils.clip_grad_norm_(self.parameters[group], limit)
-        self.optimisers[group].step()
-        increment_version(
-            self.parameters[group]
-        )  # fused kernels do not, and a loss from before would get a wrong gradient
+            nn.utils.clip_grad_norm_(parameters, limit)
+        if scaler is not None:
+            scaler.step(optimiser)
+            scaler.update()
+        else:
+            optimiser.step()
+        increment_version(parameters)  # fused kernels do not, and a loss from before would get a wrong gradient
+        return skipped
 
     def _meet(self, clock: Clock, said: str, parameters: Sequence[nn.Parameter] = ()) -> None:
         """Where several devices train, give gradients their mean over all of them."""
