@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ferbench.interfaces.method import Group as Group
     from ferbench.interfaces.method import Identifies as Identifies
     from ferbench.interfaces.method import Method as Method
+    from ferbench.interfaces.method import Part as Part
     from ferbench.interfaces.method import Stage as Stage
     from ferbench.interfaces.method import Synthesizes as Synthesizes
     from ferbench.interfaces.method import Task as Task
@@ -74,6 +75,7 @@ _LAZY = {
     "Group": "ferbench.interfaces.method",
     "Identifies": "ferbench.interfaces.method",
     "Method": "ferbench.interfaces.method",
+    "Part": "ferbench.interfaces.method",
     "Stage": "ferbench.interfaces.method",
     "Synthesizes": "ferbench.interfaces.method",
     "Task": "ferbench.interfaces.method",

@@ -52,6 +52,7 @@ class Precision(StrEnum):
     auto = "auto"
     fp32 = "fp32"
     bf16 = "bf16"
+    fp16 = "fp16"
 
 
 class Sampling(StrEnum):
@@ -131,7 +132,8 @@ class Trainer:
     Attributes:
         device: auto (a GPU if there is one, else the CPU), cpu, cuda, cuda:1 ...
         devices: how many GPUs train one trial together (on the CPU: processes), each with its part of every batch.
-        precision: auto (bf16 where the hardware is faster in it, else fp32), fp32 or bf16.
+        precision: auto (bf16 where the hardware is faster in it, fp16 on GPUs that have no bf16, else fp32), fp32, bf16 or fp16
+            (with scaled losses, on GPUs only).
         compile: whether to compile the networks with torch.compile.
         graph: auto (on CUDA, a step is recorded once and replayed, where that computes the same) or false.
         accumulate: number of micro-batches into which a batch, or a device's part of it, is divided to save memory; with devices,

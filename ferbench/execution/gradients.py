@@ -84,7 +84,7 @@ def _owners(method: Method, stage: Stage) -> dict[int, str]:
     groups: dict[str, set[str]] = {}
     found: dict[int, tuple[str, str]] = {}
     for group, members in stage.trains.items():
-        for module in members.modules:
+        for module in members.all_modules:
             whole = names[id(module)]
             for name, parameter in module.named_parameters():
                 child = (f"{whole}.{name}" if whole else name).partition(".")[0]

@@ -201,6 +201,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     confusion, sequence_confusion = by_subject(outputs)
 
     notes += _stage_notes(runs, judges_run, trial)
+    notes += left_out(losses)
     if (beside := lanes() - 1) > 0:
         others = "another trial" if beside == 1 else f"up to {beside} other trials"
         notes.append(f"It ran beside {others} on one GPU: its times are longer than alone.")
@@ -255,6 +256,17 @@ def _stage_notes(runs: Sequence[StageRun], judges: StageRun | None, trial: Trial
     if not others:
         return []
     return [f"Trained by other code of the same declared versions, and reused: {', '.join(others)}."]
+
+
+def left_out(losses: Sequence[pd.DataFrame]) -> list[str]:
+    """A note about updates that fp16 left out, from the losses of each stage."""
+    rows = pd.concat(losses)
+    updates = rows[rows["loss"].str.endswith(files.SKIPPED)]
+    count = int(updates["value"].sum())
+    if not count:
+        return []
+    stages = ", ".join(updates.loc[updates["value"] > 0, "stage"].unique())
+    return [f"{count} of {len(updates)} updates were left out: a gradient was infinite in fp16 (stage {stages})."]
 
 
 def _train_shared(trial: Trial, stage: StageNode, store: Store, progress: Progress) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from ferbench.errors import FerbenchError
 from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
 
@@ -139,23 +142,130 @@ class Update:
         return cls(group, torch.stack(list(terms.values())).sum(), terms, outputs or {})
 
 
+OPTIMISERS = ("adamw", "adam", "sgd")
+SCHEDULES = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Modules of a `Group` with a learning rate of their own, such as a pretrained backbone.
+
+    Attributes:
+        modules: the modules. Where the group's modules contain them, they belong to the part.
+        lr_scale: their learning rate / the group's, at least 0.
+        weight_decay: as of `Group`; None for the group's.
+
+    Raises:
+        FerbenchError: a value is none that it can be.
+    """
+
+    modules: Sequence[nn.Module]
+    lr_scale: float = 0.1
+    weight_decay: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modules", _modules("Part", self.modules))
+        _need("Part.lr_scale", self.lr_scale)
+        _need("Part.weight_decay", self.weight_decay or 0.0)
+
+
 @dataclass(frozen=True)
 class Group:
-    """Modules that one AdamW optimiser trains.
+    """Modules that one optimiser trains.
 
     Attributes:
         modules: the modules whose parameters are trained.
-        lr: learning rate; with a schedule, its initial and highest value.
-        betas: AdamW's two decay rates, each in [0, 1).
-        weight_decay: AdamW's decoupled weight decay.
-        schedule: "constant", or "cosine" (half a cosine from lr to 0 over the stage).
+        lr: learning rate, at least 0. The schedule multiplies it.
+        betas: the two decay rates of AdamW and Adam, each in [0, 1).
+        weight_decay: at least 0. AdamW's is decoupled from the gradient (Loshchilov and Hutter, ICLR 2019); Adam's and SGD's is
+            added to it, as L2 regularisation is.
+        schedule: "constant", "cosine" (half a cosine from lr to 0 over the stage), or any function of the fraction of the stage
+            that is done, in [0, 1), to a factor of lr: `ferbench.blocks.schedules` has the usual ones.
+        optimiser: "adamw", "adam" or "sgd".
+        momentum: of SGD, in [0, 1). nesterov: whether it is Nesterov's.
+        sam: radius of sharpness-aware minimisation, in units of the weights (Foret et al., ICLR 2021, equation 2); 0 turns it off.
+            The gradient is that at the weights plus sam * g / |g|, where g is the gradient at the weights. For it the step runs a
+            second time, with the same random numbers, up to its first update, which has to be this group's; buffers of the
+            stage's modules are then set back. What a step changes elsewhere has to come after that update.
+        clip_norm: largest L2 norm of the group's gradient; 0 turns clipping off, None leaves it to `trainer.clip_norm`.
+        parts: modules with learning rates of their own.
+
+    Raises:
+        FerbenchError: a value is none that it can be.
     """
 
     modules: Sequence[nn.Module]
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
-    schedule: str = "constant"
+    schedule: str | Callable[[float], float] = "constant"
+    optimiser: str = "adamw"
+    momentum: float = 0.0
+    nesterov: bool = False
+    sam: float = 0.0
+    clip_norm: float | None = None
+    parts: Sequence[Part] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modules", _modules("Group", self.modules))
+        for name in ("lr", "weight_decay", "sam"):
+            _need(f"Group.{name}", getattr(self, name))
+        _need("Group.clip_norm", self.clip_norm or 0.0)
+        _need("Group.momentum", self.momentum, below=1)
+        if len(self.betas) != 2:
+            raise FerbenchError(f"Group.betas is {self.betas}; it has to be two numbers.")
+        for beta in self.betas:
+            _need("a value of Group.betas", beta, below=1)
+        if self.optimiser not in OPTIMISERS:
+            raise FerbenchError(_not_among("Group.optimiser", self.optimiser, OPTIMISERS))
+        if not callable(self.schedule) and self.schedule not in SCHEDULES:
+            further = (
+                "a function of the stage's progress, such as ferbench.blocks.schedules.Warmup(0.05, then=Cosine())"
+            )
+            raise FerbenchError(_not_among("Group.schedule", self.schedule, (*SCHEDULES, further)))
+        if self.optimiser != "sgd" and (self.momentum or self.nesterov):
+            raise FerbenchError(
+                f"Group.momentum and Group.nesterov are SGD's, and the optimiser is {self.optimiser}: write optimiser='sgd', or "
+                "betas=(momentum, 0.999)."
+            )
+        if self.nesterov and not self.momentum:
+            raise FerbenchError("Group.nesterov needs a momentum: Group.momentum is 0.")
+        if self.optimiser == "sgd" and tuple(self.betas) != (0.9, 0.999):
+            raise FerbenchError(f"Group.betas is {self.betas}, and SGD has none: write momentum={self.betas[0]}.")
+
+    @property
+    def all_modules(self) -> tuple[nn.Module, ...]:
+        """The modules, and those of the parts."""
+        return (*self.modules, *(module for part in self.parts for module in part.modules))
+
+
+def _need(name: str, value: float, below: float = math.inf) -> None:
+    if not 0 <= value < below:
+        what = "at least 0" if below == math.inf else f"at least 0 and below {below:g}"
+        raise FerbenchError(f"{name} is {value}; it has to be {what}.")
+
+
+def _modules(kind: str, modules: object) -> tuple[nn.Module, ...]:
+    if not isinstance(modules, Iterable):
+        raise FerbenchError(f"{kind}.modules is a {type(modules).__name__}; write a list: {kind}([module]).")
+    found = tuple(modules)
+    for module in found:
+        if isinstance(module, nn.Parameter):
+            raise FerbenchError(
+                f"{kind}.modules has a parameter of shape {tuple(module.shape)}, and holds modules. Put the parameter into one: "
+                f"self.centres = nn.ParameterList([nn.Parameter(...)]), then {kind}([self.centres])."
+            )
+        if not isinstance(module, nn.Module):
+            raise FerbenchError(
+                f"{kind}.modules has a {type(module).__name__}; it is a list of modules, such as [self.backbone]."
+            )
+    return found
+
+
+def _not_among(name: str, value: object, options: Sequence[str]) -> str:
+    near = get_close_matches(str(value), options, 1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"{name} is {value!r}; it can be {', '.join(options[:-1])} or {options[-1]}.{hint}"
 
 
 @dataclass(frozen=True)

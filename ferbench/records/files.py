@@ -34,6 +34,8 @@ FIGURES = "figures"
 REFERENCE = re.compile(r"(?:reference|floor)_(\w+)\.npy")
 """Files of reference representations. Early records of version 1 have the prefix `floor_`."""
 
+SKIPPED = "/skipped"
+"""End of the name of what says which updates were left out: 1 for one whose gradient was infinite in fp16, else 0."""
 TEST_ACCURACY = "test/accuracy"
 """Name, in the table of losses, of the accuracy on the test set. It is logged during training and not used."""
 

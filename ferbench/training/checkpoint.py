@@ -29,7 +29,8 @@ class Checkpoint:
 
     Attributes:
         step: number of steps that are done.
-        tensors: what the stage trained and changed ("model/..."), and the state of the optimisers ("optimiser/...").
+        tensors: what the stage trained and changed ("model/..."), the state of the optimisers ("optimiser/..."), and of the scaling
+            of losses ("scaler/...").
         losses: losses of all steps so far.
         code: `code_key` of the code that trained so far.
     """
@@ -77,7 +78,7 @@ def optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer]) -> dict[str
 def load_optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
     """Load what `optimiser_state` returned into optimisers of the same groups and parameters."""
     for group, optimiser in optimisers.items():
-        parameters = optimiser.param_groups[0]["params"]
+        parameters = [parameter for part in optimiser.param_groups for parameter in part["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():
             owner, index, key = name.rsplit("/", 2)
@@ -88,6 +89,26 @@ def load_optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer], tensor
                 value = torch.empty_like(parameter, requires_grad=False).copy_(value)
             state.setdefault(int(index), {})[key] = value
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def fits(method: nn.Module, path: Path, needed: AbstractSet[str] = frozenset()) -> bool:
+    """Whether a safetensors file contains only tensors that the method has, in the same shapes, and those that are `needed`."""
+
+
+def scaler_state(scalers: Mapping[str, torch.amp.GradScaler]) -> dict[str, Tensor]:
+    """The factor of the loss of each group, and the number of steps since it changed: (2,), float64."""
+    states = {group: scaler.state_dict() for group, scaler in scalers.items()}
+    return {
+        group: torch.tensor([state["scale"], state["_growth_tracker"]], dtype=torch.float64)
+        for group, state in states.items()
+    }
+
+
+def load_scaler_state(scalers: Mapping[str, torch.amp.GradScaler], tensors: Mapping[str, Tensor]) -> None:
+    """Load what `scaler_state` returned into scalers of the same groups."""
+    for group, scaler in scalers.items():
+        scale, tracked = tensors[group].tolist()
+        scaler.load_state_dict({**scaler.state_dict(), "scale": scale, "_growth_tracker": int(tracked)})
 
 
 def fits(method: nn.Module, path: Path, needed: AbstractSet[str] = frozenset()) -> bool:

@@ -49,6 +49,9 @@ NOISE = 4
 RING = 32
 """Buffers on the host: so many steps can be started before the first of them has been copied to the device."""
 
+FIRST_MOMENTS = ("exp_avg", "momentum_buffer")
+"""Names in the state of torch's optimisers."""
+
 Key = tuple[tuple[int, bool], ...]
 """The intervals that a step asks for, and whether it is one of each."""
 
@@ -304,7 +307,8 @@ class Graphs:
             batch = source(step)
             values = {k: v for k, v in vars(batch).items() if v is not None}
         progress = torch.tensor(fraction(step, self.steps.steps), dtype=torch.float64)
-        rates = {f"rate {name}": torch.tensor(rate) for name, rate in self.steps.rates(step).items()}
+        rated = {f"rate {i} {name}": rate for name, own in self.steps.rates(step).items() for i, rate in enumerate(own)}
+        rates = {name: torch.tensor(rate) for name, rate in rated.items()}
         if self._inputs is None:
             small = {name: value for name, value in values.items() if value.device.type == "cpu" and value.dim() < 4}
             self._inputs = Inputs({"progress": progress, **rates, **small}, training.device.device)
@@ -314,11 +318,9 @@ class Graphs:
         for name, buffer in self._large.items():
             buffer.copy_(values[name])
         for name, optimiser in self.steps.optimisers.items():
-            group = optimiser.param_groups[0]
-            if isinstance(group["lr"], Tensor):
-                group["lr"] = self._inputs.tensors[f"rate {name}"]
-            else:
-                group["lr"] = self.steps.rates(step)[name]
+            for i, group in enumerate(optimiser.param_groups):
+                key = f"rate {i} {name}"
+                group["lr"] = self._inputs.tensors[key] if isinstance(group["lr"], Tensor) else rated[key]
         return len(values["expression"])
 
     def _batch(self) -> Batch:
@@ -409,8 +411,9 @@ class Graphs:
     def _state(self) -> tuple[list[Tensor], list[Tensor]]:
         """All tensors that a step may change: first moments and buffers; weights, second moments and counts of steps."""
         states = [state for optimiser in self.steps.optimisers.values() for state in optimiser.state.values()]
-        moments = [state["exp_avg"] for state in states]
-        others = [t for state in states for name, t in state.items() if name != "exp_avg" and isinstance(t, Tensor)]
+        held = [(name, t) for state in states for name, t in state.items() if isinstance(t, Tensor)]
+        moments = [tensor for name, tensor in held if name in FIRST_MOMENTS]
+        others = [tensor for name, tensor in held if name not in FIRST_MOMENTS]
         return [*self.method.buffers(), *moments], [*(p.detach() for p in self.method.parameters()), *others]
 
 

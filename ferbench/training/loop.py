@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ferbench.errors import TrainingError
+from ferbench.errors import FerbenchError, TrainingError
 from ferbench.interfaces.method import Batch, Method, Stage
 from ferbench.records.files import TEST_ACCURACY, Losses
 from ferbench.records.schema import StageNode
@@ -26,10 +26,11 @@ from ferbench.training.checkpoint import Checkpoint
 from ferbench.training.epochs import Epochs
 from ferbench.training.graph import Graphs, Recorder
 from ferbench.training.interrupts import deferred
-from ferbench.training.precision import has_bf16
+from ferbench.training.optimisers import optimiser_of, shares
+from ferbench.training.precision import TYPES, fastest
 from ferbench.training.replicas import Replicas, need_devices
 from ferbench.training.state import State, modules_of
-from ferbench.training.steps import Row, Steps, optimiser_of
+from ferbench.training.steps import Row, Steps
 
 LOG_EVERY = 25
 """Number of steps after which the losses are copied from the device to the CPU and logged."""
@@ -37,16 +38,21 @@ LOG_EVERY = 25
 
 @dataclass(frozen=True)
 class Device:
-    """The device of the networks, and the precision of forward and backward passes: "fp32" or "bf16"."""
+    """The device of the networks, and the precision of forward and backward passes: "fp32", "bf16" or "fp16"."""
 
     device: torch.device
     precision: str
+
+    @property
+    def scales(self) -> bool:
+        """Whether losses are scaled, so that small gradients do not become 0: in fp16, whose smallest numbers are not small."""
+        return self.precision == "fp16"
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """The autocast context of the precision; for fp32 it does nothing."""
         if self.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return torch.autocast(self.device.type, TYPES[self.precision])
 
     @classmethod
     def choose(cls, device: str, precision: str, devices: int = 1) -> Device:
@@ -56,7 +62,7 @@ class Device:
             devices: how many are to train together, the setting `trainer.devices`.
 
         Raises:
-            TrainingError: the device does not exist or cannot be used, or there are not so many.
+            TrainingError: the device does not exist or cannot be used, there are not so many, or it has no such precision.
         """
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -68,7 +74,12 @@ class Device:
         if devices > 1:
             need_devices(chosen.type, devices)
         if precision == "auto":
-            precision = "bf16" if has_bf16(chosen) else "fp32"
+            precision = fastest(chosen)
+        if precision == "fp16" and chosen.type != "cuda":
+            raise TrainingError(
+                f"trainer.precision=fp16 is for NVIDIA's GPUs, and trainer.device is {chosen.type} here. Type "
+                "trainer.precision=auto, or fp32."
+            )
         return cls(chosen, precision)
 
 
@@ -152,20 +163,25 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
     averages = Averages(method, stage)
     state = State(method, stage)
     optimisers = {name: optimiser_of(stage.trains[name], parameters[name]) for name in stage.trains}
+    scalers = (
+        {name: torch.amp.GradScaler(training.device.device.type) for name in stage.trains}
+        if training.device.scales
+        else {}
+    )
     losses: Losses = []
     first = 0
     if training.checkpoint is not None and (saved := checkpoints.load(training.checkpoint, training.code)) is not None:
-        _restore(method, optimisers, saved)
+        _restore(method, optimisers, scalers, saved)
         first, losses = saved.step, saved.losses
     replicas = training.replicas
     if replicas is not None:
         replicas.begin(method, modules_of(stage))
     leads = replicas is None or replicas.rank == 0
     log = _Log(stage.name, losses, first, training)
-    plain = Steps(method, stage, averages, steps, optimisers, parameters, training)
+    plain = Steps(method, stage, averages, steps, optimisers, parameters, training, scalers)
     epochs = Epochs(method, stage, training)
     updated = any(name != TEST_ACCURACY for _, name, _ in losses)
-    run = plain if training.graph is None else Graphs(plain, method, training.graph)
+    run = plain if training.graph is None or plain.obstacle else Graphs(plain, method, training.graph)
     with run.context(), deferred() as interrupt:
         if replicas is not None:
             replicas.asked = lambda: interrupt.asked
@@ -194,6 +210,7 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
             if training.checkpoint is not None and leads and (due or stop):
                 tensors = {f"model/{k}": v for k, v in state.tensors().items()}
                 tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
+                tensors |= {f"scaler/{k}": v for k, v in checkpoints.scaler_state(scalers).items()}
                 checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
             if stop:
                 raise KeyboardInterrupt
@@ -204,7 +221,7 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
             stage.name,
         )
     method.eval().requires_grad_(False)
-    return Trained(losses, steps - first, run.obstacle, state.tensors())
+    return Trained(losses, steps - first, run.obstacle if training.graph is not None else "", state.tensors())
 
 
 def _test_accuracy(method: Method, stage: Stage, training: Training, step: int) -> Losses:
@@ -228,28 +245,38 @@ def freeze_all_but(method: Method, stage: Stage) -> dict[str, list[nn.Parameter]
     owner: dict[int, str] = {}
     parameters: dict[str, list[nn.Parameter]] = {}
     for name, group in stage.trains.items():
-        unique: dict[int, nn.Parameter] = {}
-        for module in group.modules:
+        for module in group.all_modules:
             module.train().requires_grad_(True)
-            unique |= {id(parameter): parameter for parameter in module.parameters()}
-        if not unique:
+        try:
+            own = [parameter for _, some in shares(group) for parameter in some]
+        except FerbenchError as error:
+            raise TrainingError(
+                f"Group '{name}' of stage '{stage.name}' cannot be trained: {error}.", stage.name
+            ) from error
+        if not own:
             raise TrainingError(f"The group '{name}' of stage '{stage.name}' has no parameters.", stage.name)
-        for key in unique:
-            if owner.setdefault(key, name) != name:
+        for parameter in own:
+            if owner.setdefault(id(parameter), name) != name:
                 raise TrainingError(
-                    f"The groups '{owner[key]}' and '{name}' of stage '{stage.name}' train the same weights.",
+                    f"The groups '{owner[id(parameter)]}' and '{name}' of stage '{stage.name}' train the same weights.",
                     stage.name,
                 )
-        parameters[name] = list(unique.values())
+        parameters[name] = own
     return parameters
 
 
-def _restore(method: Method, optimisers: Mapping[str, torch.optim.Optimizer], saved: Checkpoint) -> None:
+def _restore(
+    method: Method,
+    optimisers: Mapping[str, torch.optim.Optimizer],
+    scalers: Mapping[str, torch.amp.GradScaler],
+    saved: Checkpoint,
+) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
 
     checkpoints.load_state(method, part("model/"))
     checkpoints.load_optimiser_state(optimisers, part("optimiser/"))
+    checkpoints.load_scaler_state(scalers, part("scaler/"))
 
 
 class _Log:

@@ -94,7 +94,7 @@ class State:
 
 def modules_of(stage: Stage) -> list[nn.Module]:
     """All modules that a stage trains."""
-    return [module for group in stage.trains.values() for module in group.modules]
+    return [module for group in stage.trains.values() for module in group.all_modules]
 
 
 def needed(method: Method, stage: Stage) -> set[str]:

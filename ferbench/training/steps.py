@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 
-from ferbench.errors import TrainingError
-from ferbench.interfaces.method import Batch, Clock, Group, Method, Stage, Update, derive_seed, fraction
+from ferbench.errors import FerbenchError, TrainingError
+from ferbench.interfaces.method import Batch, Clock, Method, Stage, Update, derive_seed, fraction
 from ferbench.interfaces.replicas import whole_batch
+from ferbench.records.files import SKIPPED
 from ferbench.training.averages import Averages
+from ferbench.training.optimisers import gradient_norm, rate_of, rates_of, set_rates, uphill
 from ferbench.training.state import Once
 
 if TYPE_CHECKING:
@@ -28,6 +30,22 @@ if TYPE_CHECKING:
 
 GUARDED, GUARDED_EVERY = 3, 25
 """With micro-batches, state that a step changes more than once is looked for in the first steps, and in each of so many."""
+
+
+UNTIED = (
+    "that depends on none of the group's weights: it comes from detached or frozen values (argmax, no_grad, modules in no group), "
+    "or the group is not the one that the loss is for"
+)
+
+BACKWARD = {
+    "through the graph a second time": "that shares computations with an update before it, whose gradient is computed already. "
+    "Compute it after that yield, from the images on, or detach() what both share; to train several modules by one loss, put them "
+    "into one Group, whose parts can have learning rates of their own",
+    "modified by an inplace operation": "that was computed with weights, or values, that have changed since. Compute it after the "
+    "yield of the update before it, and change nothing in place that it needs",
+    "does not require grad": UNTIED,
+}
+"""What torch's errors in a backward pass mean for a step."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +64,8 @@ class Steps:
     """The steps of a stage, one after another, as Python runs them.
 
     Attributes:
-        obstacle: a sentence on why steps are not captured; empty here.
+        obstacle: a sentence on why steps cannot be recorded as a graph; empty if they may be.
     """
-
-    obstacle = ""
 
     def __init__(
         self,
@@ -60,6 +76,7 @@ class Steps:
         optimisers: Mapping[str, torch.optim.Optimizer],
         parameters: Mapping[str, Sequence[nn.Parameter]],
         training: Training,
+        scalers: Mapping[str, torch.amp.GradScaler] | None = None,
     ) -> None:
         self.method = method
         self.stage = stage
@@ -69,6 +86,12 @@ class Steps:
         self.training = training
         self.averages = averages
         self._run = 0
+        self.scalers = scalers or {}
+        why = ["their losses are scaled (fp16)"] if self.scalers else []
+        why += [
+            f"group '{n}' has sam, for which random numbers are drawn again" for n, g in stage.trains.items() if g.sam
+        ]
+        self.obstacle = f"The steps of stage '{stage.name}' are not recorded as a graph: {why[0]}." if why else ""
 
     def context(self) -> contextlib.AbstractContextManager[object]:
         """The context in which the steps are run."""
@@ -77,8 +100,8 @@ class Steps:
     def __call__(self, step: int) -> tuple[Row, int]:
         """Run a step. Returns its losses, and the number of images in its batch."""
         batch, replicas = self.training.batches(step), self.training.replicas
-        for name, rate in self.rates(step).items():
-            set_rate(self.optimisers[name], rate)
+        for name, rates in self.rates(step).items():
+            set_rates(self.optimisers[name], rates)
         self.seed(step)
         guarded = self._run < GUARDED or self._run % GUARDED_EVERY == 0
         self._run += 1
@@ -99,9 +122,17 @@ class Steps:
         if self.training.device.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
-    def rates(self, step: int) -> dict[str, float]:
-        """The learning rate of each group in a step."""
-        return {name: rate_of(group, fraction(step, self.steps)) for name, group in self.stage.trains.items()}
+    def rates(self, step: int) -> dict[str, list[float]]:
+        """The learning rates of each group in a step: of what is in no part, and of its parts."""
+        found = {}
+        for name, group in self.stage.trains.items():
+            try:
+                found[name] = rates_of(self.optimisers[name], rate_of(group, fraction(step, self.steps)))
+            except FerbenchError as error:
+                raise TrainingError(
+                    f"Group '{name}' of stage '{self.stage.name}' cannot be trained: {error}.", self.stage.name, step
+                ) from error
+        return found
 
     def run(self, batch: Batch, clock: Clock, guarded: bool = False) -> Row:
         """Run a step on a batch. The generators of all micro-batches advance to the same yield before the optimiser steps, so that
@@ -141,18 +172,85 @@ class Steps:
                 raise self._misuse(clock, "yields different groups of updates for different micro-batches")
             if self.stage.after is not None:
                 outputs |= self._reported(clock, updates, parts, outputs)
-            optimiser = optimisers[group]
-            optimiser.zero_grad(set_to_none=True)
-            for update in updates:
-                loss = update.loss if count == 1 else update.loss / count
-                loss.backward(inputs=self.parameters[group])
-            self._meet(clock, f"{group}: {', '.join(updates[0].parts)}", self.parameters[group])
-            if training.clip_norm:
-                nn.utils.clip_grad_norm_(self.parameters[group], training.clip_norm)
-            optimiser.step()
+            self._gradient(clock, updates)
+            if self.stage.trains[group].sam:
+                if names:
+                    raise self._misuse(clock, f"updates group '{group}', which has sam, after another; update it first")
+                self._gradient_uphill(clock, batch, updates)
+            skipped = self._change(group)
             names += [group, *(f"{group}/{part}" for part in updates[0].parts)]
             values.append(_mean([update.loss for update in updates]))
             values += [_mean([update.parts[part] for update in updates]) for part in updates[0].parts]
+            if skipped is not None:
+                names.append(group + SKIPPED)
+                values.append(skipped)
+
+    def _gradient(self, clock: Clock, updates: Sequence[Update], then: Callable[[], None] = lambda: None) -> None:
+        """Give the parameters of a group the mean gradient of the updates, which are those of all micro-batches. `then` is called
+        before several devices bring their gradients together."""
+        group, parameters = updates[0].group, self.parameters[updates[0].group]
+        self.optimisers[group].zero_grad(set_to_none=True)
+        for update in updates:
+            loss = update.loss
+            if not isinstance(loss, Tensor) or loss.ndim:
+                shape = (
+                    f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+                )
+                raise self._misuse(clock, f"gives group '{group}' a loss that is {shape}; a loss is a scalar tensor")
+            loss = loss if len(updates) == 1 else loss / len(updates)
+            try:
+                (self.scalers[group].scale(loss) if self.scalers else loss).backward(inputs=parameters)
+            except RuntimeError as error:
+                for said, meant in BACKWARD.items():
+                    if said in str(error):
+                        raise self._misuse(clock, f"gives group '{group}' a loss {meant}") from error
+                raise
+        then()
+        self._meet(clock, f"{group}: {', '.join(updates[0].parts)}", parameters)
+        if all(parameter.grad is None for parameter in parameters):
+            raise self._misuse(clock, f"gives group '{group}' a loss {UNTIED}")
+
+    def _gradient_uphill(self, clock: Clock, batch: Batch, updates: Sequence[Update]) -> None:
+        """Replace the gradient of a group by that at the weights a little uphill (`Group.sam`)."""
+        group = updates[0].group
+        modules = [module for own in self.stage.trains.values() for module in own.all_modules]
+        trained = {id(buffer): buffer for module in modules for buffer in module.buffers()}
+        buffers = [(buffer, buffer.clone()) for buffer in trained.values()]
+
+        def set_back() -> None:
+            for buffer, before in buffers:
+                buffer.copy_(before)
+
+        self.seed(clock.step)
+        with uphill(self.parameters[group], self.stage.trains[group].sam):
+            micro = [self.stage.step(part, clock) for part in batch.split(len(updates))]
+            again = [u for generator in micro if (u := advance(generator, self.training.device)) is not None]
+            if [u.group for u in again] != [u.group for u in updates]:
+                raise self._misuse(clock, f"yields other updates where group '{group}', which has sam, runs it again")
+            self._gradient(clock, again, set_back)
+
+    def _change(self, group: str) -> Tensor | None:
+        """Clip the gradient of a group, and let its optimiser step.
+
+        Returns:
+            Where losses are scaled, (), float32: 1 if the step was left out, because the gradient was infinite, else 0.
+        """
+        parameters, optimiser, scaler = self.parameters[group], self.optimisers[group], self.scalers.get(group)
+        own = self.stage.trains[group].clip_norm
+        limit = self.training.clip_norm if own is None else own
+        skipped = None
+        if scaler is not None:
+            scaler.unscale_(optimiser)
+            skipped = (~gradient_norm(parameters).isfinite()).float()
+        if limit:
+            nn.utils.clip_grad_norm_(parameters, limit)
+        if scaler is not None:
+            scaler.step(optimiser)
+            scaler.update()
+        else:
+            optimiser.step()
+        increment_version(parameters)  # fused kernels do not, and a loss from before would get a wrong gradient
+        return skipped
 
     def _reported(
         self, clock: Clock, updates: Sequence[Update], parts: Sequence[Batch], known: Mapping[str, Tensor]
@@ -225,27 +323,3 @@ def _whole(batch: Batch) -> Batch:
 def _mean(values: Sequence[Tensor]) -> Tensor:
     """(), float32, the mean of losses."""
     return values[0].detach().float() if len(values) == 1 else torch.stack([v.detach() for v in values]).mean().float()
-
-
-def optimiser_of(group: Group, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    on_gpu = (
-        parameters[0].device.type == "cuda"
-    )  # there, learning rates are tensors, so that a graph of the step reads them
-    rate: Any = torch.tensor(group.lr, device=parameters[0].device) if on_gpu else group.lr
-    return torch.optim.AdamW(
-        parameters, lr=rate, betas=group.betas, weight_decay=group.weight_decay, fused=True, capturable=on_gpu
-    )
-
-
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of an optimiser with one group."""
-    group = optimiser.param_groups[0]
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
-
-
-def rate_of(group: Group, progress: float) -> float:
-    """The learning rate of a group where a fraction `progress` of the stage is done."""
-    return group.lr * 0.5 * (1 + math.cos(math.pi * progress)) if group.schedule == "cosine" else group.lr

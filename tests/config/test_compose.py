@@ -100,7 +100,7 @@ def test_a_former_name_of_a_setting_works_and_is_said_to_be_one() -> None:
         (("method=degan,cross_entropy",), "add --multirun"),
         (("method=degan", "method.name=x"), "method.name cannot be set; write method=x"),
         (("method=degan", "hydra/launcher=joblib"), "use executor=NAME"),
-        (("method=degan", "trainer.precision=fp16"), "trainer.precision is 'fp16'; it can be auto, fp32, bf16"),
+        (("method=degan", "trainer.precision=fp8"), "trainer.precision is 'fp8'; it can be auto, fp32, bf16, fp16"),
         (("method=degan", "preparation.image_size=2"), "at least 16"),
         (("method=degan", "trainer.accumulate=3"), "does not divide budget.batch_size=64"),
         (("method=degan", "trainer.devices=0"), "trainer.devices is 0; it has to be at least 1"),

@@ -15,6 +15,7 @@ import ferbench.data.cache
 import ferbench.interfaces.evaluator
 import ferbench.interfaces.method
 import ferbench.training.loop
+import ferbench.training.optimisers
 import ferbench.training.steps
 from ferbench import MethodCard, Task
 from ferbench.registry.loader import load_registry
@@ -96,7 +97,7 @@ def test_an_unchanged_method_has_no_differences() -> None:
 
 
 def _optimiser(**changed: Any) -> Callable[[Patch], None]:
-    made = ferbench.training.steps.optimiser_of
+    made = ferbench.training.optimisers.optimiser_of
 
     def other(group: Any, parameters: Any) -> torch.optim.Optimizer:
         optimiser = made(group, parameters)

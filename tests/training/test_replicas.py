@@ -113,6 +113,16 @@ def test_statistics_that_are_means_of_all_batches(found: Found) -> None:
     assert found[0]["cumulative"]["weights"]["a.2.num_batches_tracked"] == 6
 
 
+def test_devices_go_uphill_together(found: Found) -> None:
+    """Sharpness-aware minimisation, with statistics of batch norm: those of the first pass alone."""
+    with double():
+        one, plain = toy("plain", norm=True, sam=0.3), toy("plain", norm=True)
+        run(one, accumulate=2)
+        run(plain, accumulate=2)
+    agree(found[0]["uphill"]["weights"], dict(one.state_dict()))
+    assert not torch.allclose(one.state_dict()["a.1.weight"], plain.state_dict()["a.1.weight"])
+
+
 def test_synchronised_batch_norm_is_differentiated_twice(found: Found) -> None:
     with double():
         one = toy("penalises", norm=True)

@@ -78,6 +78,7 @@ class Toy(Method):
             self.lonely = nn.Linear(2, 2)
         self.register_buffer("memory", torch.zeros(3))
         self.rank = 0
+        self.sam = 0.0
         self.step: Any = self.plain
 
     def plain(self, batch: Batch, clock: Clock) -> Iterator[Update]:
@@ -117,7 +118,7 @@ class Toy(Method):
         yield Update("all", self.a(batch.images).mean(), {"drawn": torch.rand(())})
 
     def stages(self) -> Sequence[Stage]:
-        return [Stage("toy", self.step, {"all": Group([self.a, self.b, self.lonely])})]
+        return [Stage("toy", self.step, {"all": Group([self.a, self.b, self.lonely], sam=self.sam)})]
 
     def features(self, images: Tensor) -> Tensor:
         return self.a(images)
@@ -126,9 +127,9 @@ class Toy(Method):
         return self.a(images)
 
 
-def toy(step: str, rank: int = 0, norm: bool = False) -> Toy:
+def toy(step: str, rank: int = 0, norm: bool = False, sam: float = 0.0) -> Toy:
     made = Toy()
-    made.rank, made.step = rank, getattr(made, step)
+    made.rank, made.sam, made.step = rank, sam, getattr(made, step)
     if norm:
         made.a.append(nn.BatchNorm1d(6, momentum=None))
     return made
@@ -201,6 +202,8 @@ def everything(trial: Any, node: Any, device: Device, replicas: Replicas, progre
             keep(step, made, run(made, replicas=replicas))
         made = toy("plain", rank, norm=True)
         keep("cumulative", made, run(made, replicas=replicas))
+        made = toy("plain", rank, norm=True, sam=0.3)
+        keep("uphill", made, run(made, replicas=replicas))
         made = toy("penalises", rank, norm=True)
         synchronise(made)
         keep("penalises", made, run(made, replicas=replicas))

@@ -1,0 +1,113 @@
+"""Optimisers of a stage's groups: torch's own, with a learning rate for each part; and sharpness-aware minimisation."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ferbench.errors import FerbenchError
+from ferbench.interfaces.method import Group, Part
+
+SCALE = "lr_scale"
+"""Key in a torch parameter group: its learning rate / that of the `Group`."""
+
+
+def shares(group: Group) -> list[tuple[Part, list[nn.Parameter]]]:
+    """What has a learning rate of its own in a group, with its parameters: first what is in no part, then the parts.
+
+    Raises:
+        FerbenchError: two parts have a parameter in common.
+    """
+    taken: set[int] = set()
+    parts: list[tuple[Part, list[nn.Parameter]]] = []
+    for part in group.parts:
+        own = _parameters(part)
+        if taken & own.keys():
+            raise FerbenchError("two parts of it have weights in common")
+        taken |= own.keys()
+        parts.append((part, list(own.values())))
+    rest = Part(group.modules, 1.0)
+    found = [(rest, [p for key, p in _parameters(rest).items() if key not in taken]), *parts]
+    return [(part, own) for part, own in found if own]
+
+
+def _parameters(part: Part) -> dict[int, nn.Parameter]:
+    return {id(parameter): parameter for module in part.modules for parameter in module.parameters()}
+
+
+def optimiser_of(group: Group, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimiser of a group. `parameters`: all of them; on a GPU, learning rates are tensors, so that a graph of a step reads
+    them."""
+    device = parameters[0].device
+    on_gpu = device.type == "cuda"
+
+    def rate(scale: float) -> Any:
+        return torch.tensor(group.lr * scale, device=device) if on_gpu else group.lr * scale
+
+    found: list[dict[str, Any]] = []
+    for part, own in shares(group):
+        decay = group.weight_decay if part.weight_decay is None else part.weight_decay
+        found.append({"params": own, "lr": rate(part.lr_scale), "weight_decay": decay, SCALE: part.lr_scale})
+    if group.optimiser == "sgd":
+        return torch.optim.SGD(found, lr=rate(1.0), momentum=group.momentum, nesterov=group.nesterov, fused=True)
+    kind = torch.optim.Adam if group.optimiser == "adam" else torch.optim.AdamW
+    return kind(found, lr=rate(1.0), betas=group.betas, fused=True, capturable=on_gpu)
+
+
+def rates_of(optimiser: torch.optim.Optimizer, rate: float) -> list[float]:
+    """The learning rate of each of an optimiser's parameter groups, where that of the `Group` is `rate`."""
+    return [rate * group[SCALE] for group in optimiser.param_groups]
+
+
+def set_rates(optimiser: torch.optim.Optimizer, rates: Sequence[float]) -> None:
+    """Set the learning rates of an optimiser's parameter groups."""
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def rate_of(group: Group, progress: float) -> float:
+    """The learning rate of a group where a fraction `progress` of the stage is done.
+
+    Raises:
+        FerbenchError: its schedule gives a number that no learning rate can have.
+    """
+    if group.schedule == "constant":
+        return group.lr
+    if group.schedule == "cosine":
+        return group.lr * 0.5 * (1 + math.cos(math.pi * progress))
+    assert callable(group.schedule)
+    factor = float(group.schedule(progress))
+    if not 0 <= factor < math.inf:
+        raise FerbenchError(f"its schedule gives {factor} at progress {progress:.4g}; a factor of lr is at least 0")
+    return group.lr * factor
+
+
+def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """(), the L2 norm of the gradients of parameters."""
+    norms = [torch.linalg.vector_norm(p.grad) for p in parameters if p.grad is not None]
+    total: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return total
+
+
+@contextlib.contextmanager
+def uphill(parameters: Sequence[nn.Parameter], radius: float) -> Iterator[None]:
+    """A context in which parameters are moved along their gradient, by `radius` in the L2 norm of all of them together."""
+    moved = [(p, p.detach().clone(), p.grad) for p in parameters if p.grad is not None]
+    with torch.no_grad():
+        factor = radius / (gradient_norm(parameters) + 1e-12)
+        for parameter, _, gradient in moved:
+            parameter.add_(gradient * factor)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, before, _ in moved:
+                parameter.copy_(before)
