@@ -6,10 +6,12 @@ import math
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ferbench.cards import EvaluatorCard
 from ferbench.errors import NotMeasurable
 from ferbench.interfaces.evaluator import Outputs, PerSubject, Value
+from ferbench.records.metrics import as_stated
 from ferbench.registry.loader import Registry
 
 
@@ -46,6 +48,10 @@ class Measured:
     def versions(self, cards: Iterable[EvaluatorCard]) -> dict[str, int]:
         """The versions, by name, of those of the evaluators that did not fail."""
         return {card.name: card.version for card in cards if card.name not in self.failed}
+
+    def cards(self, cards: Iterable[EvaluatorCard]) -> dict[str, dict[str, Any]]:
+        """What the cards of the evaluators say of the metrics that were found, as records state it."""
+        return as_stated((metric for card in cards for metric in card.metrics), self.metrics)
 
 
 def standard(registry: Registry) -> list[EvaluatorCard]:

@@ -68,7 +68,8 @@ def evaluate(
             yield Evaluated(record, {}, error=str(error))
             continue
         measured = measure(lacking, outputs)
-        store.write_evaluated(record.trial.id, measured.metrics, measured.by_subject, measured.versions(lacking))
+        found = measured.versions(lacking), measured.cards(lacking)
+        store.write_evaluated(record.trial.id, measured.metrics, measured.by_subject, *found)
         failed = (
             " ".join(note for note in measured.notes if note.startswith("The evaluator '")) if measured.failed else ""
         )

@@ -226,7 +226,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             stages=tuple(runs),
             cost=cost | {"seconds": round((datetime.now(UTC) - began).total_seconds(), 1)},
             provenance=provenance(
-                began, device, backbone, trial.code, evaluators, cards.packages(), config.trainer.devices
+                began, device, backbone, trial.code, evaluators, cards.packages(), config.trainer.devices, list(metrics)
             ),
         )
 
