@@ -228,7 +228,7 @@ def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: 
     cards = standard(registry)
     same = [card for card in cards if stated.get(card.name, 1) == card.version]
     other = [card for card in cards if card not in same]
-    measured = measure(same, outputs)
+    measured = measure(registry, same, outputs)
     here_said = {metric.name: metric for card in same for metric in card.metrics}
     for name, values in metrics.stated(record).items():
         claimed_card = metrics.card(name, values)
@@ -251,7 +251,7 @@ def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: 
         ):
             reasons.append(f"The values of {name} by subject are not those of its outputs.")
     if other:
-        again = measure(other, outputs)
+        again = measure(registry, other, outputs)
         found_again = again.versions(other), again.cards(other)
         store.write_evaluated(record.trial.id, again.metrics, again.by_subject, *found_again)
     return reasons

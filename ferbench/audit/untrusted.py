@@ -16,7 +16,7 @@ import numpy as np
 from ferbench.config.schema import from_dict
 from ferbench.errors import printable
 from ferbench.records import files
-from ferbench.records.metrics import CARDS
+from ferbench.records.metrics import CARDS, UNMEASURED
 from ferbench.records.schema import Record
 from ferbench.records.seals import unseal
 
@@ -169,6 +169,7 @@ PROVENANCE = {
     "pretraining": str,
     "began": str,
     CARDS: {str: {str: ANY}},
+    UNMEASURED: {str: str},
 }
 """Values that are read; a record may lack them, and have others."""
 

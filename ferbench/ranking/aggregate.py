@@ -24,6 +24,7 @@ from ferbench.ranking.sample import Sample, columns_of, counted, measured
 from ferbench.ranking.scores import SCORES, accuracy
 from ferbench.records.differences import differences
 from ferbench.records.identity import ComponentIdentity, Identity
+from ferbench.records.metrics import UNMEASURED
 from ferbench.records.schema import Outcome, Record, Repetition, Trial
 from ferbench.records.store import no_collector
 
@@ -155,7 +156,7 @@ def _board(
     board.identity = head.identity
     board.metric = query.cards.metric(query.metric)
     board.expressions = next((r.expressions for found in members.values() for r in found), ())
-    board.notes += [*_versions(members), *_trained_on(members), *_doubts(rows, query.cards)]
+    board.notes += [*_versions(members), *_trained_on(members), *_unmeasured(members), *_doubts(rows, query.cards)]
     samples = [_sample(members[name], query.metric, query.cards, answers[name]) for name in complete]
     known = [sample for sample in samples if sample is not None]
     if query.metric.partition("/")[0] in query.cards.unclear:
@@ -184,6 +185,15 @@ def _board(
             if name != base and not ours.unlike(theirs):
                 rows[name].against = intervals.difference_of(ours, theirs)
     return board
+
+
+def _unmeasured(members: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """A sentence for each way in which evaluators failed, with the methods whose records lack their metrics."""
+    lacking: dict[str, set[str]] = {}
+    for record in (record for found in members.values() for record in found):
+        for sentence in record.provenance.get(UNMEASURED, {}).values():
+            lacking.setdefault(sentence, set()).add(record.trial.method)
+    yield from (f"Of {enumerate_first(sorted(names))}: {sentence}" for sentence, names in sorted(lacking.items()))
 
 
 def _doubts(rows: Mapping[str, Row], cards: Cards) -> Iterator[str]:

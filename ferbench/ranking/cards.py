@@ -95,17 +95,18 @@ class Cards:
         nodes = [trial.config["dataset"], trial.config.get("test_dataset")]
         if any(node and node["name"] not in self.datasets for node in nodes):
             return trial.identity.dataset.name
-        return "_to_".join(_label(self.datasets[node["name"]], node["name"], node) for node in nodes if node)
+        cards = [(self.datasets[node["name"]], node) for node in nodes if node]
+        return "_to_".join(_label(card, card.name, node) for card, node in cards)
 
     def backbone(self, trial: Trial, pretrained: bool) -> str:
         """How boards call a trial's backbone: 'resnet18 (pretrained)'."""
         node = trial.config["backbone"]
         card = self.backbones.get(node["name"])
         if card is not None:
-            text = _label(card, node["name"], node)
+            text = _label(card, trial.identity.backbone.name, node)
         else:
             settings = trial.identity.backbone.settings
-            text = " ".join([node["name"], *(f"{k}={v}" for k, v in settings.items())])
+            text = " ".join([trial.identity.backbone.name, *(f"{k}={v}" for k, v in settings.items())])
         return f"{text} (pretrained)" if pretrained else text
 
     def pretrained(self, trial: Trial) -> bool:

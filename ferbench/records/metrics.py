@@ -17,6 +17,9 @@ from ferbench.records.schema import Record
 CARDS = "metric_cards"
 """Their key in the provenance of a record, and in what `ferbench evaluate` stores beside it."""
 
+UNMEASURED = "unmeasured"
+"""Key, in the provenance of a record, of a sentence for each evaluator that failed, by name."""
+
 CORE = frozenset(metric.name for metric in core_metrics.ALL)
 
 _NONE: Mapping[str, Any] = {}

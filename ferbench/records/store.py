@@ -39,7 +39,7 @@ from ferbench.owner import mark
 from ferbench.records import drafts, files
 from ferbench.records.index import LEAST, Index, Stamp, replaced, stamp
 from ferbench.records.lease import end_if_dead, is_held, is_whole, lease
-from ferbench.records.metrics import CARDS
+from ferbench.records.metrics import CARDS, UNMEASURED
 from ferbench.records.schema import SCHEMA, Newer, Outcome, Record, StageRun, Trial, code_key
 from ferbench.records.seals import seal, unseal
 
@@ -451,4 +451,6 @@ def _with_later(record: Record, later: Mapping[str, Any]) -> Record:
             provenance[key] = both
     by_subject = {name: found for name, found in record.by_subject.items() if name not in metrics}
     by_subject |= later.get("by_subject", {})
+    if failed := {k: v for k, v in provenance.pop(UNMEASURED, {}).items() if k not in later.get("evaluators", {})}:
+        provenance[UNMEASURED] = failed
     return replaced(record, metrics={**record.metrics, **metrics}, by_subject=by_subject, provenance=provenance)
