@@ -567,12 +567,32 @@ class EvaluatorCard(Card):
         metrics: the metrics that it returns.
         on_request: whether it is run by `ferbench evaluate` only, and not at the end of each trial, because it is slow or
             rarely needed.
+
+    Raises:
+        FerbenchError: a metric is none, has no valid name, or is there twice.
     """
 
     kind: ClassVar[str] = "evaluator"
 
     metrics: Sequence[Metric]
     on_request: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = []
+        for metric in self.metrics:
+            if not isinstance(metric, Metric):
+                raise FerbenchError(
+                    f"The metrics of evaluator '{self.name}' have {metric!r} among them, which is no ferbench.Metric."
+                )
+            if not _NAME.fullmatch(metric.name):
+                raise FerbenchError(
+                    f"A metric of evaluator '{self.name}' is called '{metric.name}'; a name has lower-case letters, digits and '_' "
+                    "only."
+                )
+            names.append(metric.name)
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise FerbenchError(f"Evaluator '{self.name}' has two metrics '{doubled[0]}'.")
 
 
 @dataclass(frozen=True, kw_only=True)

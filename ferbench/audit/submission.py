@@ -25,7 +25,7 @@ from ferbench.hashing import digest, file_digest
 from ferbench.interfaces.dataset import COLUMNS
 from ferbench.plan.identity import Side
 from ferbench.ranking.submitted import DISPUTED, RERUN, SUBMITTED
-from ferbench.records import files
+from ferbench.records import files, metrics
 from ferbench.records.schema import Record
 from ferbench.records.store import Store
 
@@ -228,7 +228,12 @@ def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: 
     cards = standard(registry)
     same = [card for card in cards if stated.get(card.name, 1) == card.version]
     other = [card for card in cards if card not in same]
-    measured = measure(same, outputs)
+    measured = measure(registry, same, outputs)
+    here_said = {metric.name: metric for card in same for metric in card.metrics}
+    for name, values in metrics.stated(record).items():
+        claimed_card = metrics.card(name, values)
+        if name in here_said and claimed_card and metrics.meaning(claimed_card) != metrics.meaning(here_said[name]):
+            reasons.append(f"It says otherwise than here what {name} means (direction, unit or range).")
     for name, claimed in record.metrics.items():
         here = measured.metrics.get(name)
         if here is None or not math.isfinite(here):
@@ -246,8 +251,9 @@ def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: 
         ):
             reasons.append(f"The values of {name} by subject are not those of its outputs.")
     if other:
-        again = measure(other, outputs)
-        store.write_evaluated(record.trial.id, again.metrics, again.by_subject, again.versions(other))
+        again = measure(registry, other, outputs)
+        found_again = again.versions(other), again.cards(other)
+        store.write_evaluated(record.trial.id, again.metrics, again.by_subject, *found_again)
     return reasons
 
 

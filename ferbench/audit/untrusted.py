@@ -16,6 +16,7 @@ import numpy as np
 from ferbench.config.schema import from_dict
 from ferbench.errors import printable
 from ferbench.records import files
+from ferbench.records.metrics import CARDS, UNMEASURED
 from ferbench.records.schema import Record
 from ferbench.records.seals import unseal
 
@@ -161,7 +162,15 @@ TRIAL = {
     "code": {str: str},
     "replaces": str,
 }
-PROVENANCE = {"seconds": float, "code": {str: str}, "evaluators": {str: int}, "pretraining": str, "began": str}
+PROVENANCE = {
+    "seconds": float,
+    "code": {str: str},
+    "evaluators": {str: int},
+    "pretraining": str,
+    "began": str,
+    CARDS: {str: {str: ANY}},
+    UNMEASURED: {str: str},
+}
 """Values that are read; a record may lack them, and have others."""
 
 RECORD = {

@@ -59,7 +59,7 @@ def command(
     given = collected(folders)
     need_names(given, dataset, method)
     need_metric(given, metric)
-    found = ablations(list(given.records.values()), method, dataset, installed_cards(), metric)
+    found = ablations(list(given.records.values()), method, dataset, installed_cards(given), metric)
     if not found:
         raise FerbenchError(
             f"There is no full method with ablations of it in {', '.join(folders) or 'results'}: "

@@ -32,7 +32,10 @@ def command(name: str, only: str | None, plugins: tuple[str, ...]) -> int:
 
     registry = load_registry(plugins)
     kinds = (cards.MethodCard, cards.BackboneCard, cards.DatasetCard)
-    known = {n: k.kind for k in kinds for n in registry.catalogue(k)}
+    listed = [(kind.kind, n, card) for kind in kinds for n, card in registry.catalogue(kind).items()]
+    known = {n: kind for kind, n, _ in listed} | {
+        f"{registry.owner(c).distribution}/{c.name}": kind for kind, _, c in listed
+    }
     if name not in known:
         raise UnknownName("method, backbone or dataset", name, known, hint=registry.broken_hint())
     from ferbench.testing.checks import checks_of

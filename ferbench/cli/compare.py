@@ -29,7 +29,8 @@ def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | Non
     from ferbench.ranking.compare import compare
     from ferbench.report.columns import cell, p_value, points
 
-    given, cards = collected(folders), installed_cards()
+    given = collected(folders)
+    cards = installed_cards(given)
     need_metric(given, metric)
     for found in compare(list(given.records.values()), ours, theirs, dataset, cards, metric):
         a, b, d = found.ours, found.theirs, found.difference

@@ -76,7 +76,7 @@ def command(
     from ferbench.report.terminal import render
 
     given = collected(folders)
-    cards = installed_cards()
+    cards = installed_cards(given)
     shown = columns(metrics or (OPTIMISM if optimism else DEFAULT), cards)
     query = BoardQuery(dataset, shown[0].metric, include_ablations, baseline or "", group or "", cards)
     found = chosen_boards(given, query, metrics)

@@ -68,15 +68,16 @@ def find(trial: str, folders: Sequence[str]) -> tuple[Record, Path]:
     return given.records[name], given.where[name]
 
 
-def installed_cards() -> Cards:
-    """What the cards of all installed plugins say of metrics, datasets and backbones."""
+def installed_cards(given: Collected | None = None) -> Cards:
+    """What the records state of their metrics, and the cards of all installed plugins of metrics, datasets and backbones."""
     from ferbench.cards import BackboneCard, DatasetCard, EvaluatorCard
     from ferbench.ranking.cards import Cards
     from ferbench.registry.loader import load_registry
 
     registry = load_registry()
     evaluators = registry.catalogue(EvaluatorCard).values()
-    return Cards.of(evaluators, registry.catalogue(DatasetCard), registry.catalogue(BackboneCard))
+    cards = Cards.of(evaluators, registry.catalogue(DatasetCard), registry.catalogue(BackboneCard))
+    return cards if given is None else cards.of_records(given.records.values())
 
 
 def published(boards: Sequence[Board], cards: Cards) -> list[list[Reported]]:

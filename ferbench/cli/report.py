@@ -54,7 +54,7 @@ def command(
     from ferbench.report.page import page
 
     given = collected(folders)
-    cards = installed_cards()
+    cards = installed_cards(given)
     query = BoardQuery(dataset, include_ablations=include_ablations, baseline=baseline or "", cards=cards)
     boards = chosen_boards(given, query)
     papers = published(boards, cards) if with_reported else []

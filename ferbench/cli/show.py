@@ -29,6 +29,7 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
     """
     from ferbench.cli.apart import apart, candidates, nearest
     from ferbench.cli.records import find, reproduce
+    from ferbench.records.metrics import CARDS, UNMEASURED
 
     record, folder = find(trial, folders)
     click.secho(f"{record.trial.id}  {record.trial.label}", bold=True)
@@ -54,7 +55,7 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
     for title, values in (("cost", record.cost), ("provenance", record.provenance)):
         click.echo(f"  {title}")
         for key, value in values.items():
-            if key == "code":
+            if key in ("code", CARDS, UNMEASURED):
                 continue
             click.echo(f"    {key:<18}{_text(value)}")
     for note in record.notes:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ferbench.cards import MethodCard
 from ferbench.config.groups import GROUPS, _version_base, register
-from ferbench.config.overrides import texts_quoted
+from ferbench.config.overrides import as_registered, texts_quoted
 from ferbench.config.schema import SECTIONS, RunConfig, choices, from_dict
 from ferbench.config.sentences import _check_names, _sentence
 from ferbench.deprecation import rename_overrides
@@ -37,7 +37,7 @@ def hydra_main(registry: Registry, arguments: Sequence[str], prog: str = "ferben
         return None
 
     argv, handlers, level = sys.argv, logging.root.handlers[:], logging.root.level
-    sys.argv = [prog, *texts_quoted(registry, arguments, sweep=True)]
+    sys.argv = [prog, *texts_quoted(registry, as_registered(registry, arguments), sweep=True)]
     try:
         hydra.main(config_path=None, config_name="run", **_version_base())(nothing)()
     finally:
@@ -96,10 +96,20 @@ def compose(
         tell(sentence)
     if not method_needed and not any(o.startswith("method=") for o in overrides):
         overrides = [*overrides, f"method={next(iter(registry.catalogue(MethodCard)))}"]
-    overrides = texts_quoted(registry, overrides, sweep)
+    if not method_needed:
+        overrides = [*overrides, *_any_of_shared(registry, overrides)]
+    overrides = texts_quoted(registry, as_registered(registry, overrides), sweep)
     with _hydra(config_dir):
         points = [list(overrides)] if not sweep else _sweep_points(overrides)
         return [_compose_one(registry, point, config_name, config_dir) for point in points]
+
+
+def _any_of_shared(registry: Registry, overrides: Sequence[str]) -> Iterator[str]:
+    """For commands that use only the data: a backbone and an executor, where plugins share the name of one, maybe the default."""
+    shared = {kind for kind, _ in registry.doubled()}
+    for group in ("backbone", "executor"):
+        if GROUPS[group].kind in shared and not any(o.startswith(f"{group}=") for o in overrides):
+            yield f"{group}={next(iter(registry.catalogue(GROUPS[group])))}"
 
 
 def _parse(overrides: Sequence[str]) -> list[Any]:
@@ -145,6 +155,10 @@ def _compose_one(registry: Registry, overrides: list[str], config_name: str, con
         key = getattr(error, "full_key", None) or str(error).rpartition(" ")[2]
         raise FerbenchError(f"{key} has no value; add {key}=... to the command.") from error
     except (HydraException, OmegaConfBaseException) as error:
+        for kind_name, name in registry.doubled():  # one of the defaults, which nobody typed
+            for group in (group for group, kind in GROUPS.items() if kind.kind == kind_name):
+                if f"'{group}/{name}'" in str(error):
+                    registry.get(GROUPS[group], name)
         raise _sentence(error, registry, parsed) from error
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items()}

@@ -43,9 +43,9 @@ def register(registry: Registry) -> None:
     for group, kind in GROUPS.items():
         for name, card in registry.catalogue(kind).items():
             node = _node(f"{card.name}_{group}", name, card.schema)
-            store.store(
-                group=group, name=name, node=node, package=group, provider=registry.owner(card).origin, **_replace()
-            )
+            *folders, last = [group, *name.split("/")]  # a name that plugins share is DISTRIBUTION/NAME
+            origin = registry.owner(card).origin
+            store.store(group="/".join(folders), name=last, node=node, package=group, provider=origin, **_replace())
 
 
 def _node(title: str, name: str, settings: type) -> type:

@@ -49,6 +49,24 @@ def texts_quoted(registry: Registry, words: Sequence[str], sweep: bool = False) 
     return found
 
 
+def as_registered(registry: Registry, words: Sequence[str]) -> list[str]:
+    """Overrides in which a component that is named DISTRIBUTION/NAME has the name that it is registered by: NAME, where no other
+    plugin has it.
+
+    Raises:
+        FerbenchError: there is no such component.
+    """
+    found = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        kind = GROUPS.get(key.lstrip("+"))
+        if kind is not None and "/" in value:
+            names = (registry.typed(registry.get(kind, name.strip("'\" "))) for name in value.split(","))
+            word = f"{key}{equals}{','.join(names)}"
+        found.append(word)
+    return found
+
+
 def is_text(registry: Registry, key: str, chosen: Mapping[str, str]) -> bool:
     """Whether a setting has the type str.
 

@@ -73,31 +73,33 @@ def load_data(registry: Registry, config: RunConfig) -> Data:
     loaded = load_dataset(registry, config.dataset)
     if config.test_dataset is not None:
         loaded = _joined(registry, config, loaded)
-    elif config.protocol.name == CROSS_DATASET:
+    elif registry.recorded(registry.get(ProtocolCard, config.protocol.name)) == CROSS_DATASET:
         raise FerbenchError("protocol=cross_dataset tests on another dataset: add test_dataset=NAME.")
     card, frames = loaded.card, loaded.frames
     chosen = _protocol(registry, config.protocol, card)
+    protocol_card = registry.get(ProtocolCard, chosen.name)
+    name = registry.recorded(protocol_card)
     protocol = chosen.make(registry, ProtocolCard)
     assert isinstance(protocol, Protocol)
-    if "subject" not in card.provides and chosen.name not in WITHOUT_IDENTITIES:
+    if "subject" not in card.provides and name not in WITHOUT_IDENTITIES:
         raise FerbenchError(
             f"protocol={chosen.name} splits by subject, and dataset '{card.name}' has no identities. protocol=fixed takes a split "
             "of its own, protocol=image_kfold folds of images."
         )
-    if "subject" in card.provides and chosen.name == IMAGE_KFOLD:
+    if "subject" in card.provides and name == IMAGE_KFOLD:
         raise FerbenchError(
             f"protocol=image_kfold is for datasets without identities; '{card.name}' has them: write protocol=subject_kfold."
         )
-    selected = split(frames, card, protocol)
+    with registry.blaming(protocol_card):
+        selected = split(frames, card, protocol)
     tested = selected["fold"] if SIDE not in selected else selected.loc[selected[SIDE] == "test", "fold"]
     folds = tuple(sorted({int(fold) for fold in tested} - {TRAIN_ONLY}))
-    protocol_card = registry.get(ProtocolCard, chosen.name)
     used = {k: v for k, v in counted(protocol_card.settings, chosen.settings).items() if k not in NOT_COUNTED}
     if used.get("frames") == "auto":
         used["frames"] = card.frames
-    identity = ComponentIdentity(chosen.name, protocol_card.version, used)
+    identity = ComponentIdentity(name, protocol_card.version, used)
     notes = loaded.notes + _validation_note(protocol.settings.validation)
-    if chosen.name == IMAGE_KFOLD:
+    if name == IMAGE_KFOLD:
         notes += (
             f"{card.name} does not say who is who: images of one person may be in the training and in the test set.",
         )
@@ -119,8 +121,9 @@ def _joined(registry: Registry, config: RunConfig, train: Loaded) -> Loaded:
     """
     assert config.test_dataset is not None
     test = load_dataset(registry, config.test_dataset)
-    name = config.protocol.name
-    crossed = registry.get(ProtocolCard, name).of_dataset or name == CROSS_DATASET
+    asked = registry.get(ProtocolCard, config.protocol.name)
+    name = registry.recorded(asked)
+    crossed = asked.of_dataset or name == CROSS_DATASET
     by_subject = not crossed and name not in (*WITHOUT_IDENTITIES, "listed")
     joined = Joined(train, test)
     same_people = joined.same and "subject" in train.card.provides & test.card.provides
@@ -251,7 +254,7 @@ def prepare_data(
     name = detector_name(registry, config.preparation)
     if name:
         card = registry.get(DetectorCard, name)
-        detector = LazyDetector(f"{card.name} {card.version}", lambda: card.load()(card.settings()))
+        detector = LazyDetector(f"{registry.recorded(card)} {card.version}", lambda: card.load()(card.settings()))
     return prepare(
         data.dataset,
         data.fingerprint,

@@ -48,8 +48,9 @@ def load_dataset(registry: Registry, asked: Component) -> Loaded:
     """
     registered = registry.get(DatasetCard, asked.name)
     dataset = asked.make(registry, DatasetCard)
-    whole = dataset.describe(registered) if isinstance(dataset, Describes) else registered
-    frames = check_frames(dataset.frames(), whole)
+    with registry.blaming(registered):
+        whole = dataset.describe(registered) if isinstance(dataset, Describes) else registered
+        frames = check_frames(dataset.frames(), whole)
     card = whole.with_classes(asked.settings.get(CLASSES)) if registered.takes_classes else whole
     if card.expressions != whole.expressions:
         kept = frames["expression"].isin({*card.expressions, "neutral"})

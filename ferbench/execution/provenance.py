@@ -14,6 +14,7 @@ import torch
 from ferbench.cards import EvaluatorCard
 from ferbench.execution.installed import PACKAGES, version
 from ferbench.interfaces.backbone import Backbone
+from ferbench.records.metrics import CARDS, UNMEASURED, as_stated
 from ferbench.training.loop import Device
 
 
@@ -25,6 +26,8 @@ def provenance(
     evaluators: Sequence[EvaluatorCard],
     packages: Sequence[str] = (),
     devices: int = 1,
+    measured: Sequence[str] = (),
+    failed: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The provenance of a record.
 
@@ -36,9 +39,12 @@ def provenance(
         evaluators: what computed the metrics; their versions and packages are stated.
         packages: further packages whose versions are stated.
         devices: how many trained it together.
+        measured: names of the metrics of the record; what the evaluators' cards say of them is stated.
+        failed: a sentence for each evaluator that failed, by name.
     """
     packages = [*packages, *(package for card in evaluators for package in card.packages)]
     on_cuda = device.device.type == "cuda"
+    cards = as_stated((metric for card in evaluators for metric in card.metrics), measured)
     return {
         "began": began.isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
@@ -49,10 +55,12 @@ def provenance(
         "precision": device.precision,
         "pretraining": backbone.pretraining,
         "code": dict(code),
-        "evaluators": {card.name: card.version for card in evaluators},
+        "evaluators": {card.name: card.version for card in evaluators if card.name not in (failed or {})},
         "versions": {name: found for name in (*PACKAGES, *packages) if (found := version(name)) is not None}
         | {"python": platform.python_version(), "cuda": torch.version.cuda if on_cuda else None},
         "revision": _revision(),
+        **({CARDS: cards} if cards else {}),
+        **({UNMEASURED: dict(failed)} if failed else {}),
     }
 
 

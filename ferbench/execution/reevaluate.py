@@ -67,12 +67,10 @@ def evaluate(
         except (FerbenchError, OSError, ValueError, KeyError, TypeError) as error:
             yield Evaluated(record, {}, error=str(error))
             continue
-        measured = measure(lacking, outputs)
-        store.write_evaluated(record.trial.id, measured.metrics, measured.by_subject, measured.versions(lacking))
-        failed = (
-            " ".join(note for note in measured.notes if note.startswith("The evaluator '")) if measured.failed else ""
-        )
-        yield Evaluated(record, measured.metrics, tuple(measured.notes), failed)
+        measured = measure(registry, lacking, outputs)
+        found = measured.versions(lacking), measured.cards(lacking)
+        store.write_evaluated(record.trial.id, measured.metrics, measured.by_subject, *found)
+        yield Evaluated(record, measured.metrics, tuple(measured.notes), " ".join(measured.failed.values()))
 
 
 def _measured(card: EvaluatorCard, record: Record) -> bool:

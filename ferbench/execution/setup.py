@@ -156,7 +156,8 @@ def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard
     with task.init("backbone"):
         backbone = config.backbone.make(registry, BackboneCard, task.image_size)
     card = registry.get(MethodCard, config.method.name)
-    method = card.load()(task, backbone, card.settings(**config.method.settings))
+    with registry.blaming(card):
+        method = card.load()(task, backbone, card.settings(**config.method.settings))
     return card, method, backbone
 
 

@@ -81,12 +81,14 @@ def run_study(registry: Registry, study: Study, progress: Progress, retry: str =
             yield known
     if not missing:
         return
-    if registry.get(ExecutorCard, study.executor.name).prepares:
+    card = registry.get(ExecutorCard, study.executor.name)
+    if card.prepares:
         for data, config in study.data:
             prepared(registry, data, config, progress)
     executor = study.executor.make(registry, ExecutorCard)
     assert isinstance(executor, Executor)
     try:
-        yield from executor.run(work_of(missing, progress), progress)
+        with registry.blaming(card):
+            yield from executor.run(work_of(missing, progress), progress)
     finally:
         forget(study.trials)

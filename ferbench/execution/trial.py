@@ -135,7 +135,9 @@ def _outcome(trial: Trial, store: Store, progress: Progress, do: Callable[[Progr
             )
             outcome = Outcome(trial, OOM, error)
         else:
-            outcome = Outcome(trial, FAILED, f"{type(failure).__name__}: {failure}", traceback.format_exc())
+            notes = "".join(f" {note}" for note in getattr(failure, "__notes__", ()))
+            error = f"{type(failure).__name__}: {str(failure) or 'no message'}{notes}"
+            outcome = Outcome(trial, FAILED, error, traceback.format_exc())
     leave_if_forked(pid)
     return dataclasses.replace(outcome, seconds=round(time.perf_counter() - start, 3))
 
@@ -192,7 +194,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
         validated = _validated(method, images, fold)
         grid = _grid(method, images, fold, outputs)
     measured = _measure(setup.registry, trial, store, outputs)
-    for trace in measured.failed.values():
+    for trace in measured.traces.values():
         progress.message(trace.strip())
     metrics = measured.metrics | best_epoch_metrics(losses[-1]) | validated
     notes = measured.notes
@@ -224,7 +226,15 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             stages=tuple(runs),
             cost=cost | {"seconds": round((datetime.now(UTC) - began).total_seconds(), 1)},
             provenance=provenance(
-                began, device, backbone, trial.code, evaluators, cards.packages(), config.trainer.devices
+                began,
+                device,
+                backbone,
+                trial.code,
+                evaluators,
+                cards.packages(),
+                config.trainer.devices,
+                list(metrics),
+                measured.failed,
             ),
         )
 
@@ -323,7 +333,9 @@ def _measure(registry: Registry, trial: Trial, store: Store, outputs: Outputs) -
     judges = trial.judges.key if trial.judges else ""
     key = digest([{part: values[part] for part in parts}, judges, code_key(shared_code(trial)), evaluators], 24)
     known = store.references(key)
-    measured = measure(standard(registry), outputs if known is None else dataclasses.replace(outputs, references={}))
+    measured = measure(
+        registry, standard(registry), outputs if known is None else dataclasses.replace(outputs, references={})
+    )
     if known is None and not measured.failed:
         store.write_references(key, {name: value for name, value in measured.metrics.items() if "/" in name})
     measured.metrics |= known or {}

@@ -80,7 +80,7 @@ class Cards:
             registry.get(MethodCard, config.method.name),
             registry.get(BackboneCard, config.backbone.name),
             registry.get(DatasetCard, config.dataset.name),
-            registry.get(ProtocolCard, protocol),
+            registry.of_record(ProtocolCard, protocol),
             registry.get(DatasetCard, config.test_dataset.name) if config.test_dataset else None,
             registry.get(DetectorCard, detector) if detector else None,
         )
@@ -147,8 +147,10 @@ def make_trial(
     chosen = dataclasses.replace(
         config,
         method=Component(config.method.name, dict(settings)),
-        protocol=_protocol_of(config, data, cards.protocol),
-        preparation=dataclasses.replace(config.preparation, detector=cards.detector.name if cards.detector else ""),
+        protocol=_protocol_of(registry, config, cards.protocol),
+        preparation=dataclasses.replace(
+            config.preparation, detector=registry.typed(cards.detector) if cards.detector else ""
+        ),
         seeds=[seed],
         ablation="none",
     )
@@ -163,8 +165,8 @@ def make_trial(
         test_subjects=side.test_subjects,
         train_subjects=side.train_subjects,
         frames_digest=side.frames_digest,
-        backbone=_component(cards.backbone, config.backbone.settings),
-        method=_component(method, settings),
+        backbone=_component(registry, cards.backbone, config.backbone.settings),
+        method=_component(registry, method, settings),
         stage_steps={card.name: count for card, count in zip(method.stages, steps, strict=True)},
         seed=seed,
         preparation=sections["preparation"],
@@ -190,14 +192,14 @@ def make_trial(
     )
 
 
-def _component(card: Card, settings: Mapping[str, Any]) -> ComponentIdentity:
-    return ComponentIdentity(card.name, card.version, counted(card.settings, settings))
+def _component(registry: Registry, card: Card, settings: Mapping[str, Any]) -> ComponentIdentity:
+    return ComponentIdentity(registry.recorded(card), card.version, counted(card.settings, settings))
 
 
-def _protocol_of(config: RunConfig, data: Data, card: ProtocolCard) -> Component:
+def _protocol_of(registry: Registry, config: RunConfig, card: ProtocolCard) -> Component:
     """The protocol that is used, which is another one for `auto`, with those of the settings that it has."""
     known = {k: v for k, v in config.protocol.settings.items() if k in card.setting_names}
-    return Component(data.protocol.name, known)
+    return Component(registry.typed(card), known)
 
 
 def _counted(config: RunConfig, section: str) -> dict[str, Any]:
@@ -231,7 +233,7 @@ def _stages(method: MethodCard, identity: Identity, steps: Sequence[int]) -> tup
     previous = ""
     for card, count in zip(method.stages, steps, strict=True):
         own = {k: v for k, v in sorted(identity.method.settings.items()) if k in card.settings}
-        name = method.trains_as or method.name
+        name = method.trains_as or identity.method.name
         previous = digest([common, name, method.version, card.name, count, own, previous], 24)
         nodes.append(StageNode(card.name, previous, count))
     return tuple(nodes)

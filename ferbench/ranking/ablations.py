@@ -61,8 +61,13 @@ def ablations(
     metric: str = "accuracy",
 ) -> list[Ablations]:
     """A table for each method, board and backbone that has the full method and at least one variant of it. The differences are
-    of `metric`."""
-    cards = cards or Cards()
+    of `metric`.
+
+    Raises:
+        FerbenchError: records contradict each other in the metric's direction.
+    """
+    cards = (cards or Cards()).of_records(records)
+    cards.need_direction(metric)
     by_id = {record.trial.id: record for record in records}
     found = []
     for board in boards(records, query=BoardQuery(dataset=dataset, cards=cards)):

@@ -3,6 +3,7 @@ sampling."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
@@ -23,6 +24,7 @@ from ferbench.ranking.sample import Sample, columns_of, counted, measured
 from ferbench.ranking.scores import SCORES, accuracy
 from ferbench.records.differences import differences
 from ferbench.records.identity import ComponentIdentity, Identity
+from ferbench.records.metrics import UNMEASURED
 from ferbench.records.schema import Outcome, Record, Repetition, Trial
 from ferbench.records.store import no_collector
 
@@ -43,7 +45,7 @@ class BoardQuery:
         include_ablations: also variants that are not the full method.
         baseline: a method with which every row is compared.
         group: a board for each "backbone" or "method".
-        cards: of the metrics, datasets and backbones that are installed.
+        cards: of the metrics, datasets and backbones that are installed. What records state of their metrics counts before them.
     """
 
     dataset: str | None = None
@@ -59,6 +61,7 @@ def boards(
 ) -> list[Board]:
     """Group, average and rank. Incomplete rows come last and have no rank: nothing is imputed."""
     with no_collector():
+        query = dataclasses.replace(query, cards=query.cards.of_records(records))
         return _boards(records, failures, query)
 
 
@@ -153,14 +156,20 @@ def _board(
     board.identity = head.identity
     board.metric = query.cards.metric(query.metric)
     board.expressions = next((r.expressions for found in members.values() for r in found), ())
-    board.notes += [*_versions(members), *_trained_on(members)]
+    board.notes += [*_versions(members), *_trained_on(members), *_unmeasured(members), *_doubts(rows, query.cards)]
     samples = [_sample(members[name], query.metric, query.cards, answers[name]) for name in complete]
     known = [sample for sample in samples if sample is not None]
-    if len(known) == len(complete) and query.cards.known(query.metric):
+    if query.metric.partition("/")[0] in query.cards.unclear:
+        if len(complete) > 1:
+            board.notes.append(
+                f"Rows are ordered by {query.metric} and not ranked: records contradict each other in whether a high value is good."
+            )
+    elif len(known) == len(complete) and query.cards.known(query.metric):
         ties.tie(board, [rows[name] for name in complete], known, query.cards.metric(query.metric).higher_is_better)
     elif len(complete) > 1 and not query.cards.known(query.metric):
         board.notes.append(
-            f"Rows are ordered by {query.metric} and not ranked: no installed plugin says whether a high value is good."
+            f"Rows are ordered by {query.metric} and not ranked: neither the records nor an installed plugin say whether a high "
+            "value is good."
         )
     elif len(complete) > 1:
         board.notes.append(
@@ -176,6 +185,21 @@ def _board(
             if name != base and not ours.unlike(theirs):
                 rows[name].against = intervals.difference_of(ours, theirs)
     return board
+
+
+def _unmeasured(members: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """A sentence for each way in which evaluators failed, with the methods whose records lack their metrics."""
+    lacking: dict[str, set[str]] = {}
+    for record in (record for found in members.values() for record in found):
+        for sentence in record.provenance.get(UNMEASURED, {}).values():
+            lacking.setdefault(sentence, set()).add(record.trial.method)
+    yield from (f"Of {enumerate_first(sorted(names))}: {sentence}" for sentence, names in sorted(lacking.items()))
+
+
+def _doubts(rows: Mapping[str, Row], cards: Cards) -> Iterator[str]:
+    """A sentence for each metric of the rows of which it is in doubt what it means."""
+    shown = {name.partition("/")[0] for row in rows.values() for name in row.scores}
+    yield from (sentence for name, sentence in sorted(cards.doubts.items()) if name in shown)
 
 
 def _versions(members: Mapping[str, Sequence[Record]]) -> Iterator[str]:

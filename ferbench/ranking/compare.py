@@ -106,9 +106,11 @@ def compare(
 
     Raises:
         UnknownName: there is no such row.
-        FerbenchError: no board has both on the same folds and seeds, or the records do not hold the metric by subject.
+        FerbenchError: no board has both on the same folds and seeds, or the records do not hold the metric by subject, or
+            contradict each other in its direction.
     """
-    cards = cards or Cards()
+    cards = (cards or Cards()).of_records(records)
+    cards.need_direction(metric)
     by_id = {record.trial.id: record for record in records}
     all_boards = boards(records, query=BoardQuery(dataset=dataset, cards=cards))
     names = {row.name for board in all_boards for row in board.rows}

@@ -39,6 +39,7 @@ from ferbench.owner import mark
 from ferbench.records import drafts, files
 from ferbench.records.index import LEAST, Index, Stamp, replaced, stamp
 from ferbench.records.lease import end_if_dead, is_held, is_whole, lease
+from ferbench.records.metrics import CARDS, UNMEASURED
 from ferbench.records.schema import SCHEMA, Newer, Outcome, Record, StageRun, Trial, code_key
 from ferbench.records.seals import seal, unseal
 
@@ -174,15 +175,17 @@ class Store:
         metrics: Mapping[str, float | None],
         by_subject: Mapping[str, Mapping[str, float]] | None = None,
         evaluators: Mapping[str, int] | None = None,
+        cards: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """Store metrics that were computed after the trial, their values by subject, and the versions of the evaluators by name.
-        `scan` adds them to those of the record."""
+        """Store metrics that were computed after the trial, their values by subject, the versions of the evaluators by name, and
+        what cards say of the metrics (`metrics.as_stated`). `scan` adds them to those of the record."""
         path = self.root / EVALUATED / f"{trial}.json"
         path.parent.mkdir(exist_ok=True)
         before = self._beside(EVALUATED, path.name)[0].get(trial, {})
         beside = {
             "evaluators": {**before.get("evaluators", {}), **(evaluators or {})},
             "by_subject": {**before.get("by_subject", {}), **(by_subject or {})},
+            CARDS: {**before.get(CARDS, {}), **(cards or {})},
         }
         replace_text(path, seal(json.dumps({**before, **metrics, **beside, OF: trial})))
 
@@ -441,9 +444,13 @@ def no_collector() -> Iterator[None]:
 
 def _with_later(record: Record, later: Mapping[str, Any]) -> Record:
     """A record with the metrics that `ferbench evaluate` stored about it, and the versions of their evaluators."""
-    metrics = {k: v for k, v in later.items() if k not in ("evaluators", "by_subject")}
-    versions = {**record.provenance.get("evaluators", {}), **later.get("evaluators", {})}
-    provenance = {**record.provenance, **({"evaluators": versions} if versions else {})}
+    metrics = {k: v for k, v in later.items() if k not in ("evaluators", "by_subject", CARDS)}
+    provenance = dict(record.provenance)
+    for key in ("evaluators", CARDS):
+        if both := {**provenance.get(key, {}), **later.get(key, {})}:
+            provenance[key] = both
     by_subject = {name: found for name, found in record.by_subject.items() if name not in metrics}
     by_subject |= later.get("by_subject", {})
+    if failed := {k: v for k, v in provenance.pop(UNMEASURED, {}).items() if k not in later.get("evaluators", {})}:
+        provenance[UNMEASURED] = failed
     return replaced(record, metrics={**record.metrics, **metrics}, by_subject=by_subject, provenance=provenance)

@@ -34,4 +34,5 @@ class Component:
             FerbenchError: the component cannot be imported, or does not accept its settings.
         """
         card = registry.get(kind, self.name)
-        return card.load()(card.own(self.settings), *more)
+        with registry.blaming(card):
+            return card.load()(card.own(self.settings), *more)

@@ -29,7 +29,7 @@ from typing import TypeVar, cast
 import pluggy
 
 from ferbench import hookspecs
-from ferbench.cards import KINDS, Card, PublishedResult
+from ferbench.cards import KINDS, Card, DetectorCard, PublishedResult
 from ferbench.deprecation import OutdatedPlugin, outdated
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.limits import AGAIN, TimeUp, alarm
@@ -43,6 +43,9 @@ SECONDS = "FERBENCH_PLUGIN_SECONDS"
 
 LIMIT, SLOW = 60.0, 10.0
 """Seconds that a plugin may take if that variable is not set, and after which it is said that one is slow."""
+
+FILE = "file"
+"""The distribution of plugins that are files."""
 
 INSTALLED = ("site-packages", "dist-packages")
 """Names of the folders that installed distributions are copied to."""
@@ -90,6 +93,15 @@ class Plugin:
         """Distribution and version, such as "ferbench 1.0"."""
         return f"{self.distribution} {self.version}".strip()
 
+    @property
+    def words(self) -> str:
+        """The plugin in a sentence: "the plugin 'gaze' (gaze-tools 1.0)", or "the plugin file /home/me/gaze.py"."""
+        return (
+            f"the plugin file {self.module}"
+            if self.distribution == FILE
+            else f"the plugin '{self.name}' ({self.origin})"
+        )
+
 
 @dataclass(frozen=True)
 class Registry:
@@ -112,13 +124,27 @@ class Registry:
     def catalogue(self, kind: type[C]) -> dict[str, C]:
         """Cards of a kind by the name that a user types. If plugins share a name, each is listed as 'distribution/name'."""
         cards: dict[str, C] = {}
-        for (card_kind, name), owners in sorted(self._owners.items()):
+        for (card_kind, _), owners in sorted(self._owners.items()):
             if card_kind != kind.kind:
                 continue
-            for card, plugin in owners:
+            for card, _ in owners:
                 assert isinstance(card, kind)
-                cards[name if len(owners) == 1 else f"{plugin.distribution}/{name}"] = card
+                cards[self.typed(card)] = card
         return cards
+
+    def typed(self, card: Card) -> str:
+        """What a user types for a card, and what a configuration holds: its name; 'distribution/name' where plugins share it."""
+        shared = len(self._owners[card.kind, card.name]) > 1
+        return f"{self.owner(card).distribution}/{card.name}" if shared else card.name
+
+    def recorded(self, card: Card) -> str:
+        """What a trial's identity calls a card: as `typed`, but ferbench's own components keep their names whoever shares them."""
+        return card.name if self.owner(card).distribution == GROUP else self.typed(card)
+
+    def of_record(self, kind: type[C], name: str) -> C:
+        """The card that a trial's identity calls `name`, as `recorded` gave it. Raises as `get`."""
+        own = [card for card, plugin in self._owners.get((kind.kind, name), []) if plugin.distribution == GROUP]
+        return cast(C, own[0]) if len(own) == 1 else self.get(kind, name)
 
     def get(self, kind: type[C], name: str) -> C:
         """The card called `name`.
@@ -127,26 +153,43 @@ class Registry:
             UnknownName: there is none. The text suggests similar names and names the plugins that could not be loaded.
             FerbenchError: two plugins have a card of that name.
         """
-        catalogue = self.catalogue(kind)
-        if name in catalogue:
-            return catalogue[name]
         distribution, _, bare = name.rpartition("/")
         owners = self._owners.get((kind.kind, bare), [])
-        for card, plugin in owners:
-            if plugin.distribution == distribution:
-                assert isinstance(card, kind)
-                return card
-        if owners and not distribution:
+        meant = [card for card, plugin in owners if plugin.distribution == distribution]
+        if not distribution and len(owners) == 1:
+            meant = [owners[0][0]]
+        if len(meant) == 1:
+            assert isinstance(meant[0], kind)
+            return meant[0]
+        if owners and (meant or not distribution):
             claims = " and ".join(sorted(f"{p.origin} ({p.module})" for _, p in owners))
-            choices = " or ".join(sorted({f"{kind.kind}={p.distribution}/{name}" for _, p in owners}))
+            named = [p.distribution for _, p in owners]
+            key = "preparation.detector" if kind is DetectorCard else kind.kind
+            choices = sorted(f"{key}={one}/{bare}" for one in named if named.count(one) == 1)
+            way = f"Write {' or '.join(choices)}, or leave one of them out" if choices and not meant else ""
+            count = "Two" if len(owners) == 2 else len(owners)
             raise FerbenchError(
-                f"Two plugins have a {kind.kind} '{name}': {claims}. Write {choices}, or uninstall one of them."
+                f"{count} plugins have a {kind.kind} '{bare}': {claims}. {way or 'Leave one of them out'}."
             )
-        raise UnknownName(kind.kind, name, catalogue, hint=self.broken_hint())
+        raise UnknownName(kind.kind, name, self.catalogue(kind), hint=self.broken_hint())
 
     def owner(self, card: Card) -> Plugin:
         """The plugin that a card comes from."""
         return next(p for c, p in self._owners[card.kind, card.name] if c is card)
+
+    @contextlib.contextmanager
+    def blaming(self, card: Card) -> Iterator[None]:
+        """A context for code of a card's component: an error that it does not expect is raised with a note, which its traceback and
+        the record of a failed trial show, of the component and its plugin. A FerbenchError says itself what it is about."""
+        try:
+            yield
+        except FerbenchError:
+            raise
+        except Exception as error:
+            note = f"This happened in {card.kind} '{card.name}' of {self.owner(card).words}."
+            if note not in getattr(error, "__notes__", ()):
+                error.add_note(note)
+            raise
 
     def reported(self) -> list[PublishedResult]:
         """What papers report, from all plugins, read when it is asked for.

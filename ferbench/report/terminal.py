@@ -67,7 +67,7 @@ def _table(board: Board, chosen: Sequence[Column], cost: bool) -> Table:
         table.add_column("backbone", overflow="fold")
     table.add_column("folds", justify="right")
     for column in chosen:
-        table.add_column(column.heading, justify="right", no_wrap=column.interval)
+        table.add_column(Text(column.heading), justify="right", no_wrap=column.interval)
     more = extras(board, with_spread=not cost)
     for extra in more:
         table.add_column(extra.heading, justify="right", no_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -18,14 +19,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ferbench import Metric
 from ferbench.audit import archive, untrusted
 from ferbench.audit.archive import contents
-from ferbench.audit.submission import unpack
+from ferbench.audit.submission import _other_figures, unpack
 from ferbench.audit.untrusted import check_file, check_record
 from ferbench.errors import FerbenchError
+from ferbench.execution.outputs import read_outputs
+from ferbench.records.metrics import CARDS, as_stated
 from ferbench.records.schema import Record
 from ferbench.records.seals import seal, unseal
 from ferbench.records.store import Store
+from ferbench.registry.loader import load_registry
 from tests.cli.test_evaluate import one
 
 T = "0123456789abcdef"
@@ -270,6 +275,7 @@ def record(results: Path) -> Record:
         (lambda r: r["cost"].update(steps=[1]), r"record.cost.steps is \[1\]"),
         (lambda r: r["provenance"].update(seconds="long"), "record.provenance.seconds is 'long'"),
         (lambda r: r["provenance"].update(evaluators={"probe": "1"}), "record.provenance.evaluators.probe is '1'"),
+        (lambda r: r["provenance"].update(metric_cards=["error"]), r"record.provenance.metric_cards is \['error'\]"),
         (lambda r: r["by_subject"].update(accuracy=[1]), r"record.by_subject.accuracy is \[1\]"),
         (lambda r: r.update(notes=["x" * 100_001]), r"record.notes\[0\] has 100001 characters"),
         (lambda r: r.update(notes=[["x"]]), r"record.notes\[0\] is \['x'\]"),
@@ -435,3 +441,31 @@ def test_what_was_unpacked_and_not_scored_is_disputed(mine: Path, tmp_path: Path
     store = Store(tmp_path / "into")
     records = unpack(mine, store)
     assert store.submission_statuses() == {record.trial.id: "disputed" for record in records}
+
+
+GAZE = """
+from ferbench import EvaluatorCard, Metric, hookimpl
+
+@hookimpl
+def ferbench_evaluators():
+    return [EvaluatorCard(name="gaze", target=__name__ + ":evaluate", title="t", metrics=[Metric(name="gaze", title="gaze")])]
+
+def evaluate(outputs):
+    return {"gaze": 0.5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("high", "reasons"),
+    [(True, []), (False, ["It says otherwise than here what gaze means (direction, unit or range)."])],
+)
+def test_a_record_that_turns_a_metric_round_is_disputed(
+    results: Path, tmp_path: Path, high: bool, reasons: list[str]
+) -> None:
+    (tmp_path / "gaze.py").write_text(GAZE)
+    registry = load_registry([str(tmp_path / "gaze.py")])
+    record, store = one(results), Store(results)
+    said = as_stated([Metric(name="gaze", title="gaze", higher_is_better=high)], ["gaze"])
+    forged_record = dataclasses.replace(record, provenance={**record.provenance, CARDS: said})
+    outputs = read_outputs(store.path(record.trial.id), record)
+    assert _other_figures(registry, forged_record, outputs, store) == reasons

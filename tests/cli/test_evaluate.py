@@ -88,7 +88,13 @@ def test_an_evaluator_that_fails_costs_no_trained_trial(ferbench: Ferbench, tmp_
     (record,) = Store(results).scan()[0]
     assert record.metrics["accuracy"] is not None
     assert "mine" not in record.metrics
-    assert any(note.startswith("The evaluator 'mine' failed (RuntimeError: no such table)") for note in record.notes)
+    assert "mine" not in record.provenance["evaluators"]
+    sentence = (
+        f"The evaluator 'mine' of the plugin file {tmp_path / 'broken.py'} failed (RuntimeError: no such table); not measured: "
+        "mine. 'ferbench evaluate --metric mine' runs it again."
+    )
+    assert sentence in record.notes
+    assert sentence in " ".join(ferbench("leaderboard", results, "--format", "markdown").out.split())
     assert "RuntimeError: no such table" in done.out, "the traceback is shown"
     assert set(record.by_subject) >= {"identity_leakage", "expression_probe", "selectivity", "identity_auc"}
     for name, values in record.by_subject.items():
