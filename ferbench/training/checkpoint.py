@@ -91,10 +91,6 @@ def load_optimiser_state(optimisers: Mapping[str, torch.optim.Optimizer], tensor
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def fits(method: nn.Module, path: Path, needed: AbstractSet[str] = frozenset()) -> bool:
-    """Whether a safetensors file contains only tensors that the method has, in the same shapes, and those that are `needed`."""
-
-
 def scaler_state(scalers: Mapping[str, torch.amp.GradScaler]) -> dict[str, Tensor]:
     """The factor of the loss of each group, and the number of steps since it changed: (2,), float64."""
     states = {group: scaler.state_dict() for group, scaler in scalers.items()}
