@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from ferbench.interfaces.protocol import Protocol as Protocol
     from ferbench.interfaces.protocol import ProtocolSettings as ProtocolSettings
     from ferbench.interfaces.replicas import whole_batch as whole_batch
+    from ferbench.interfaces.sampling import PK as PK
+    from ferbench.interfaces.sampling import Balanced as Balanced
+    from ferbench.interfaces.sampling import Partner as Partner
 
 # name -> module that defines it; see __getattr__
 _LAZY = {
@@ -77,6 +80,9 @@ _LAZY = {
     "Protocol": "ferbench.interfaces.protocol",
     "ProtocolSettings": "ferbench.interfaces.protocol",
     "whole_batch": "ferbench.interfaces.replicas",
+    "PK": "ferbench.interfaces.sampling",
+    "Balanced": "ferbench.interfaces.sampling",
+    "Partner": "ferbench.interfaces.sampling",
 }
 
 __all__ = [

@@ -24,10 +24,10 @@ from ferbench.execution.executors.auto import in_workers
 from ferbench.execution.executors.lanes import MOST, Room, fitting
 from ferbench.execution.executors.mps import available
 from ferbench.execution.executors.processes import groups, together
-from ferbench.execution.setup import build, build_judges
+from ferbench.execution.setup import build, build_judges, task_of
 from ferbench.execution.study import state
 from ferbench.interfaces.evaluator import Outputs
-from ferbench.interfaces.method import Identifies, Method, Stage, Task
+from ferbench.interfaces.method import Identifies, Method, Stage
 from ferbench.plan.study import Study
 from ferbench.records.schema import StageNode, Trial
 from ferbench.records.store import Store
@@ -195,8 +195,7 @@ class _Probe:
         self.config: RunConfig = from_dict(trial.config)
         self.device = Device.choose(self.config.trainer.device, self.config.trainer.precision)
         size = self.config.preparation.image_size
-        subjects = tuple(sorted(data.selected["subject"].unique()))
-        self.task = Task(data.card.expressions, subjects, size, trial.seed)
+        self.task = task_of(data, data.selected, size, trial.seed)
         self.method: Method | Judges
         if index is None:
             self.method = build_judges(registry, self.config, self.task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import pandas as pd
@@ -71,7 +72,7 @@ class Setup:
             raise FerbenchError(
                 f"method '{card.name}' needs a neutral face of every subject, and some training frames have none."
             )
-        labels = Labels(fold.labels.rows, fold.labels.expression, fold.labels.subject, neutral)
+        labels = dataclasses.replace(fold.labels, neutral=neutral)
         images = Images(prepared.images, device.device, 1 if device.device.type == "cuda" else config.trainer.devices)
         size, sampling = config.budget.batch_size, config.trainer.sampling
         batches = Batches(images, labels, config.augment, size, fold.key, sampling, place)
@@ -124,9 +125,10 @@ class Fold:
             raise FerbenchError(
                 f"Fold {trial.fold} has {len(train)} training and {len(test)} test frames that can be read."
             )
-        subjects = tuple(sorted(train["subject"].unique()))
-        task = Task(data.card.expressions, subjects, trial.config["preparation"]["image_size"], trial.seed)
-        neutral = neutral_frames(data.frames, train).map(prepared.rows)
+        task = task_of(data, train, trial.config["preparation"]["image_size"], trial.seed)
+        faces = neutral_frames(data.frames, train)
+        neutral = faces.map(prepared.rows)
+        sequences = faces.map(data.frames.set_index("frame_id")["sequence"])
 
         def rows(frames: pd.DataFrame) -> torch.Tensor:
             return torch.tensor(frames["frame_id"].map(prepared.rows).to_numpy(dtype=int))
@@ -140,10 +142,24 @@ class Fold:
         labels = Labels(
             rows=rows(train),
             expression=classes(train),
-            subject=_indices(train["subject"], subjects),
+            subject=_indices(train["subject"], task.subjects),
             neutral=None if neutral.isna().any() else torch.tensor(neutral.to_numpy(dtype=int)),
+            own_neutral=torch.tensor((sequences == train["sequence"]).to_numpy(dtype=bool)),
+            neutral_class=task.expressions.index("neutral") if "neutral" in task.expressions else -1,
         )
-        return cls(task, labels, unseen(test), unseen(apart), (trial.seed, digest(subjects)))
+        return cls(task, labels, unseen(test), unseen(apart), (trial.seed, digest(task.subjects)))
+
+
+def task_of(data: Data, train: pd.DataFrame, image_size: int, seed: int) -> Task:
+    """What is to be learnt from some training frames, rows of the frame table."""
+    counts = train["expression"].value_counts()
+    return Task(
+        data.card.expressions,
+        tuple(sorted(train["subject"].unique())),
+        image_size,
+        seed,
+        class_counts=tuple(int(counts.get(name, 0)) for name in data.card.expressions),
+    )
 
 
 def _indices(values: pd.Series, names: tuple[str, ...]) -> torch.Tensor:

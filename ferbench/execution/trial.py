@@ -25,7 +25,7 @@ from ferbench.execution.executors.lanes import lanes
 from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
 from ferbench.execution.setup import Fold, Setup
-from ferbench.execution.training import compile_networks, judges_of, shared_code, stages_of
+from ferbench.execution.training import compile_networks, composed, judges_of, shared_code, stages_of
 from ferbench.execution.watch import Watched, too_long
 from ferbench.hashing import digest
 from ferbench.interfaces.evaluator import Outputs
@@ -201,6 +201,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     notes = measured.notes
     notes += setup.prepared.notes()
     notes += setup.data.notes
+    notes += [note for batches in composed(setup, method.stages()) for note in batches.notes()]
     confusion, sequence_confusion = by_subject(outputs)
 
     notes += _stage_notes(runs, judges_run, trial)

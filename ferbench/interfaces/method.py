@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
+from ferbench.interfaces.sampling import PK, Balanced, Partner
 
 
 def derive_seed(*parts: object) -> int:
@@ -29,12 +30,19 @@ class Task:
         subjects: the N training subjects. The subjects of the test set are not among them.
         image_size: width and height of the images, in pixels.
         seed: the trial's random seed.
+        class_counts: number of training frames of each expression, in the order of `expressions`.
     """
 
     expressions: tuple[str, ...]
     subjects: tuple[str, ...]
     image_size: int
     seed: int = 0
+    class_counts: tuple[int, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        """Number of training frames, over which `Batch.index` runs."""
+        return sum(self.class_counts)
 
     @contextlib.contextmanager
     def init(self, part: str) -> Iterator[None]:
@@ -50,6 +58,10 @@ class Task:
         return lambda part: self.init(f"{name}.{part}")
 
 
+PARTNERS = ("second", "third")
+"""Fields of a batch that are batches, and of a stage that say which."""
+
+
 @dataclass
 class Batch:
     """A batch of B training images with labels.
@@ -60,22 +72,50 @@ class Batch:
         subject: (B,), int64, index into `Task.subjects`.
         neutral: (B, 3, H, W), float, in [-1, 1], a neutral face of the same subject; None unless the method's card needs
             "neutral".
+        index: (B,), int64, number of the frame in the training set, from 0 to `Task.frames` - 1, the same in every step and stage;
+            None for images that no stage is trained on.
+        second: a partner of each image, as `Stage.second` says; None without it. Neutral partners have -1 for `index` and, where
+            neutral is no class, for `expression`.
+        third: the same for `Stage.third`.
+        related: of a partner: (B,), bool, false where another frame stands in for the one that was asked for; else None.
     """
 
     images: Tensor
     expression: Tensor
     subject: Tensor
     neutral: Tensor | None = None
+    index: Tensor | None = None
+    second: Batch | None = None
+    third: Batch | None = None
+    related: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by name, those of a partner as "second.images"."""
+        found: dict[str, Tensor] = {}
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                found[name] = value
+            elif isinstance(value, Batch):
+                found |= {f"{name}.{key}": tensor for key, tensor in value.tensors().items()}
+        return found
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> Batch:
+        """The inverse of `tensors`. Other names are passed over."""
+        parts: dict[str, Any] = {n: tensors[n] for n in cls.__dataclass_fields__ if n in tensors}
+        for name in PARTNERS:
+            own = {k.removeprefix(f"{name}."): t for k, t in tensors.items() if k.startswith(f"{name}.")}
+            if "images" in own:
+                parts[name] = cls.of(own)
+        return cls(**parts)
+
     def split(self, parts: int) -> list[Batch]:
         """Split the batch into `parts` micro-batches of equal size, in order."""
-        pieces = [self.images.chunk(parts), self.expression.chunk(parts), self.subject.chunk(parts)]
-        if self.neutral is not None:
-            pieces.append(self.neutral.chunk(parts))
-        return [Batch(*piece) for piece in zip(*pieces, strict=True)]
+        pieces = {name: tensor.chunk(parts) for name, tensor in self.tensors().items()}
+        return [Batch.of({n: p[i] for n, p in pieces.items()}) for i in range(len(pieces["images"]))]
 
 
 class Clock:
@@ -165,11 +205,16 @@ class Stage:
         step: a generator function that yields the updates for one batch. It continues after the optimiser has made an
             update, so that the following computations use the new weights.
         trains: optimiser groups by name. All modules in no group are frozen and in eval mode.
+        batches: which frames are drawn together; None for those of the run (`trainer.sampling`).
+        second, third: whom each image is paired with, in `batch.second` and `batch.third`.
     """
 
     name: str
     step: Callable[[Batch, Clock], Iterator[Update]]
     trains: Mapping[str, Group]
+    batches: Balanced | PK | None = None
+    second: Partner | None = None
+    third: Partner | None = None
 
 
 class Method(nn.Module, ABC):

@@ -29,7 +29,8 @@ from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.dataset import BatchImages, Dataset, check_frames
-from ferbench.interfaces.method import Batch, Clock, Identifies, Method, Stage, Synthesizes, Task
+from ferbench.interfaces.method import PARTNERS, Batch, Clock, Identifies, Method, Stage, Synthesizes, Task
+from ferbench.interfaces.sampling import PK
 from ferbench.plan.variants import variant_name
 from ferbench.registry.loader import Registry, load_registry
 from ferbench.training.checkpoint import trained_state
@@ -115,21 +116,45 @@ def obstacles(card: MethodCard, make: Callable[[], Method]) -> dict[str, str]:
 
 def make_task(seed: int = 0) -> Task:
     """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels."""
-    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed)
+    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed, class_counts=(2,) * len(EXPRESSIONS))
 
 
-def make_batch(task: Task, count: int = 12, seed: int = 0, device: str = "cpu") -> Batch:
-    """A batch of `count` random images with labels in which every expression and subject occurs (for `count` >= 6)."""
+def make_batch(
+    task: Task, count: int = 12, seed: int = 0, device: str = "cpu", stage: Stage | None = None, partner: bool = False
+) -> Batch:
+    """A batch of `count` random images with labels in which every expression and subject occurs (for `count` >= 6), composed as a
+    stage asks. `partner`: the batch is that of partners, some of which stand in for others."""
+    frames = stage.batches.frames if stage is not None and isinstance(stage.batches, PK) else 1
+    count = -(-count // frames) * frames
     random = torch.Generator().manual_seed(seed)
     images = torch.rand((count, 3, task.image_size, task.image_size), generator=random) * 2 - 1
     neutral = torch.rand(images.shape, generator=random) * 2 - 1
     index = torch.arange(count)
+    asked = [name for name in PARTNERS if stage is not None and getattr(stage, name) is not None]
     return Batch(
         images.to(device),
         (index % len(task.expressions)).to(device),
-        (index % len(task.subjects)).to(device),
+        (index // frames % len(task.subjects)).to(device),
         neutral.to(device),
+        index.to(device),
+        related=(index % 3 > 0).to(device) if partner else None,
+        **{name: make_batch(task, count, seed + 1 + i, device, partner=True) for i, name in enumerate(asked)},
     )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Random batches by step, composed as a stage asks."""
+
+    task: Task
+    stage: Stage | None = None
+
+    def __call__(self, step: int) -> Batch:
+        return make_batch(self.task, seed=step, stage=self.stage)
+
+    def of(self, stage: Stage, accumulate: int = 1) -> Drawn:
+        """The batches of a stage."""
+        return Drawn(self.task, stage)
 
 
 def make_method(
@@ -167,7 +192,7 @@ def variants_of(card: MethodCard) -> dict[str, dict[str, object]]:
 def training(seed: int = 0, device: Device = CPU, **more: Any) -> Training:
     """A training on random batches. `more` are further fields of Training."""
     task = make_task(seed)
-    return Training(**{"batches": lambda step: make_batch(task, seed=step), "device": device, "seed": seed, **more})
+    return Training(**{"batches": Drawn(task), "device": device, "seed": seed, **more})
 
 
 def _method_checks(registry: Registry, card: MethodCard) -> Iterator[Check]:
@@ -221,6 +246,7 @@ def step_on_meta(card: MethodCard, make: Callable[[], Method]) -> None:
     method = make().to("meta")
     batch = make_batch(method.task, device="meta")
     for stage in method.stages():
+        batch = make_batch(method.task, device="meta", stage=stage)
         parameters = freeze_all_but(method, stage)
         for update in stage.step(batch, Clock(0, STEPS)):
             update.loss.backward(inputs=parameters[update.group])
@@ -346,7 +372,7 @@ def _train_and_stop(method: Method, stage: Stage, steps: int, stop: int, path: P
     def batches(step: int) -> Batch:
         if step == stop:
             raise _Stopped
-        return make_batch(method.task, seed=step)
+        return make_batch(method.task, seed=step, stage=stage)
 
     interrupted.batches = batches
     try:
