@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ferbench.interfaces.executor import Executor as Executor
     from ferbench.interfaces.method import Batch as Batch
     from ferbench.interfaces.method import Clock as Clock
+    from ferbench.interfaces.method import Estimates as Estimates
     from ferbench.interfaces.method import Group as Group
     from ferbench.interfaces.method import Identifies as Identifies
     from ferbench.interfaces.method import Method as Method
@@ -70,6 +71,7 @@ _LAZY = {
     "Executor": "ferbench.interfaces.executor",
     "Batch": "ferbench.interfaces.method",
     "Clock": "ferbench.interfaces.method",
+    "Estimates": "ferbench.interfaces.method",
     "Group": "ferbench.interfaces.method",
     "Identifies": "ferbench.interfaces.method",
     "Method": "ferbench.interfaces.method",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -80,6 +80,7 @@ class Labels:
         neutral: (M,), int64, row of a neutral face of the same subject; None if it is not needed or not available.
         own_neutral: (M,), bool, whether that face is of the frame's own sequence; None if it is not known.
         neutral_class: class index of neutral faces; -1 if neutral is no class.
+        factors: by name of a column: (M,), as in `Batch.factors`.
     """
 
     rows: Tensor
@@ -88,6 +89,7 @@ class Labels:
     neutral: Tensor | None = None
     own_neutral: Tensor | None = None
     neutral_class: int = -1
+    factors: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Batches:
@@ -236,6 +238,7 @@ class Batches:
             "expression": labels.expression[frames],
             "subject": labels.subject[frames],
             "index": frames,
+            **{f"factors.{name}": values[frames] for name, values in labels.factors.items()},
         }
 
     def _neutral_labels(self, frames: Tensor) -> dict[str, Tensor]:
@@ -246,6 +249,7 @@ class Batches:
             "subject": labels.subject[frames],
             "index": torch.full_like(frames, -1),
             "related": torch.ones_like(frames, dtype=torch.bool) if own is None else own[frames],
+            **{f"factors.{name}": missing(values[frames]) for name, values in labels.factors.items()},
         }
 
     @property
@@ -326,6 +330,11 @@ class Batches:
     def _permutation(self, count: int, seed: tuple[object, ...]) -> Tensor:
         self._generator.manual_seed(derive_seed(*seed))
         return torch.randperm(count, generator=self._generator)
+
+
+def missing(values: Tensor) -> Tensor:
+    """What stands for missing factors of the same shape and type: NaN for numbers, -1 for levels."""
+    return torch.full_like(values, math.nan if values.is_floating_point() else -1)
 
 
 def _is_rows(name: str) -> bool:

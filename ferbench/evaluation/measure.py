@@ -48,9 +48,10 @@ class Measured:
         return {card.name: card.version for card in cards if card.name not in self.failed}
 
 
-def standard(registry: Registry) -> list[EvaluatorCard]:
-    """The evaluators that every trial is given to."""
-    return [card for card in registry.catalogue(EvaluatorCard).values() if not card.on_request]
+def standard(registry: Registry, outputs: Outputs) -> list[EvaluatorCard]:
+    """The evaluators that a trial with these outputs is given to."""
+    cards = [card for card in registry.catalogue(EvaluatorCard).values() if not card.on_request]
+    return [card for card in cards if outputs.estimates or not card.of_estimates]
 
 
 def measure(cards: Iterable[EvaluatorCard], outputs: Outputs) -> Measured:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ferbench.cards import MethodCard
 from ferbench.config.schema import RunConfig, from_dict
 from ferbench.cores import usable_cores
 from ferbench.data.batches import Batches, Images, Labels
@@ -195,7 +196,7 @@ class _Probe:
         self.config: RunConfig = from_dict(trial.config)
         self.device = Device.choose(self.config.trainer.device, self.config.trainer.precision)
         size = self.config.preparation.image_size
-        self.task = task_of(data, data.selected, size, trial.seed)
+        self.task = task_of(data, data.selected, registry.get(MethodCard, self.config.method.name), size, trial.seed)
         self.method: Method | Judges
         if index is None:
             self.method = build_judges(registry, self.config, self.task)
@@ -216,7 +217,8 @@ class _Probe:
             times * self.config.budget.batch_size // trainer.devices
         )  # the parts of several devices take the time of one
         rows = torch.arange(batch)
-        labels = Labels(rows, rows % len(self.task.expressions), rows % len(self.task.subjects), rows)
+        factors = {n: rows % len(of) if of else rows.float() / batch for n, of in self.task.factors.items()}
+        labels = Labels(rows, rows % len(self.task.expressions), rows % len(self.task.subjects), rows, factors=factors)
         batches = Batches(self._images(batch), labels, self.config.augment, batch, (0,))
         graph = recorder_for(trainer, self.device.device)
         training = Training(
@@ -248,7 +250,7 @@ class _Probe:
             made_features(table, width),
             device="cuda" if self.device.device.type == "cuda" else "cpu",
         )
-        cards = standard(self.registry)
+        cards = standard(self.registry, outputs)
         for card in cards:
             card.load()  # what is imported once is no time of a trial
         start = time.perf_counter()

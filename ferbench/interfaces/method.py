@@ -31,6 +31,8 @@ class Task:
         image_size: width and height of the images, in pixels.
         seed: the trial's random seed.
         class_counts: number of training frames of each expression, in the order of `expressions`.
+        factors: the columns that the method's card asks for, in the order of the frame table: of those in `levels` the levels in
+            the training set, sorted; () for numbers.
     """
 
     expressions: tuple[str, ...]
@@ -38,6 +40,7 @@ class Task:
     image_size: int
     seed: int = 0
     class_counts: tuple[int, ...] = ()
+    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def frames(self) -> int:
@@ -77,6 +80,8 @@ class Batch:
         second: a partner of each image, as `Stage.second` says; None without it. Neutral partners have -1 for `index` and, where
             neutral is no class, for `expression`.
         third: the same for `Stage.third`.
+        factors: by name of a column that the method's card asks for: (B,), float32, NaN where the value is missing, of numbers;
+            (B,), int64, index into `Task.factors[name]`, -1 where it is missing, of levels. Of neutral partners, all are missing.
         related: of a partner: (B,), bool, false where another frame stands in for the one that was asked for; else None.
     """
 
@@ -88,28 +93,29 @@ class Batch:
     second: Batch | None = None
     third: Batch | None = None
     related: Tensor | None = None
+    factors: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors by name, those of a partner as "second.images"."""
+        """All tensors by name, those of a partner as "second.images", factors as "factors.valence"."""
         found: dict[str, Tensor] = {}
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 found[name] = value
-            elif isinstance(value, Batch):
-                found |= {f"{name}.{key}": tensor for key, tensor in value.tensors().items()}
+            elif value is not None:
+                parts = value.tensors() if isinstance(value, Batch) else value
+                found |= {f"{name}.{key}": tensor for key, tensor in parts.items()}
         return found
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> Batch:
         """The inverse of `tensors`. Other names are passed over."""
         parts: dict[str, Any] = {n: tensors[n] for n in cls.__dataclass_fields__ if n in tensors}
-        for name in PARTNERS:
-            own = {k.removeprefix(f"{name}."): t for k, t in tensors.items() if k.startswith(f"{name}.")}
-            if "images" in own:
-                parts[name] = cls.of(own)
+        for name in (*PARTNERS, "factors"):
+            if own := {k.removeprefix(f"{name}."): t for k, t in tensors.items() if k.startswith(f"{name}.")}:
+                parts[name] = own if name == "factors" else cls.of(own)
         return cls(**parts)
 
     def split(self, parts: int) -> list[Batch]:
@@ -247,6 +253,23 @@ class Identifies(Protocol):
 
     def identity_features(self, images: Tensor) -> Tensor:
         """images (B, 3, H, W), float, in [-1, 1] -> (B, D): the identity representation."""
+        ...
+
+
+@runtime_checkable
+class Estimates(Protocol):
+    """A method that also estimates factors of a face (optional), which evaluators compare with the frame table."""
+
+    def estimates(self, images: Tensor) -> Mapping[str, Tensor]:
+        """Estimate factors.
+
+        Args:
+            images: (B, 3, H, W), float, in [-1, 1].
+
+        Returns:
+            By name of a column of the frame table, (B,), float, finite: of an action unit ("au12") the probability that it is
+            present, of others ("valence", "arousal", "intensity") the value.
+        """
         ...
 
 

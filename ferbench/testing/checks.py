@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from ferbench.interfaces.method import PARTNERS, Batch, Clock, Identifies, Metho
 from ferbench.interfaces.sampling import PK
 from ferbench.plan.variants import variant_name
 from ferbench.registry.loader import Registry, load_registry
+from ferbench.testing.factors import columns_for, estimates, make_factors
 from ferbench.training.checkpoint import trained_state
 from ferbench.training.graph import WARM, Rehearsal
 from ferbench.training.loop import Device, Training, freeze_all_but, modules_of, train
@@ -110,13 +111,14 @@ def obstacles(card: MethodCard, make: Callable[[], Method]) -> dict[str, str]:
     found = {}
     method = make()
     for stage in method.stages():
-        found[stage.name] = train(method, stage, 2 * WARM + 4, training(graph=Rehearsal())).obstacle
+        found[stage.name] = train(method, stage, 2 * WARM + 4, training(card=card, graph=Rehearsal())).obstacle
     return found
 
 
-def make_task(seed: int = 0) -> Task:
-    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels."""
-    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed, class_counts=(2,) * len(EXPRESSIONS))
+def make_task(seed: int = 0, card: MethodCard | None = None) -> Task:
+    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels, and the factors that a method asks for."""
+    factors = {} if card is None else columns_for(card)
+    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed, (2,) * len(EXPRESSIONS), factors)
 
 
 def make_batch(
@@ -131,14 +133,17 @@ def make_batch(
     neutral = torch.rand(images.shape, generator=random) * 2 - 1
     index = torch.arange(count)
     asked = [name for name in PARTNERS if stage is not None and getattr(stage, name) is not None]
+    partners = {name: make_batch(task, count, seed + 1 + i, device, partner=True) for i, name in enumerate(asked)}
     return Batch(
         images.to(device),
         (index % len(task.expressions)).to(device),
         (index // frames % len(task.subjects)).to(device),
         neutral.to(device),
         index.to(device),
-        related=(index % 3 > 0).to(device) if partner else None,
-        **{name: make_batch(task, count, seed + 1 + i, device, partner=True) for i, name in enumerate(asked)},
+        partners.get("second"),
+        partners.get("third"),
+        (index % 3 > 0).to(device) if partner else None,
+        {name: values.to(device) for name, values in make_factors(task, count, random).items()},
     )
 
 
@@ -161,7 +166,7 @@ def make_method(
     registry: Registry, card: MethodCard, overrides: dict[str, object] | None = None, seed: int = 0
 ) -> Method:
     """A method with the small default backbone. `overrides` are settings that differ from the defaults."""
-    task = make_task(seed)
+    task = make_task(seed, card)
     backbone_card = small_backbone(registry)
     with task.init("backbone"):
         backbone = backbone_card.load()(backbone_card.settings(**(backbone_card.small or {})), SIZE)
@@ -189,9 +194,9 @@ def variants_of(card: MethodCard) -> dict[str, dict[str, object]]:
     return {"full": {}, **{name: dict(overrides) for name, overrides in card.ablations.items()}}
 
 
-def training(seed: int = 0, device: Device = CPU, **more: Any) -> Training:
-    """A training on random batches. `more` are further fields of Training."""
-    task = make_task(seed)
+def training(seed: int = 0, device: Device = CPU, card: MethodCard | None = None, **more: Any) -> Training:
+    """A training on random batches, of the method of a card if there is one. `more` are further fields of Training."""
+    task = make_task(seed, card)
     return Training(**{"batches": Drawn(task), "device": device, "seed": seed, **more})
 
 
@@ -209,6 +214,7 @@ def _method_checks(registry: Registry, card: MethodCard) -> Iterator[Check]:
             step_in_bf16,
             frozen_parts,
             outputs,
+            estimates,
             own_randomness,
         ):
             yield Check(rule.__name__, name, lambda rule=rule, make=make: rule(card, make))  # type: ignore[misc]
@@ -234,7 +240,7 @@ def step_on_cpu(card: MethodCard, make: Callable[[], Method]) -> None:
     method = make()
     for stage in method.stages():
         before = {name: p.detach().clone() for name, p in method.named_parameters()}
-        losses = train(method, stage, STEPS, training()).losses
+        losses = train(method, stage, STEPS, training(card=card)).losses
         assert losses, f"stage '{stage.name}' yields no update"
         own = trained_state(method, modules_of(stage))
         still = [n for n, p in method.named_parameters() if n in own and p.numel() and torch.equal(p, before[n])]
@@ -258,7 +264,7 @@ def step_in_bf16(card: MethodCard, make: Callable[[], Method]) -> None:
     """Training runs under bf16 autocast."""
     method = make()
     for stage in method.stages():
-        train(method, stage, 1, training(device=Device(torch.device("cpu"), "bf16")))
+        train(method, stage, 1, training(card=card, device=Device(torch.device("cpu"), "bf16")))
 
 
 def frozen_parts(card: MethodCard, make: Callable[[], Method]) -> None:
@@ -266,7 +272,7 @@ def frozen_parts(card: MethodCard, make: Callable[[], Method]) -> None:
     method = make()
     for stage in method.stages():
         before = {name: value.clone() for name, value in method.state_dict().items()}
-        train(method, stage, STEPS, training())
+        train(method, stage, STEPS, training(card=card))
         own = trained_state(method, modules_of(stage))
         moved = [n for n, v in method.state_dict().items() if n not in own and not torch.equal(v, before[n])]
         assert not moved, f"stage '{stage.name}' changes {moved}, which it does not train"
@@ -317,8 +323,8 @@ def stage_settings(registry: Registry, card: MethodCard, overrides: dict[str, ob
     for stated, ours, theirs in zip(card.stages, full.stages(), ablated.stages(), strict=True):
         if stated.settings & set(overrides):
             return
-        train(full, ours, STEPS, training())
-        train(ablated, theirs, STEPS, training())
+        train(full, ours, STEPS, training(card=card))
+        train(ablated, theirs, STEPS, training(card=card))
         a, b = trained_state(full, modules_of(ours)), trained_state(ablated, modules_of(theirs))
         assert a.keys() == b.keys(), (
             f"stage '{stated.name}' depends on {sorted(overrides)}, which its card does not state"
@@ -351,12 +357,12 @@ def resume(card: MethodCard, make: Callable[[], Method]) -> None:
     whole, broken = make(), make()
     with tempfile.TemporaryDirectory() as folder:
         for index, (ours, theirs) in enumerate(zip(whole.stages(), broken.stages(), strict=True)):
-            train(whole, ours, 4, training())
+            train(whole, ours, 4, training(card=card))
             path = Path(folder) / f"{index}.safetensors"
             stopped = copy.deepcopy(broken)
-            _train_and_stop(stopped, stopped.stages()[index], 4, 2, path)
+            _train_and_stop(stopped, stopped.stages()[index], 4, 2, training(card=card, checkpoint=path))
             assert path.is_file(), "no checkpoint was written"
-            train(broken, theirs, 4, training(checkpoint=path))
+            train(broken, theirs, 4, training(card=card, checkpoint=path))
             differ = [n for n, v in broken.state_dict().items() if not torch.equal(v, whole.state_dict()[n])]
             assert not differ, f"stage '{ours.name}' resumed from a checkpoint differs in {differ}"
 
@@ -365,9 +371,9 @@ class _Stopped(Exception):
     pass
 
 
-def _train_and_stop(method: Method, stage: Stage, steps: int, stop: int, path: Path) -> None:
+def _train_and_stop(method: Method, stage: Stage, steps: int, stop: int, whole: Training) -> None:
     """Train `stop` steps and stop, so that there is a checkpoint."""
-    interrupted = training(checkpoint=path, checkpoint_every=stop)
+    interrupted = replace(whole, checkpoint_every=stop)
 
     def batches(step: int) -> Batch:
         if step == stop:
