@@ -16,7 +16,7 @@ from ferbench.data.samplers import Groups, Partners, subjects_of_step
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import PARTNERS, Batch, Stage, derive_seed
 from ferbench.interfaces.replicas import ALONE, Place
-from ferbench.interfaces.sampling import PK, Balanced, Partner
+from ferbench.interfaces.sampling import PK, Balanced, Partner, Transform
 
 RESIDENT_FRACTION = 0.25
 """Fraction of the device's free memory that the image array may take; larger arrays are streamed from disk."""
@@ -141,6 +141,15 @@ class Batches:
         self._members = (
             [(int(c), (labels.expression == c).nonzero()[:, 0]) for c in labels.expression.unique()] if balanced else []
         )
+        self._views = 1 if stage is None else stage.views
+        self._transforms = () if stage is None else tuple(stage.transforms)
+        if self._views < 1:
+            raise self._refused(f"asks for {self._views} views of an image; there is at least one")
+        if strange := [each for each in self._transforms if not isinstance(each, Transform)]:
+            raise self._refused(
+                f"transforms images with {strange[0]!r}, which is no transform: it has no number of `draws`, or cannot be called. "
+                "ferbench.blocks.transforms has some"
+            )
         asked = {name: kind for name in PARTNERS if stage is not None and (kind := getattr(stage, name)) is not None}
         if Partner.NEUTRAL in asked.values() and labels.neutral is None:
             raise self._refused("pairs frames with neutral ones, which it gets where the method's card needs 'neutral'")
@@ -160,7 +169,8 @@ class Batches:
         Raises:
             TrainingError: the stage asks for what the run or the training frames do not allow.
         """
-        if stage.batches is None and all(getattr(stage, name) is None for name in PARTNERS):
+        plain = stage.batches is None and all(getattr(stage, name) is None for name in PARTNERS)
+        if plain and stage.views == 1 and not stage.transforms:
             return self
         made = Batches(self.images, self.labels, self.augment, self.size, self.key, self.sampling, self.place, stage)
         part = self.size // (self.place.count * accumulate)
@@ -216,6 +226,8 @@ class Batches:
         "second.rows"."""
         chosen = self._choose(step)
         plan = self._labelled(chosen) | {"uniform": self._uniform(len(chosen), step)}
+        for view in range(1, self._views):
+            plan[f"uniform.{view}"] = self._uniform(len(chosen), step, "view", view)
         if self.labels.neutral is not None:
             plan["neutral"] = self.labels.neutral[chosen]
         for name in self._neutral:
@@ -227,9 +239,13 @@ class Batches:
             plan |= {f"{name}.{key}": value for key, value in (self._labelled(drawn) | own).items()}
         return {name: values[..., self._part] for name, values in plan.items()}
 
-    def _uniform(self, count: int, step: int, *of: str) -> Tensor:
+    def _uniform(self, count: int, step: int, *of: object) -> Tensor:
+        """(draws, count), the random numbers of the run's augmentation, and then those of the stage's transforms."""
         self._generator.manual_seed(derive_seed("augment", *self.key, step, *of))
-        return torch.rand((DRAWS, count), generator=self._generator)
+        drawn = torch.rand((DRAWS, count), generator=self._generator)
+        if not (more := sum(each.draws for each in self._transforms)):
+            return drawn
+        return torch.cat([drawn, torch.rand((more, count), generator=self._generator)])
 
     def _labelled(self, frames: Tensor) -> dict[str, Tensor]:
         labels = self.labels
@@ -260,16 +276,25 @@ class Batches:
     def assemble(self, plan: Mapping[str, Tensor]) -> Batch:
         """The batch of a plan whose tensors are on the device."""
         made = dict(plan)
-        theta, light = transforms(self.augment, plan["uniform"])
-        made["images"] = apply(self.images(plan["rows"]), theta, light)
+        images = self.images(plan["rows"])
+        made["images"] = self._augmented(images, plan["uniform"])
+        for view in range(1, self._views):
+            made[f"views.{view}"] = self._augmented(images, plan[f"uniform.{view}"])
         if "neutral" in plan:
-            made["neutral"] = apply(self.images(plan["neutral"]), theta, light)
+            made["neutral"] = self._augmented(self.images(plan["neutral"]), plan["uniform"])
         for name in self._neutral:
             made[f"{name}.images"] = made["neutral"]
         for name in self._partners:
-            theta, light = transforms(self.augment, plan[f"{name}.uniform"])
-            made[f"{name}.images"] = apply(self.images(plan[f"{name}.rows"]), theta, light)
+            made[f"{name}.images"] = self._augmented(self.images(plan[f"{name}.rows"]), plan[f"{name}.uniform"])
         return Batch.of(made)
+
+    def _augmented(self, images: Tensor, uniform: Tensor) -> Tensor:
+        images = apply(images, *transforms(self.augment, uniform[:DRAWS]))
+        first = DRAWS
+        for each in self._transforms:
+            images = each(images, uniform[first : first + each.draws])
+            first += each.draws
+        return images
 
     def _choose(self, step: int) -> Tensor:
         """(size,), indices of the frames in the batch of a step. A batch may contain the end of one epoch and the start of the

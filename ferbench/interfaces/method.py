@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
-from ferbench.interfaces.sampling import PK, Balanced, Partner
+from ferbench.interfaces.sampling import PK, Balanced, Partner, Transform
 
 
 def derive_seed(*parts: object) -> int:
@@ -82,6 +82,8 @@ class Batch:
         third: the same for `Stage.third`.
         factors: by name of a column that the method's card asks for: (B,), float32, NaN where the value is missing, of numbers;
             (B,), int64, index into `Task.factors[name]`, -1 where it is missing, of levels. Of neutral partners, all are missing.
+        views: `Stage.views` versions of the images, each (B, 3, H, W) and augmented by itself; the first is `images`. Empty where
+            the stage asks for one.
         related: of a partner: (B,), bool, false where another frame stands in for the one that was asked for; else None.
     """
 
@@ -94,16 +96,20 @@ class Batch:
     third: Batch | None = None
     related: Tensor | None = None
     factors: Mapping[str, Tensor] = field(default_factory=dict)
+    views: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors by name, those of a partner as "second.images", factors as "factors.valence"."""
+        """All tensors by name, those of a partner as "second.images", factors as "factors.valence", and views as
+        "views.1" (the first is "images")."""
         found: dict[str, Tensor] = {}
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 found[name] = value
+            elif isinstance(value, tuple):
+                found |= {f"{name}.{number}": view for number, view in enumerate(value) if number}
             elif value is not None:
                 parts = value.tensors() if isinstance(value, Batch) else value
                 found |= {f"{name}.{key}": tensor for key, tensor in parts.items()}
@@ -116,7 +122,8 @@ class Batch:
         for name in (*PARTNERS, "factors"):
             if own := {k.removeprefix(f"{name}."): t for k, t in tensors.items() if k.startswith(f"{name}.")}:
                 parts[name] = own if name == "factors" else cls.of(own)
-        return cls(**parts)
+        others = [view for number in range(1, len(tensors)) if (view := tensors.get(f"views.{number}")) is not None]
+        return cls(**parts, views=(parts["images"], *others) if others else ())
 
     def split(self, parts: int) -> list[Batch]:
         """Split the batch into `parts` micro-batches of equal size, in order."""
@@ -213,6 +220,9 @@ class Stage:
         trains: optimiser groups by name. All modules in no group are frozen and in eval mode.
         batches: which frames are drawn together; None for those of the run (`trainer.sampling`).
         second, third: whom each image is paired with, in `batch.second` and `batch.third`.
+        views: how many versions of each image, augmented with other random numbers, are in `batch.views`.
+        transforms: what images go through after the run's augmentation (`augment.*`), in this order; neutral faces with the random
+            numbers of their image, partners and views with their own.
     """
 
     name: str
@@ -221,6 +231,8 @@ class Stage:
     batches: Balanced | PK | None = None
     second: Partner | None = None
     third: Partner | None = None
+    views: int = 1
+    transforms: Sequence[Transform] = ()
 
 
 class Method(nn.Module, ABC):

@@ -4,8 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ferbench.errors import FerbenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@runtime_checkable
+class Transform(Protocol):
+    """A transform of a batch of images, which takes its random numbers from outside: `ferbench.blocks.transforms` has some."""
+
+    @property
+    def draws(self) -> int:
+        """How many random numbers it takes for an image."""
+        ...
+
+    def __call__(self, images: Tensor, uniform: Tensor) -> Tensor:
+        """Transform images with operations on their device only, which a graph can record.
+
+        Args:
+            images: (B, 3, S, S), float, in [-1, 1]; not to be changed in place.
+            uniform: (draws, B), float, in [0, 1).
+
+        Returns:
+            As `images`.
+        """
+        ...
 
 
 @dataclass(frozen=True)

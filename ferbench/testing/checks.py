@@ -134,8 +134,12 @@ def make_batch(
     index = torch.arange(count)
     asked = [name for name in PARTNERS if stage is not None and getattr(stage, name) is not None]
     partners = {name: make_batch(task, count, seed + 1 + i, device, partner=True) for i, name in enumerate(asked)}
+    images = images.to(device)
+    for transform in stage.transforms if stage is not None else ():
+        images = transform(images, torch.rand((transform.draws, count), generator=random).to(device))
+    views = 1 if stage is None else stage.views
     return Batch(
-        images.to(device),
+        images,
         (index % len(task.expressions)).to(device),
         (index // frames % len(task.subjects)).to(device),
         neutral.to(device),
@@ -144,6 +148,7 @@ def make_batch(
         partners.get("third"),
         (index % 3 > 0).to(device) if partner else None,
         {name: values.to(device) for name, values in make_factors(task, count, random).items()},
+        (images, *(images.flip(0) for _ in range(views - 1))) if views > 1 else (),
     )
 
 

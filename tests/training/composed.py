@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ferbench.blocks.transforms import Blur, ColourJitter, CropResize, Cutmix, Erase, Mixup
 from ferbench import PK, Balanced, Group, Method, MethodCard, Partner, Stage, StageCard, Update, hookimpl, settings_of
 
 
@@ -24,11 +25,13 @@ class Pairs(Method):
             self.head = nn.Linear(backbone.channels[-1], len(task.expressions))
         self.register_buffer("seen", torch.zeros(task.frames))
 
+    transforms = (CropResize(), ColourJitter(), Blur(), Erase())
+
     def stages(self):
         groups = {"all": Group([self.backbone, self.head])}
         return [
             Stage("pairs", self.pairs, groups, PK(self.settings.frames), Partner.SUBJECT, Partner.EXPRESSION),
-            Stage("balanced", self.balanced, groups, Balanced(), Partner.NEUTRAL),
+            Stage("balanced", self.balanced, groups, Balanced(), Partner.NEUTRAL, views=2, transforms=self.transforms),
         ]
 
     def pairs(self, batch, clock):
@@ -47,6 +50,9 @@ class Pairs(Method):
     def balanced(self, batch, clock):
         residue = self.head(self.features(batch.images) - self.features(batch.second.images))
         yield Update("all", F.cross_entropy(residue, batch.expression) + 0 * batch.index.float().mean())
+        for mix in (Mixup(0.2), Cutmix()):
+            mixed = mix(batch.views[1])
+            yield Update("all", mixed.cross_entropy(self.logits(mixed.images), batch.expression))
 
     def features(self, images):
         return self.backbone(images)[-1].mean((2, 3))
