@@ -86,6 +86,17 @@ def test_the_example_method(
     assert removed_without_a_trace(environment, before, "ferbench-example-method")
 
 
+def test_the_example_of_batches(
+    environment: Environment, installed: Callable[[str], Environment], smoke: tuple[str, ...]
+) -> None:
+    before = environment.files()
+    here = installed("ferbench-example-batches")
+    assert "random_batches" in here.run("-m", "ferbench", "run", "method=identity_triplets", "ablation=all", *smoke)
+    tests = EXAMPLES / "ferbench-example-batches" / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
+    assert removed_without_a_trace(environment, before, "ferbench-example-batches")
+
+
 def test_the_example_dataset(environment: Environment, installed: Callable[[str], Environment], tmp_path: Path) -> None:
     before = environment.files()
     here = installed("ferbench-example-dataset")
@@ -102,7 +113,7 @@ def test_the_example_dataset(environment: Environment, installed: Callable[[str]
     assert removed_without_a_trace(environment, before, "ferbench-example-dataset")
 
 
-@pytest.mark.parametrize("example", ["ferbench-example-method", "ferbench-example-dataset"])
+@pytest.mark.parametrize("example", ["ferbench-example-method", "ferbench-example-batches", "ferbench-example-dataset"])
 def test_examples_import_the_public_surface_only(example: str) -> None:
     import ast
 

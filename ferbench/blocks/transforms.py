@@ -26,7 +26,8 @@ Range = tuple[float, float]
 def _drawn(uniform: Tensor | None, draws: int, images: Tensor) -> Tensor:
     """(draws, B, 1, 1, 1)."""
     found = torch.rand((draws, len(images)), device=images.device) if uniform is None else uniform
-    return found.to(images.dtype).view(draws, -1, 1, 1, 1)
+    drawn: Tensor = found.to(images.dtype).view(draws, -1, 1, 1, 1)
+    return drawn
 
 
 def _between(uniform: Tensor, low: float, high: float) -> Tensor:
@@ -36,7 +37,7 @@ def _between(uniform: Tensor, low: float, high: float) -> Tensor:
 def _grey(images: Tensor) -> Tensor:
     """(B, 1, S, S)."""
     red, green, blue = images.split(1, 1)
-    return GREY[0] * red + GREY[1] * green + GREY[2] * blue
+    return red * GREY[0] + green * GREY[1] + blue * GREY[2]
 
 
 @dataclass(frozen=True)
