@@ -37,8 +37,8 @@ def table() -> pd.DataFrame:
 
 def main() -> None:
     frames = table()
-    cards = standard(load_registry())
     logits, features = made_features(frames, len(EXPRESSIONS)), made_features(frames, WIDTH)
+    cards = standard(load_registry(), Outputs(frames, EXPRESSIONS, logits, features))
     for device in ["cpu", *["cuda"] * torch.cuda.is_available()]:
         times = []
         for _ in range(3):

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ferbench.interfaces.method import Batch as Batch
     from ferbench.interfaces.method import Clock as Clock
     from ferbench.interfaces.method import Epoch as Epoch
+    from ferbench.interfaces.method import Estimates as Estimates
     from ferbench.interfaces.method import Group as Group
     from ferbench.interfaces.method import Identifies as Identifies
     from ferbench.interfaces.method import Method as Method
@@ -57,6 +58,9 @@ if TYPE_CHECKING:
     from ferbench.interfaces.protocol import Protocol as Protocol
     from ferbench.interfaces.protocol import ProtocolSettings as ProtocolSettings
     from ferbench.interfaces.replicas import whole_batch as whole_batch
+    from ferbench.interfaces.sampling import PK as PK
+    from ferbench.interfaces.sampling import Balanced as Balanced
+    from ferbench.interfaces.sampling import Partner as Partner
 
 # name -> module that defines it; see __getattr__
 _LAZY = {
@@ -72,6 +76,7 @@ _LAZY = {
     "Batch": "ferbench.interfaces.method",
     "Clock": "ferbench.interfaces.method",
     "Epoch": "ferbench.interfaces.method",
+    "Estimates": "ferbench.interfaces.method",
     "Group": "ferbench.interfaces.method",
     "Identifies": "ferbench.interfaces.method",
     "Method": "ferbench.interfaces.method",
@@ -83,6 +88,9 @@ _LAZY = {
     "Protocol": "ferbench.interfaces.protocol",
     "ProtocolSettings": "ferbench.interfaces.protocol",
     "whole_batch": "ferbench.interfaces.replicas",
+    "PK": "ferbench.interfaces.sampling",
+    "Balanced": "ferbench.interfaces.sampling",
+    "Partner": "ferbench.interfaces.sampling",
 }
 
 __all__ = [

@@ -427,6 +427,10 @@ class MethodCard(Card):
         stages: the training stages, in order.
         ablations: overrides of the settings by name of the ablation, e.g. {"no_identity_head": {"identity_head": False}}.
         needs: what the dataset must provide: "subject", "neutral" or both.
+        factors: columns of the frame table with numbers that it is trained on, such as "valence", in `batch.factors`; "au[0-9]*" is
+            each column whose name matches the pattern.
+        levels: the same for columns with names of something, such as "camera", of which a batch has the number in
+            `Task.factors`.
         baseline: whether it is the plain classifier that others are compared with; `ferbench audit --worth` trains it.
         trains_as: name of another method whose stages are trained in the same way. Stages with equal settings are then
             trained once for both methods. Empty if there is no such method.
@@ -444,6 +448,8 @@ class MethodCard(Card):
     stages: Sequence[StageCard]
     ablations: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     needs: frozenset[str] = frozenset()
+    factors: Sequence[str] = ()
+    levels: Sequence[str] = ()
     baseline: bool = False
     trains_as: str = ""
     synchronised: bool = False
@@ -456,6 +462,11 @@ class MethodCard(Card):
         for stage in self.stages:
             if unknown := sorted(set(stage.settings) - names):
                 raise UnknownName(f"setting of method '{self.name}' (stage '{stage.name}')", unknown[0], names)
+        for field_name in ("factors", "levels"):
+            if isinstance(getattr(self, field_name), str):
+                raise FerbenchError(
+                    f"{field_name} of method '{self.name}' is a text; write a list of names of columns, such as ['valence']."
+                )
         defaults = self.defaults()
         for ablation, overrides in self.ablations.items():
             for key, value in overrides.items():
@@ -567,6 +578,7 @@ class EvaluatorCard(Card):
         metrics: the metrics that it returns.
         on_request: whether it is run by `ferbench evaluate` only, and not at the end of each trial, because it is slow or
             rarely needed.
+        of_estimates: whether it is about `Outputs.estimates`, and is run only where a method makes some.
 
     Raises:
         FerbenchError: a metric is none, has no valid name, or is there twice.
@@ -576,6 +588,7 @@ class EvaluatorCard(Card):
 
     metrics: Sequence[Metric]
     on_request: bool = False
+    of_estimates: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

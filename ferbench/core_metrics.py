@@ -84,6 +84,19 @@ DISENTANGLEMENT = (
     Metric(name="dci_blocks", title="DCI by block"),
 )
 
+ESTIMATES = (
+    Metric(name="au_f1", title="F1 of action units", heading="AU F1", unit="%"),
+    Metric(name="valence_ccc", title="CCC of valence", heading="valence", low=-1.0),
+    Metric(name="arousal_ccc", title="CCC of arousal", heading="arousal", low=-1.0),
+    Metric(
+        name="intensity_mae",
+        title="mean absolute error of intensity",
+        heading="intensity",
+        higher_is_better=False,
+        high=math.inf,
+    ),
+)
+
 OF_TRIAL = (
     Metric(
         name="validation_accuracy",
@@ -113,5 +126,6 @@ ALL = (
     *VERIFICATION,
     *SYNTHESIS,
     *DISENTANGLEMENT,
+    *ESTIMATES,
     *OF_TRIAL,
 )

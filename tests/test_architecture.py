@@ -15,7 +15,8 @@ import ferbench
 
 ROOT = Path(ferbench.__file__).parent
 HEAVY = ("ferbench.metrics", "ferbench.blocks", "ferbench.testing", "ferbench.training", "ferbench.interfaces.method",
-         "ferbench.interfaces.backbone", "ferbench.interfaces.replicas", "ferbench.data.batches", "ferbench.evaluation",
+         "ferbench.interfaces.backbone", "ferbench.interfaces.replicas", "ferbench.data.batches", "ferbench.data.samplers",
+         "ferbench.evaluation",
          "ferbench.execution.trial", "ferbench.execution.setup", "ferbench.execution.provenance", "ferbench.execution.estimate",
          "ferbench.execution.gradients", "ferbench.execution.reevaluate", "ferbench.execution.replicas",
          "ferbench.execution.training")  # fmt: skip

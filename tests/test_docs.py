@@ -37,6 +37,32 @@ def test_the_stage_of_the_howto_is_that_of_the_example() -> None:
     assert all(function in source for function in functions)
 
 
+def test_the_method_with_action_units_runs(
+    ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Its estimates are stored, measured again from the record, and held against a constant."""
+    import json
+
+    page = (ROOT / "docs" / "howto" / "choose-batches.md").read_text()
+    file, results = tmp_path / "actionunits.py", tmp_path / "results"
+    file.write_text(next(t for t in re.findall(r"```python\n(.*?)```", page, re.S) if "hookimpl" in t))
+    done = ferbench("run", "--plugin", file, "method=actionunits", *smoke)
+    assert done.status == 0, done.err
+    (path,) = results.glob("*/record.json")
+    record = json.loads(path.read_text())
+    names = {"au_f1", "au_f1/constant", "intensity_mae", "intensity_mae/constant"}
+    assert names <= set(record["metrics"])
+    assert "estimates.npz" in record["files"]
+    assert record["provenance"]["evaluators"]["estimates"] == 1
+    assert set(record["by_subject"]["intensity_mae"]) == set(record["subjects"])
+    assert ferbench("evaluate", results, "--metric", "au_f1", "--again").status == 0
+    again = json.loads((results / ".evaluated" / f"{path.parent.name}.json").read_text())
+    assert {name: again[name] for name in names} == {name: record["metrics"][name] for name in names}
+    assert "a constant" in ferbench("leaderboard", results, "--metric", "au_f1").out
+    checked = ferbench("check", "--plugin", file, "actionunits")
+    assert checked.status == 0, checked.out
+
+
 def test_the_dataset_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path) -> None:
     page = (ROOT / "docs" / "howto" / "use-a-dataset.md").read_text()
     file, root = tmp_path / "mine.py", tmp_path / "images"

@@ -103,6 +103,17 @@ def test_the_example_with_a_teacher(
     assert removed_without_a_trace(environment, before, "ferbench-example-momentum")
 
 
+def test_the_example_of_batches(
+    environment: Environment, installed: Callable[[str], Environment], smoke: tuple[str, ...]
+) -> None:
+    before = environment.files()
+    here = installed("ferbench-example-batches")
+    assert "random_batches" in here.run("-m", "ferbench", "run", "method=identity_triplets", "ablation=all", *smoke)
+    tests = EXAMPLES / "ferbench-example-batches" / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
+    assert removed_without_a_trace(environment, before, "ferbench-example-batches")
+
+
 def test_the_example_dataset(environment: Environment, installed: Callable[[str], Environment], tmp_path: Path) -> None:
     before = environment.files()
     here = installed("ferbench-example-dataset")

@@ -225,7 +225,7 @@ def _other_figures(registry: Registry, record: Record, outputs: Outputs, store: 
         if {k: [list(row) for row in v] for k, v in found.items()} != claimed_counts:
             reasons.append("Its confusion counts are not those of its predictions.")
     stated = record.provenance.get("evaluators", {})
-    cards = standard(registry)
+    cards = standard(registry, outputs)
     same = [card for card in cards if stated.get(card.name, 1) == card.version]
     other = [card for card in cards if card not in same]
     measured = measure(registry, same, outputs)

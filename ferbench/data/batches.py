@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,8 +12,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ferbench.config.schema import Augment, Sampling
-from ferbench.interfaces.method import Batch, derive_seed
+from ferbench.data.samplers import Groups, Partners, subjects_of_step
+from ferbench.errors import TrainingError
+from ferbench.interfaces.method import PARTNERS, Batch, Stage, derive_seed
 from ferbench.interfaces.replicas import ALONE, Place
+from ferbench.interfaces.sampling import PK, Balanced, Partner, Transform
 
 RESIDENT_FRACTION = 0.25
 """Fraction of the device's free memory that the image array may take; larger arrays are streamed from disk."""
@@ -75,23 +78,33 @@ class Labels:
         expression: (M,), int64, class index.
         subject: (M,), int64, index into `Task.subjects`.
         neutral: (M,), int64, row of a neutral face of the same subject; None if it is not needed or not available.
+        own_neutral: (M,), bool, whether that face is of the frame's own sequence; None if it is not known.
+        neutral_class: class index of neutral faces; -1 if neutral is no class.
+        factors: by name of a column: (M,), as in `Batch.factors`.
     """
 
     rows: Tensor
     expression: Tensor
     subject: Tensor
     neutral: Tensor | None = None
+    own_neutral: Tensor | None = None
+    neutral_class: int = -1
+    factors: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Batches:
-    """The training batch of each step. It depends only on `key` and the step, so that a resumed training and all variants of
-    a method see the same batches and augmentations.
+    """The training batch of each step. It depends only on `key`, the step and what a stage asks for, so that a resumed training and
+    all variants of a method see the same batches and augmentations.
 
     Args:
         size: images in a batch.
         key: values that seed the order and the augmentation: the trial's seed and the fold.
-        sampling: which frames are drawn.
+        sampling: which frames are drawn, where the stage does not say.
         place: of the process among those that train together; it gets its part of each batch, the first the first images.
+        stage: the stage that is trained; None for batches as the run has them.
+
+    Raises:
+        TrainingError: the stage asks for what the run or the training frames do not allow.
     """
 
     def __init__(
@@ -103,46 +116,159 @@ class Batches:
         key: Sequence[object],
         sampling: Sampling = Sampling.uniform,
         place: Place = ALONE,
+        stage: Stage | None = None,
     ) -> None:
         self.images = images
         self.labels = labels
         self.augment = augment
         self.size = size
         self.key = tuple(key)
+        self.sampling = sampling
+        self.place = place
+        self.stage = stage
         own = size // place.count
         self._part = slice(place.rank * own, (place.rank + 1) * own)
         self._generator = torch.Generator()
         self._orders: dict[tuple[object, ...], Tensor] = {}
         self._orders_before = self._orders
+        drawn = None if stage is None else stage.batches
+        if sampling is Sampling.class_balanced and isinstance(drawn, PK):
+            raise self._refused(
+                "draws its batches by subject, and trainer.sampling=class_balanced asks for others. Leave trainer.sampling out"
+            )
+        self._groups = Groups(labels.subject) if isinstance(drawn, PK) else None
+        balanced = sampling is Sampling.class_balanced or isinstance(drawn, Balanced)
         self._members = (
-            [(int(c), (labels.expression == c).nonzero()[:, 0]) for c in labels.expression.unique()]
-            if sampling is Sampling.class_balanced
-            else []
+            [(int(c), (labels.expression == c).nonzero()[:, 0]) for c in labels.expression.unique()] if balanced else []
         )
+        self._views = 1 if stage is None else stage.views
+        self._transforms = () if stage is None else tuple(stage.transforms)
+        if self._views < 1:
+            raise self._refused(f"asks for {self._views} views of an image; there is at least one")
+        if strange := [each for each in self._transforms if not isinstance(each, Transform)]:
+            raise self._refused(
+                f"transforms images with {strange[0]!r}, which is no transform: it has no number of `draws`, or cannot be called. "
+                "ferbench.blocks.transforms has some"
+            )
+        asked = {name: kind for name in PARTNERS if stage is not None and (kind := getattr(stage, name)) is not None}
+        if Partner.NEUTRAL in asked.values() and labels.neutral is None:
+            raise self._refused("pairs frames with neutral ones, which it gets where the method's card needs 'neutral'")
+        self._neutral = [name for name, kind in asked.items() if kind is Partner.NEUTRAL]
+        self._partners = {
+            name: Partners(kind, labels.expression, labels.subject)
+            for name, kind in asked.items()
+            if kind is not Partner.NEUTRAL
+        }
+
+    def of(self, stage: Stage, accumulate: int = 1) -> Batches:
+        """The batches of a stage.
+
+        Args:
+            accumulate: number of micro-batches into which each is divided.
+
+        Raises:
+            TrainingError: the stage asks for what the run or the training frames do not allow.
+        """
+        plain = stage.batches is None and all(getattr(stage, name) is None for name in PARTNERS)
+        if plain and stage.views == 1 and not stage.transforms:
+            return self
+        made = Batches(self.images, self.labels, self.augment, self.size, self.key, self.sampling, self.place, stage)
+        part = self.size // (self.place.count * accumulate)
+        if isinstance(stage.batches, PK) and part % stage.batches.frames:
+            frames = stage.batches.frames
+            whole = max(1, round(part / frames)) * frames * self.place.count * accumulate
+            raise made._refused(
+                f"draws {frames} frames of each subject, and a batch is computed in parts of {part} images, which would tear them "
+                f"apart. budget.batch_size={whole} goes"
+            )
+        return made
+
+    def notes(self) -> list[str]:
+        """Sentences for the record: for how many training frames what the stage asks for does not exist."""
+        if self.stage is None:
+            return []
+        said = []
+        total = len(self.labels.rows)
+        if self._groups is not None and isinstance(self.stage.batches, PK):
+            frames, counts = self.stage.batches.frames, self._groups.counts
+            if few := int((counts < frames).sum()):
+                said.append(
+                    f"{few} of {len(counts)} training subjects have fewer than {frames} frames, which repeat in a batch"
+                )
+            if (places := self.size // frames) > len(counts):
+                said.append(f"a batch has places for {places} subjects, and {len(counts)} are trained on, who repeat")
+        for name, partners in self._partners.items():
+            if missing := int((~partners.related).sum()):
+                alone, whom = int(partners.alone.sum()), getattr(self.stage, name).value
+                said.append(
+                    f"for {missing} of {total} training frames there is no frame of {whom}; another one of the same subject and "
+                    f"expression stands in for {missing - alone}, the frame itself for {alone}"
+                )
+        if self._neutral and self.labels.own_neutral is not None and (missing := int((~self.labels.own_neutral).sum())):
+            said.append(
+                f"for {missing} of {total} training frames there is no {Partner.NEUTRAL.value.removeprefix('a ')}; one of another "
+                "sequence of the subject stands in"
+            )
+        return [f"Batches of stage '{self.stage.name}': {sentence}." for sentence in said]
+
+    def _refused(self, why: str) -> TrainingError:
+        name = self.stage.name if self.stage is not None else ""
+        return TrainingError(f"The stage '{name}' {why}.", name)
 
     def __call__(self, step: int) -> Batch:
         return self.assemble(self._on_device(self.plan(step)))
 
     def _on_device(self, plan: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        stay = () if self.resident else ("rows", "neutral")  # images on disk are read by rows on the CPU
-        return {n: t if n in stay else t.to(self.images.device) for n, t in plan.items()}
+        device = self.images.device  # images on disk are read by rows on the CPU
+        return {n: t if not self.resident and _is_rows(n) else t.to(device) for n, t in plan.items()}
 
     def plan(self, step: int) -> dict[str, Tensor]:
         """What the batch of a step is made of, on the CPU: `rows` and, where needed, `neutral` (rows of the image array),
-        `expression`, `subject`, and `uniform`, the random numbers of the augmentation."""
+        `expression`, `subject`, `index`, and `uniform`, the random numbers of the augmentation; those of partners as
+        "second.rows"."""
         chosen = self._choose(step)
-        self._generator.manual_seed(derive_seed("augment", *self.key, step))
-        uniform = torch.rand((DRAWS, len(chosen)), generator=self._generator)
-        plan = {**self._labelled(chosen), "uniform": uniform}
+        plan = self._labelled(chosen) | {"uniform": self._uniform(len(chosen), step)}
+        for view in range(1, self._views):
+            plan[f"uniform.{view}"] = self._uniform(len(chosen), step, "view", view)
+        if self.labels.neutral is not None:
+            plan["neutral"] = self.labels.neutral[chosen]
+        for name in self._neutral:
+            plan |= {f"{name}.{key}": value for key, value in self._neutral_labels(chosen).items()}
+        for name, partners in self._partners.items():
+            self._generator.manual_seed(derive_seed(name, *self.key, step))
+            drawn = partners.draw(chosen, torch.rand(len(chosen), generator=self._generator, dtype=torch.float64))
+            own = {"uniform": self._uniform(len(chosen), step, name), "related": partners.related[chosen]}
+            plan |= {f"{name}.{key}": value for key, value in (self._labelled(drawn) | own).items()}
         return {name: values[..., self._part] for name, values in plan.items()}
 
-    def _labelled(self, chosen: Tensor) -> dict[str, Tensor]:
-        """The parts of a plan that are not random: rows and labels of some frames."""
+    def _uniform(self, count: int, step: int, *of: object) -> Tensor:
+        """(draws, count), the random numbers of the run's augmentation, and then those of the stage's transforms."""
+        self._generator.manual_seed(derive_seed("augment", *self.key, step, *of))
+        drawn = torch.rand((DRAWS, count), generator=self._generator)
+        if not (more := sum(each.draws for each in self._transforms)):
+            return drawn
+        return torch.cat([drawn, torch.rand((more, count), generator=self._generator)])
+
+    def _labelled(self, frames: Tensor) -> dict[str, Tensor]:
         labels = self.labels
-        plan = {"rows": labels.rows[chosen], "expression": labels.expression[chosen], "subject": labels.subject[chosen]}
-        if labels.neutral is not None:
-            plan["neutral"] = labels.neutral[chosen]
-        return plan
+        return {
+            "rows": labels.rows[frames],
+            "expression": labels.expression[frames],
+            "subject": labels.subject[frames],
+            "index": frames,
+            **{f"factors.{name}": values[frames] for name, values in labels.factors.items()},
+        }
+
+    def _neutral_labels(self, frames: Tensor) -> dict[str, Tensor]:
+        labels = self.labels
+        own = labels.own_neutral
+        return {
+            "expression": torch.full_like(frames, labels.neutral_class),
+            "subject": labels.subject[frames],
+            "index": torch.full_like(frames, -1),
+            "related": torch.ones_like(frames, dtype=torch.bool) if own is None else own[frames],
+            **{f"factors.{name}": missing(values[frames]) for name, values in labels.factors.items()},
+        }
 
     @property
     def frames(self) -> int:
@@ -156,7 +282,10 @@ class Batches:
     def unaugmented(self) -> Iterator[Batch]:
         """Each training frame once, in the order of the frame table, without augmentation."""
         for chosen in torch.arange(self.frames).split(self.size):
-            yield self.assemble(self._on_device(self._labelled(chosen)))
+            plan = self._labelled(chosen)
+            if self.labels.neutral is not None:
+                plan["neutral"] = self.labels.neutral[chosen]
+            yield self.assemble(self._on_device(plan))
 
     @property
     def resident(self) -> bool:
@@ -165,23 +294,53 @@ class Batches:
 
     def assemble(self, plan: Mapping[str, Tensor]) -> Batch:
         """The batch of a plan whose tensors are on the device; not augmented if the plan has no random numbers."""
-        augmentation = transforms(self.augment, plan["uniform"]) if "uniform" in plan else None
+        made = dict(plan)
+        images, uniform = self.images(plan["rows"]), plan.get("uniform")
+        made["images"] = self._augmented(images, uniform)
+        if "neutral" in plan:
+            made["neutral"] = self._augmented(self.images(plan["neutral"]), uniform)
+        if uniform is not None:
+            for view in range(1, self._views):
+                made[f"views.{view}"] = self._augmented(images, plan[f"uniform.{view}"])
+            for name in self._neutral:
+                made[f"{name}.images"] = made["neutral"]
+            for name in self._partners:
+                made[f"{name}.images"] = self._augmented(self.images(plan[f"{name}.rows"]), plan[f"{name}.uniform"])
+        return Batch.of(made)
 
-        def augmented(rows: Tensor) -> Tensor:
-            images = self.images(rows)
-            return images if augmentation is None else apply(images, *augmentation)
-
-        neutral = augmented(plan["neutral"]) if "neutral" in plan else None
-        return Batch(augmented(plan["rows"]), plan["expression"], plan["subject"], neutral)
+    def _augmented(self, images: Tensor, uniform: Tensor | None) -> Tensor:
+        if uniform is None:
+            return images
+        images = apply(images, *transforms(self.augment, uniform[:DRAWS]))
+        first = DRAWS
+        for each in self._transforms:
+            images = each(images, uniform[first : first + each.draws])
+            first += each.draws
+        return images
 
     def _choose(self, step: int) -> Tensor:
         """(size,), indices of the frames in the batch of a step. A batch may contain the end of one epoch and the start of the
         next."""
         self._orders_before, self._orders = self._orders, {}
         first = step * self.size
+        if self._groups is not None:
+            return self._choose_groups(step, self._groups)
         if self._members:
             return self._choose_balanced(step, first)
         return self._draws(("order", *self.key), len(self.labels.rows), first, self.size)
+
+    def _choose_groups(self, step: int, groups: Groups) -> Tensor:
+        """As `_choose`, with some frames of each of some subjects."""
+        assert self.stage is not None
+        assert isinstance(self.stage.batches, PK)
+        frames = self.stage.batches.frames
+
+        def order(count: int, number: int) -> Tensor:
+            return self._order(("subjects", *self.key), count, number)
+
+        subjects = subjects_of_step(step, self.size // frames, len(groups.counts), order)
+        self._generator.manual_seed(derive_seed("groups", *self.key, step))
+        return groups.draw(subjects, frames, self._generator)
 
     def _choose_balanced(self, step: int, first: int) -> Tensor:
         """As `_choose`, with every class equally often. A round has each class that has frames once, in a new order: draw number n
@@ -218,6 +377,16 @@ class Batches:
     def _permutation(self, count: int, seed: tuple[object, ...]) -> Tensor:
         self._generator.manual_seed(derive_seed(*seed))
         return torch.randperm(count, generator=self._generator)
+
+
+def missing(values: Tensor) -> Tensor:
+    """What stands for missing factors of the same shape and type: NaN for numbers, -1 for levels."""
+    return torch.full_like(values, math.nan if values.is_floating_point() else -1)
+
+
+def _is_rows(name: str) -> bool:
+    """Whether a part of a plan is rows of the image array, which stay on the CPU where that lies on disk."""
+    return name == "neutral" or name.rpartition(".")[2] == "rows"
 
 
 def transforms(augment: Augment, uniform: Tensor) -> tuple[Tensor, Tensor]:

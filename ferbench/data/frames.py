@@ -1,8 +1,14 @@
-"""The frames that a study needs: those that its protocol selects, and neutral faces of their subjects."""
+"""The frames that a study needs: those that its protocol selects, and neutral faces of their subjects; and the columns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
 import pandas as pd
+
+from ferbench.cards import MethodCard
+from ferbench.errors import FerbenchError, UnknownName, enumerate_first
 
 
 def neutral_frames(frames: pd.DataFrame, selected: pd.DataFrame) -> pd.Series:
@@ -19,3 +25,45 @@ def neutral_frames(frames: pd.DataFrame, selected: pd.DataFrame) -> pd.Series:
 def needed_frames(frames: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
     """frame_ids of the selected frames and of their neutral faces, without repetition."""
     return list(dict.fromkeys([*selected["frame_id"], *neutral_frames(frames, selected).dropna()]))
+
+
+def factor_columns(frames: pd.DataFrame, card: MethodCard, dataset: str) -> dict[str, bool]:
+    """The columns of a frame table that a method is trained on, in the table's order, and of each whether it has numbers.
+
+    Args:
+        frames: the frames that the protocol uses.
+        dataset: its name, for messages.
+
+    Raises:
+        FerbenchError: there is no such column, it is empty, or it has text where the method takes numbers.
+    """
+    numbers, levels = (_matching(frames, names, card, dataset) for names in (card.factors, card.levels))
+    if text := [name for name in numbers if not pd.api.types.is_numeric_dtype(frames[name])]:
+        value = frames[text[0]].dropna().iloc[0]
+        raise FerbenchError(
+            f"Method '{card.name}' takes the column '{text[0]}' for numbers, and dataset '{dataset}' has text in it ({value}). The "
+            "card of a method lists such columns in levels=."
+        )
+    if both := set(numbers) & set(levels):
+        raise FerbenchError(
+            f"Method '{card.name}' takes the column '{min(both)}' both for numbers and for levels; one of them is enough."
+        )
+    return {str(name): name in numbers for name in frames.columns if name in numbers or name in levels}
+
+
+def _matching(frames: pd.DataFrame, names: Sequence[str], card: MethodCard, dataset: str) -> list[str]:
+    found: list[str] = []
+    for pattern in names:
+        matching = [str(name) for name in frames.columns if fnmatchcase(str(name), pattern)]
+        if not matching:
+            raise UnknownName(
+                f"column in the frames of dataset '{dataset}'", pattern, map(str, frames.columns),
+                f"Method '{card.name}' is trained on it; another dataset, or a method that does without it, goes.",
+            )  # fmt: skip
+        if frames[matching].isna().all(axis=None):
+            raise FerbenchError(
+                f"Method '{card.name}' is trained on '{pattern}', and no frame of dataset '{dataset}' that the protocol uses has a "
+                f"value in {enumerate_first(matching)}."
+            )
+        found += matching
+    return found

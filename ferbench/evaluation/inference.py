@@ -13,7 +13,7 @@ from torchmetrics.functional import image as image_metrics
 
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.evaluator import Syntheses
-from ferbench.interfaces.method import Batch, Method, Synthesizes
+from ferbench.interfaces.method import Batch, Estimates, Method, Synthesizes
 
 BATCH, LARGE_BATCH = 128, 512
 """Images at a time, and those on a GPU, which small batches leave idle."""
@@ -38,6 +38,13 @@ def over_batches(function: Callable[[Tensor], Tensor], images: Callable[[Tensor]
     with torch.inference_mode():
         parts = [function(images(part)).float().cpu() for part in rows.split(batch_on(images))]
     return torch.cat(parts).numpy()
+
+
+def estimates(method: Estimates, images: Callable[[Tensor], Tensor], rows: Tensor) -> dict[str, np.ndarray]:
+    """What a method estimates of the images in `rows`: (N,), float32, by name."""
+    with torch.inference_mode():
+        parts = [method.estimates(images(part)) for part in rows.split(batch_on(images))]
+    return {name: torch.cat([part[name].float().cpu() for part in parts]).numpy() for name in parts[0]}
 
 
 def batch_on(images: object) -> int:

@@ -61,9 +61,10 @@ class Measured:
         return as_stated((metric for card in cards for metric in card.metrics), self.metrics)
 
 
-def standard(registry: Registry) -> list[EvaluatorCard]:
-    """The evaluators that every trial is given to."""
-    return [card for card in registry.catalogue(EvaluatorCard).values() if not card.on_request]
+def standard(registry: Registry, outputs: Outputs) -> list[EvaluatorCard]:
+    """The evaluators that a trial with these outputs is given to."""
+    cards = [card for card in registry.catalogue(EvaluatorCard).values() if not card.on_request]
+    return [card for card in cards if outputs.estimates or not card.of_estimates]
 
 
 def measure(registry: Registry, cards: Iterable[EvaluatorCard], outputs: Outputs) -> Measured:

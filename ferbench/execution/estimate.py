@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ferbench.cards import MethodCard
 from ferbench.config.schema import RunConfig, from_dict
 from ferbench.cores import usable_cores
 from ferbench.data.batches import Batches, Images, Labels
@@ -25,10 +26,10 @@ from ferbench.execution.executors.auto import in_workers
 from ferbench.execution.executors.lanes import MOST, Room, fitting
 from ferbench.execution.executors.mps import available
 from ferbench.execution.executors.processes import groups, together
-from ferbench.execution.setup import build, build_judges
+from ferbench.execution.setup import build, build_judges, task_of
 from ferbench.execution.study import state
 from ferbench.interfaces.evaluator import Outputs
-from ferbench.interfaces.method import Identifies, Method, Stage, Task
+from ferbench.interfaces.method import Identifies, Method, Stage
 from ferbench.plan.study import Study
 from ferbench.records.schema import StageNode, Trial
 from ferbench.records.store import Store
@@ -196,8 +197,7 @@ class _Probe:
         self.config: RunConfig = from_dict(trial.config)
         self.device = Device.choose(self.config.trainer.device, self.config.trainer.precision)
         size = self.config.preparation.image_size
-        subjects = tuple(sorted(data.selected["subject"].unique()))
-        self.task = Task(data.card.expressions, subjects, size, trial.seed)
+        self.task = task_of(data, data.selected, registry.get(MethodCard, self.config.method.name), size, trial.seed)
         self.method: Method | Judges
         if index is None:
             self.method = build_judges(registry, self.config, self.task)
@@ -218,7 +218,8 @@ class _Probe:
             times * self.config.budget.batch_size // trainer.devices
         )  # the parts of several devices take the time of one
         rows = torch.arange(batch)
-        labels = Labels(rows, rows % len(self.task.expressions), rows % len(self.task.subjects), rows)
+        factors = {n: rows % len(of) if of else rows.float() / batch for n, of in self.task.factors.items()}
+        labels = Labels(rows, rows % len(self.task.expressions), rows % len(self.task.subjects), rows, factors=factors)
         batches = Batches(self._images(batch), labels, self.config.augment, batch, (0,))
         graph = recorder_for(trainer, self.device.device)
         training = Training(
@@ -250,7 +251,7 @@ class _Probe:
             made_features(table, width),
             device="cuda" if self.device.device.type == "cuda" else "cpu",
         )
-        cards = standard(self.registry)
+        cards = standard(self.registry, outputs)
         for card in cards:
             with contextlib.suppress(Exception):  # a trial names it
                 card.load()  # what is imported once is no time of a trial

@@ -52,8 +52,9 @@ def gradients(record: Record, folder: Path, batches: int = BATCHES) -> pd.DataFr
     for node, stage in zip(record.trial.stages, method.stages(), strict=True):
         trained_parameters = freeze_all_but(method, stage)
         owner = _owners(method, stage)
+        drawn = setup.batches.of(stage)
         for number in range(batches):
-            step = stage.step(setup.batches(node.steps + number), Clock(node.steps - 1, node.steps))
+            step = stage.step(drawn(node.steps + number), Clock(node.steps - 1, node.steps))
             while (update := advance(step, setup.device)) is not None:
                 terms = _of_update(update, trained_parameters[update.group], owner)
                 rows += [{"stage": stage.name, "batch": number, **row} for row in terms]

@@ -22,6 +22,8 @@ def write_outputs(folder: Path, outputs: Outputs, grid: np.ndarray | None) -> No
     files.write_array(folder, files.SYNTHESIS_GRID, grid)
     if outputs.syntheses is not None:
         files.write_arrays(folder, files.SYNTHESES, vars(outputs.syntheses))
+    if outputs.estimates:
+        files.write_arrays(folder, files.ESTIMATES, outputs.estimates)
 
 
 def read_outputs(folder: Path, record: Record) -> Outputs:
@@ -45,4 +47,5 @@ def read_outputs(folder: Path, record: Record) -> Outputs:
         files.read_references(folder),
         files.read_array(folder, files.IDENTITY_EMBEDDINGS),
         None if syntheses is None else Syntheses(**syntheses),
+        estimates=files.read_arrays(folder, files.ESTIMATES) or {},
     )

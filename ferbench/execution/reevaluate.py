@@ -9,6 +9,7 @@ from ferbench.cards import EvaluatorCard
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.evaluation.measure import measure
 from ferbench.execution.outputs import read_outputs
+from ferbench.records import files
 from ferbench.records.schema import Record
 from ferbench.records.store import Store
 from ferbench.registry.loader import Registry
@@ -59,7 +60,8 @@ def evaluate(
         One result for each record that was evaluated.
     """
     for record in records:
-        lacking = [card for card in cards if again or not _measured(card, record)]
+        possible = [card for card in cards if files.ESTIMATES in record.files or not card.of_estimates]
+        lacking = [card for card in possible if again or not _measured(card, record)]
         if not lacking:
             continue
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,7 +12,7 @@ from ferbench.cards import BackboneCard, MethodCard
 from ferbench.config.schema import RunConfig, from_dict
 from ferbench.data.batches import Batches, Images, Labels
 from ferbench.data.cache import Prepared
-from ferbench.data.frames import neutral_frames
+from ferbench.data.frames import factor_columns, neutral_frames
 from ferbench.data.load import Data, load_data, prepare_data
 from ferbench.errors import FerbenchError
 from ferbench.evaluation.judges import Judges
@@ -62,7 +63,7 @@ class Setup:
         device = device or Device.choose(config.trainer.device, config.trainer.precision, config.trainer.devices)
         data = load_data(registry, config)
         prepared = prepare_data(registry, data, config)
-        fold = Fold.make(trial, data, prepared)
+        fold = Fold.make(trial, data, prepared, registry.get(MethodCard, config.method.name))
         card, method, backbone = build(registry, config, fold.task)
         method.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         backbone.to(device.device)
@@ -71,7 +72,7 @@ class Setup:
             raise FerbenchError(
                 f"method '{card.name}' needs a neutral face of every subject, and some training frames have none."
             )
-        labels = Labels(fold.labels.rows, fold.labels.expression, fold.labels.subject, neutral)
+        labels = dataclasses.replace(fold.labels, neutral=neutral)
         images = Images(prepared.images, device.device, 1 if device.device.type == "cuda" else config.trainer.devices)
         size, sampling = config.budget.batch_size, config.trainer.sampling
         batches = Batches(images, labels, config.augment, size, fold.key, sampling, place)
@@ -115,8 +116,9 @@ class Fold:
         )
 
     @classmethod
-    def make(cls, trial: Trial, data: Data, prepared: Prepared) -> Fold:
-        """The fold of a trial. Raises FerbenchError if it has no readable training frames or no readable test frames."""
+    def make(cls, trial: Trial, data: Data, prepared: Prepared, card: MethodCard) -> Fold:
+        """The fold of a trial of a method. Raises FerbenchError if it has no readable training frames or no readable test frames,
+        or lacks what the method is trained on."""
         usable = data.selected["frame_id"].isin(prepared.rows)
         sides = data.sides(trial.fold)
         train, test, apart = (data.selected[side & usable] for side in (sides.trained, sides.tested, sides.validation))
@@ -124,9 +126,10 @@ class Fold:
             raise FerbenchError(
                 f"Fold {trial.fold} has {len(train)} training and {len(test)} test frames that can be read."
             )
-        subjects = tuple(sorted(train["subject"].unique()))
-        task = Task(data.card.expressions, subjects, trial.config["preparation"]["image_size"], trial.seed)
-        neutral = neutral_frames(data.frames, train).map(prepared.rows)
+        task = task_of(data, train, card, trial.config["preparation"]["image_size"], trial.seed)
+        faces = neutral_frames(data.frames, train)
+        neutral = faces.map(prepared.rows)
+        sequences = faces.map(data.frames.set_index("frame_id")["sequence"])
 
         def rows(frames: pd.DataFrame) -> torch.Tensor:
             return torch.tensor(frames["frame_id"].map(prepared.rows).to_numpy(dtype=int))
@@ -140,10 +143,38 @@ class Fold:
         labels = Labels(
             rows=rows(train),
             expression=classes(train),
-            subject=_indices(train["subject"], subjects),
+            subject=_indices(train["subject"], task.subjects),
             neutral=None if neutral.isna().any() else torch.tensor(neutral.to_numpy(dtype=int)),
+            own_neutral=torch.tensor((sequences == train["sequence"]).to_numpy(dtype=bool)),
+            neutral_class=task.expressions.index("neutral") if "neutral" in task.expressions else -1,
+            factors={name: factor_values(train[name], levels) for name, levels in task.factors.items()},
         )
-        return cls(task, labels, unseen(test), unseen(apart), (trial.seed, digest(subjects)))
+        return cls(task, labels, unseen(test), unseen(apart), (trial.seed, digest(task.subjects)))
+
+
+def task_of(data: Data, train: pd.DataFrame, card: MethodCard, image_size: int, seed: int) -> Task:
+    """What a method is to learn from some training frames, rows of the frame table. Raises as `factor_columns`."""
+    columns = factor_columns(train, card, data.card.name)
+    counts = train["expression"].value_counts()
+    return Task(
+        data.card.expressions,
+        tuple(sorted(train["subject"].unique())),
+        image_size,
+        seed,
+        class_counts=tuple(int(counts.get(name, 0)) for name in data.card.expressions),
+        factors={
+            name: () if is_number else tuple(sorted(train[name].dropna().astype(str).unique()))
+            for name, is_number in columns.items()
+        },
+    )
+
+
+def factor_values(column: pd.Series, levels: tuple[str, ...]) -> torch.Tensor:
+    """A column as `Batch.factors` has it. `levels`: () for numbers."""
+    if not levels:
+        return torch.tensor(column.to_numpy(dtype="float32", na_value=float("nan")))
+    places = {name: place for place, name in enumerate(levels)}
+    return torch.tensor([-1 if pd.isna(value) else places[str(value)] for value in column])
 
 
 def _indices(values: pd.Series, names: tuple[str, ...]) -> torch.Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from ferbench.cards import MethodCard
+from ferbench.data.batches import Batches
 from ferbench.errors import TrainingError
 from ferbench.evaluation import inference
 from ferbench.evaluation.judges import Judges
@@ -32,6 +33,7 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
     stages = method.stages()
     if len(stages) != len(trial.stages):
         raise TrainingError(f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}.")
+    composed(setup, stages)  # refuses what a stage asks for before the first is trained
     training = _training(trial, setup, progress)
     labels = fold.test.labels
 
@@ -49,6 +51,13 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
                 test_curve_steps=steps_of_test_curve(node.steps, config.evaluation.test_curve_points, epoch),
             )
         yield node, stage, training
+
+
+def composed(setup: Setup, stages: Sequence[Stage]) -> list[Batches]:
+    """The batches of each stage. Raises TrainingError if the run or the training frames do not allow what one asks for."""
+    trainer = setup.config.trainer
+    parts = trainer.accumulate * trainer.devices // setup.batches.place.count
+    return [setup.batches.of(stage, parts) for stage in stages]
 
 
 def _training(trial: Trial, setup: Setup, progress: Progress) -> Training:

@@ -25,12 +25,12 @@ from ferbench.execution.executors.lanes import lanes
 from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
 from ferbench.execution.setup import Fold, Setup
-from ferbench.execution.training import compile_networks, judges_of, shared_code, stages_of
+from ferbench.execution.training import compile_networks, composed, judges_of, shared_code, stages_of
 from ferbench.execution.watch import Watched, store_failure, too_long
 from ferbench.hashing import digest
 from ferbench.interfaces.evaluator import Outputs
 from ferbench.interfaces.executor import Progress
-from ferbench.interfaces.method import Batch, Identifies, Method, Synthesizes
+from ferbench.interfaces.method import Batch, Estimates, Identifies, Method, Synthesizes
 from ferbench.limits import TimeUp, alarm, leave_if_forked
 from ferbench.plan.identity import Cards, evaluator_functions
 from ferbench.records import files
@@ -189,6 +189,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             if judges is not None and isinstance(method, Synthesizes)
             else None,
             device="cuda" if device.device.type == "cuda" else "cpu",
+            estimates=inference.estimates(method, images, fold.test.rows) if isinstance(method, Estimates) else {},
         )
         _need_finite(outputs)
         validated = _validated(method, images, fold)
@@ -200,6 +201,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     notes = measured.notes
     notes += setup.prepared.notes()
     notes += setup.data.notes
+    notes += [note for batches in composed(setup, method.stages()) for note in batches.notes()]
     confusion, sequence_confusion = by_subject(outputs)
 
     notes += _stage_notes(runs, judges_run, trial)
@@ -207,7 +209,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     if (beside := lanes() - 1) > 0:
         others = "another trial" if beside == 1 else f"up to {beside} other trials"
         notes.append(f"It ran beside {others} on one GPU: its times are longer than alone.")
-    cards, evaluators = Cards.of(setup.registry, config, setup.data.protocol.name), standard(setup.registry)
+    cards, evaluators = Cards.of(setup.registry, config, setup.data.protocol.name), standard(setup.registry, outputs)
 
     def fill(folder: Path) -> Record:
         write_outputs(folder, outputs, grid)
@@ -327,15 +329,14 @@ def best_epoch_metrics(losses: pd.DataFrame) -> dict[str, float | None]:
 def _measure(registry: Registry, trial: Trial, store: Store, outputs: Outputs) -> Measured:
     """What the evaluators found. The metrics of reference representations, "metric/reference", are equal for all methods on a fold.
     They are computed once and stored under a key of all that they depend on."""
-    evaluators = [[card.name, card.version] for card in standard(registry)]
+    cards = standard(registry, outputs)
+    evaluators = [[card.name, card.version] for card in cards]
     parts = ("dataset", "protocol", "frames_digest", "preparation", "backbone", "seed", "trainer", "core", "code")
     values = trial.identity.to_dict()
     judges = trial.judges.key if trial.judges else ""
     key = digest([{part: values[part] for part in parts}, judges, code_key(shared_code(trial)), evaluators], 24)
     known = store.references(key)
-    measured = measure(
-        registry, standard(registry), outputs if known is None else dataclasses.replace(outputs, references={})
-    )
+    measured = measure(registry, cards, outputs if known is None else dataclasses.replace(outputs, references={}))
     if known is None and not measured.failed:
         store.write_references(key, {name: value for name, value in measured.metrics.items() if "/" in name})
     measured.metrics |= known or {}

@@ -80,6 +80,8 @@ class Outputs:
             trained to classify the training subjects).
         identity_features: (N, D''), float32, the identity representation; None if the method has none.
         syntheses: synthesised faces; None if the method does not synthesise or no judges were trained.
+        estimates: (N,), float32, by name of a column of `frames`: factors that the method estimates, of action units ("auN") the
+            probability that they are present; empty if it estimates none.
         device: "cpu" or "cuda", where torch may work out measures. They agree up to rounding.
     """
 
@@ -91,6 +93,7 @@ class Outputs:
     identity_features: np.ndarray | None = None
     syntheses: Syntheses | None = None
     device: str = "cpu"
+    estimates: Mapping[str, np.ndarray] = field(default_factory=dict)
     _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, key: str, compute: Callable[[Outputs], T]) -> T:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ferbench.errors import FerbenchError
 from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
+from ferbench.interfaces.sampling import PK, Balanced, Partner, Transform
 
 
 def derive_seed(*parts: object) -> int:
@@ -32,12 +33,22 @@ class Task:
         subjects: the N training subjects. The subjects of the test set are not among them.
         image_size: width and height of the images, in pixels.
         seed: the trial's random seed.
+        class_counts: number of training frames of each expression, in the order of `expressions`.
+        factors: the columns that the method's card asks for, in the order of the frame table: of those in `levels` the levels in
+            the training set, sorted; () for numbers.
     """
 
     expressions: tuple[str, ...]
     subjects: tuple[str, ...]
     image_size: int
     seed: int = 0
+    class_counts: tuple[int, ...] = ()
+    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> int:
+        """Number of training frames, over which `Batch.index` runs."""
+        return sum(self.class_counts)
 
     @contextlib.contextmanager
     def init(self, part: str) -> Iterator[None]:
@@ -53,6 +64,10 @@ class Task:
         return lambda part: self.init(f"{name}.{part}")
 
 
+PARTNERS = ("second", "third")
+"""Fields of a batch that are batches, and of a stage that say which."""
+
+
 @dataclass
 class Batch:
     """A batch of B training images with labels.
@@ -63,22 +78,60 @@ class Batch:
         subject: (B,), int64, index into `Task.subjects`.
         neutral: (B, 3, H, W), float, in [-1, 1], a neutral face of the same subject; None unless the method's card needs
             "neutral".
+        index: (B,), int64, number of the frame in the training set, from 0 to `Task.frames` - 1, the same in every step and stage;
+            None for images that no stage is trained on.
+        second: a partner of each image, as `Stage.second` says; None without it. Neutral partners have -1 for `index` and, where
+            neutral is no class, for `expression`.
+        third: the same for `Stage.third`.
+        factors: by name of a column that the method's card asks for: (B,), float32, NaN where the value is missing, of numbers;
+            (B,), int64, index into `Task.factors[name]`, -1 where it is missing, of levels. Of neutral partners, all are missing.
+        views: `Stage.views` versions of the images, each (B, 3, H, W) and augmented by itself; the first is `images`. Empty where
+            the stage asks for one.
+        related: of a partner: (B,), bool, false where another frame stands in for the one that was asked for; else None.
     """
 
     images: Tensor
     expression: Tensor
     subject: Tensor
     neutral: Tensor | None = None
+    index: Tensor | None = None
+    second: Batch | None = None
+    third: Batch | None = None
+    related: Tensor | None = None
+    factors: Mapping[str, Tensor] = field(default_factory=dict)
+    views: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by name, those of a partner as "second.images", factors as "factors.valence", and views as
+        "views.1" (the first is "images")."""
+        found: dict[str, Tensor] = {}
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                found[name] = value
+            elif isinstance(value, tuple):
+                found |= {f"{name}.{number}": view for number, view in enumerate(value) if number}
+            elif value is not None:
+                parts = value.tensors() if isinstance(value, Batch) else value
+                found |= {f"{name}.{key}": tensor for key, tensor in parts.items()}
+        return found
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> Batch:
+        """The inverse of `tensors`. Other names are passed over."""
+        parts: dict[str, Any] = {n: tensors[n] for n in cls.__dataclass_fields__ if n in tensors}
+        for name in (*PARTNERS, "factors"):
+            if own := {k.removeprefix(f"{name}."): t for k, t in tensors.items() if k.startswith(f"{name}.")}:
+                parts[name] = own if name == "factors" else cls.of(own)
+        others = [view for number in range(1, len(tensors)) if (view := tensors.get(f"views.{number}")) is not None]
+        return cls(**parts, views=(parts["images"], *others) if others else ())
+
     def split(self, parts: int) -> list[Batch]:
         """Split the batch into `parts` micro-batches of equal size, in order."""
-        pieces = [self.images.chunk(parts), self.expression.chunk(parts), self.subject.chunk(parts)]
-        if self.neutral is not None:
-            pieces.append(self.neutral.chunk(parts))
-        return [Batch(*piece) for piece in zip(*pieces, strict=True)]
+        pieces = {name: tensor.chunk(parts) for name, tensor in self.tensors().items()}
+        return [Batch.of({n: p[i] for n, p in pieces.items()}) for i in range(len(pieces["images"]))]
 
 
 class Clock:
@@ -330,6 +383,11 @@ class Stage:
         averages: moving averages of weights.
         changes: modules in no group whose weights or batch-norm statistics the step, `after` or `before_epoch` change. Conformance
             checks take any other such change for an error; averages and other buffers need no mention.
+        batches: which frames are drawn together; None for those of the run (`trainer.sampling`).
+        second, third: whom each image is paired with, in `batch.second` and `batch.third`.
+        views: how many versions of each image, augmented with other random numbers, are in `batch.views`.
+        transforms: what images go through after the run's augmentation (`augment.*`), in this order; neutral faces with the random
+            numbers of their image, partners and views with their own.
     """
 
     name: str
@@ -340,6 +398,11 @@ class Stage:
     epoch_steps: int | None = None
     averages: Sequence[Average] = ()
     changes: Sequence[nn.Module] = ()
+    batches: Balanced | PK | None = None
+    second: Partner | None = None
+    third: Partner | None = None
+    views: int = 1
+    transforms: Sequence[Transform] = ()
 
 
 class Method(nn.Module, ABC):
@@ -380,6 +443,23 @@ class Identifies(Protocol):
 
     def identity_features(self, images: Tensor) -> Tensor:
         """images (B, 3, H, W), float, in [-1, 1] -> (B, D): the identity representation."""
+        ...
+
+
+@runtime_checkable
+class Estimates(Protocol):
+    """A method that also estimates factors of a face (optional), which evaluators compare with the frame table."""
+
+    def estimates(self, images: Tensor) -> Mapping[str, Tensor]:
+        """Estimate factors.
+
+        Args:
+            images: (B, 3, H, W), float, in [-1, 1].
+
+        Returns:
+            By name of a column of the frame table, (B,), float, finite: of an action unit ("au12") the probability that it is
+            present, of others ("valence", "arousal", "intensity") the value.
+        """
         ...
 
 

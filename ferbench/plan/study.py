@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ferbench.cards import MethodCard
 from ferbench.config.schema import RunConfig
+from ferbench.data.frames import factor_columns
 from ferbench.data.load import Data, load_data
 from ferbench.errors import FerbenchError
 from ferbench.hashing import digest
@@ -48,7 +49,7 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
     """Plan a study: all trials of the configurations, each once.
 
     Raises:
-        FerbenchError: a name is unknown, a dataset lacks what a method needs, or the data cannot be read or split.
+        FerbenchError: a name is unknown, a dataset lacks what a method needs or is trained on, or the data cannot be read or split.
     """
     trials: dict[str, Trial] = {}
     by_trial: dict[str, Data] = {}
@@ -68,6 +69,7 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
                 f"method '{method.name}' needs '{lacking[0]}', which dataset '{data.card.name}' does not provide "
                 f"(it has: {', '.join(sorted(data.card.provides)) or 'none'})."
             )
+        factor_columns(data.selected, method, data.card.name)
         prepares.setdefault(digest([key, values["preparation"]]), (data, config))
         folds = chosen_folds(data.folds, config.protocol.settings.get("folds"))
         sides = {fold: Side.of(data, fold) for fold in folds}

@@ -24,6 +24,7 @@ LOGITS = "logits.npy"
 EMBEDDINGS = "embeddings.npy"
 IDENTITY_EMBEDDINGS = "identity_embeddings.npy"
 SYNTHESES = "syntheses.npz"
+ESTIMATES = "estimates.npz"
 SYNTHESIS_GRID = "synthesis.npy"
 WEIGHTS = "weights.safetensors"
 CODE = "code.json"
@@ -45,7 +46,7 @@ NOT_PACKED = frozenset({WEIGHTS, SYNTHESIS_GRID})
 
 def packed(name: str) -> bool:
     """Whether a file of a record is part of a submission: all are, except those in NOT_PACKED."""
-    known = {RECORD, PREDICTIONS, LOSSES, LOGITS, EMBEDDINGS, IDENTITY_EMBEDDINGS, SYNTHESES, CODE}
+    known = {RECORD, PREDICTIONS, LOSSES, LOGITS, EMBEDDINGS, IDENTITY_EMBEDDINGS, SYNTHESES, ESTIMATES, CODE}
     return name in known or REFERENCE.fullmatch(name) is not None
 
 

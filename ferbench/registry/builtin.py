@@ -160,6 +160,14 @@ def ferbench_evaluators() -> list[EvaluatorCard]:
             metrics=core_metrics.DISENTANGLEMENT,
             on_request=True,
         ),
+        EvaluatorCard(
+            name="estimates",
+            target="ferbench.evaluation.evaluators.estimates:evaluate",
+            title="action units, valence, arousal and intensity that a method estimates, against those of the frame table",
+            paper="concordance: Lin, A concordance correlation coefficient to evaluate reproducibility, Biometrics 1989",
+            metrics=core_metrics.ESTIMATES,
+            of_estimates=True,
+        ),
     ]
 
 

@@ -33,7 +33,12 @@ class Column:
 DEFAULT = ("accuracy", "sequence_accuracy", "macro_f1", "identity_leakage", "expression_probe")
 OPTIMISM = ("accuracy", "best_epoch_accuracy", "optimism")
 
-REFERENCES = {"pixels": "raw pixels", "untrained": "untrained backbone", "identity": "backbone trained on identity"}
+REFERENCES = {
+    "pixels": "raw pixels",
+    "untrained": "untrained backbone",
+    "identity": "backbone trained on identity",
+    "constant": "a constant",
+}
 """What representation metrics are held against: "metric/pixels" and so on."""
 
 COST = (

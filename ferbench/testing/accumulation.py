@@ -21,6 +21,6 @@ def micro_batches(card: MethodCard, make: Callable[[], Method]) -> None:
     method = make()
     for stage in method.stages():
         try:
-            train(method, stage, STEPS, training(accumulate=MICRO_BATCHES))
+            train(method, stage, STEPS, training(card=card, accumulate=MICRO_BATCHES))
         except TrainingError as error:
             raise AssertionError(str(error)) from error

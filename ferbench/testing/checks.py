@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,12 @@ from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.dataset import BatchImages, Dataset, check_frames
-from ferbench.interfaces.method import Batch, Clock, Identifies, Method, Stage, Synthesizes, Task
+from ferbench.interfaces.method import PARTNERS, Batch, Clock, Identifies, Method, Stage, Synthesizes, Task
+from ferbench.interfaces.sampling import PK
 from ferbench.plan.variants import variant_name
 from ferbench.registry.loader import Registry, load_registry
 from ferbench.testing.accumulation import micro_batches
+from ferbench.testing.factors import columns_for, estimates, make_factors
 from ferbench.training.checkpoint import trained_state
 from ferbench.training.graph import WARM, Rehearsal
 from ferbench.training.loop import Device, Training, freeze_all_but, train
@@ -111,34 +113,85 @@ def obstacles(card: MethodCard, make: Callable[[], Method]) -> dict[str, str]:
     found = {}
     method = make()
     for stage in method.stages():
-        found[stage.name] = train(method, stage, 2 * WARM + 4, training(graph=Rehearsal())).obstacle
+        found[stage.name] = train(method, stage, 2 * WARM + 4, training(card=card, graph=Rehearsal())).obstacle
     return found
 
 
-def make_task(seed: int = 0) -> Task:
-    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels."""
-    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed)
+def make_task(seed: int = 0, card: MethodCard | None = None) -> Task:
+    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels, and the factors that a method asks for."""
+    factors = {} if card is None else columns_for(card)
+    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed, (2,) * len(EXPRESSIONS), factors)
 
 
-def make_batch(task: Task, count: int = 12, seed: int = 0, device: str = "cpu") -> Batch:
-    """A batch of `count` random images with labels in which every expression and subject occurs (for `count` >= 6)."""
+def make_batch(
+    task: Task, count: int = 12, seed: int = 0, device: str = "cpu", stage: Stage | None = None, partner: bool = False
+) -> Batch:
+    """A batch of `count` random images with labels in which every expression and subject occurs (for `count` >= 6), composed as a
+    stage asks. `partner`: the batch is that of partners, some of which stand in for others."""
+    frames = stage.batches.frames if stage is not None and isinstance(stage.batches, PK) else 1
+    count = -(-count // frames) * frames
     random = torch.Generator().manual_seed(seed)
     images = torch.rand((count, 3, task.image_size, task.image_size), generator=random) * 2 - 1
     neutral = torch.rand(images.shape, generator=random) * 2 - 1
     index = torch.arange(count)
+    asked = [name for name in PARTNERS if stage is not None and getattr(stage, name) is not None]
+    partners = {name: make_batch(task, count, seed + 1 + i, device, partner=True) for i, name in enumerate(asked)}
+    images = images.to(device)
+    for transform in stage.transforms if stage is not None else ():
+        images = transform(images, torch.rand((transform.draws, count), generator=random).to(device))
+    views = 1 if stage is None else stage.views
     return Batch(
-        images.to(device),
+        images,
         (index % len(task.expressions)).to(device),
-        (index % len(task.subjects)).to(device),
+        (index // frames % len(task.subjects)).to(device),
         neutral.to(device),
+        index.to(device),
+        partners.get("second"),
+        partners.get("third"),
+        (index % 3 > 0).to(device) if partner else None,
+        {name: values.to(device) for name, values in make_factors(task, count, random).items()},
+        (images, *(images.flip(0) for _ in range(views - 1))) if views > 1 else (),
     )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Random training batches, of 2 to an epoch, composed as a stage asks.
+
+    Attributes:
+        task: what is to be learnt.
+        stage: the stage; None for plain batches.
+        stop: the step whose batch raises `_Stopped`; None for none.
+    """
+
+    task: Task
+    stage: Stage | None = None
+    stop: int | None = None
+    frames = 24
+
+    def __call__(self, step: int) -> Batch:
+        if step == self.stop:
+            raise _Stopped
+        return make_batch(self.task, seed=step, stage=self.stage)
+
+    def of(self, stage: Stage, accumulate: int = 1) -> Drawn:
+        """The batches of a stage."""
+        return replace(self, stage=stage)
+
+    def epoch(self, step: int) -> int:
+        """The number of the epoch in which a step is."""
+        return step // 2
+
+    def unaugmented(self) -> Iterator[Batch]:
+        """Each training frame once."""
+        return (make_batch(self.task, seed=-1 - number) for number in range(2))
 
 
 def make_method(
     registry: Registry, card: MethodCard, overrides: dict[str, object] | None = None, seed: int = 0
 ) -> Method:
     """A method with the small default backbone. `overrides` are settings that differ from the defaults."""
-    task = make_task(seed)
+    task = make_task(seed, card)
     backbone_card = small_backbone(registry)
     with task.init("backbone"):
         backbone = backbone_card.load()(backbone_card.settings(**(backbone_card.small or {})), SIZE)
@@ -166,36 +219,10 @@ def variants_of(card: MethodCard) -> dict[str, dict[str, object]]:
     return {"full": {}, **{name: dict(overrides) for name, overrides in card.ablations.items()}}
 
 
-@dataclass(frozen=True)
-class RandomBatches:
-    """Random training batches, of 2 to an epoch.
-
-    Attributes:
-        task: what is to be learnt.
-        stop: the step whose batch raises `stopped`; None for none.
-    """
-
-    task: Task
-    stop: int | None = None
-    frames = 24
-
-    def __call__(self, step: int) -> Batch:
-        if step == self.stop:
-            raise _Stopped
-        return make_batch(self.task, seed=step)
-
-    def epoch(self, step: int) -> int:
-        """The number of the epoch in which a step is."""
-        return step // 2
-
-    def unaugmented(self) -> Iterator[Batch]:
-        """Each training frame once."""
-        return (make_batch(self.task, seed=-1 - number) for number in range(2))
-
-
-def training(seed: int = 0, device: Device = CPU, **more: Any) -> Training:
-    """A training on random batches. `more` are further fields of Training."""
-    return Training(**{"batches": RandomBatches(make_task(seed)), "device": device, "seed": seed, **more})
+def training(seed: int = 0, device: Device = CPU, card: MethodCard | None = None, **more: Any) -> Training:
+    """A training on random batches, of the method of a card if there is one. `more` are further fields of Training."""
+    task = make_task(seed, card)
+    return Training(**{"batches": Drawn(task), "device": device, "seed": seed, **more})
 
 
 def _method_checks(registry: Registry, card: MethodCard) -> Iterator[Check]:
@@ -212,6 +239,7 @@ def _method_checks(registry: Registry, card: MethodCard) -> Iterator[Check]:
             step_in_bf16,
             frozen_parts,
             outputs,
+            estimates,
             own_randomness,
             micro_batches,
         ):
@@ -238,7 +266,7 @@ def step_on_cpu(card: MethodCard, make: Callable[[], Method]) -> None:
     method = make()
     for stage in method.stages():
         before = {name: p.detach().clone() for name, p in method.named_parameters()}
-        losses = train(method, stage, STEPS, training()).losses
+        losses = train(method, stage, STEPS, training(card=card)).losses
         assert losses, f"stage '{stage.name}' yields no update"
         own = trained_state(method, modules_of(stage))
         still = [n for n, p in method.named_parameters() if n in own and p.numel() and torch.equal(p, before[n])]
@@ -250,6 +278,7 @@ def step_on_meta(card: MethodCard, make: Callable[[], Method]) -> None:
     method = make().to("meta")
     batch = make_batch(method.task, device="meta")
     for stage in method.stages():
+        batch = make_batch(method.task, device="meta", stage=stage)
         parameters = freeze_all_but(method, stage)
         outputs: dict[str, Tensor] = {}
         clock = Clock(0, STEPS)
@@ -267,7 +296,7 @@ def step_in_bf16(card: MethodCard, make: Callable[[], Method]) -> None:
     """Training runs under bf16 autocast."""
     method = make()
     for stage in method.stages():
-        train(method, stage, 1, training(device=Device(torch.device("cpu"), "bf16")))
+        train(method, stage, 1, training(card=card, device=Device(torch.device("cpu"), "bf16")))
 
 
 def frozen_parts(card: MethodCard, make: Callable[[], Method]) -> None:
@@ -276,7 +305,7 @@ def frozen_parts(card: MethodCard, make: Callable[[], Method]) -> None:
     method = make()
     for stage in method.stages():
         before = {name: value.clone() for name, value in method.state_dict().items()}
-        train(method, stage, STEPS, training())
+        train(method, stage, STEPS, training(card=card))
         declared = [*modules_of(stage), *(average.into for average in stage.averages), *stage.changes]
         own = {id(tensor) for module in declared for tensor in [*module.parameters(), *module.buffers()]}
         norms = [module for module in method.modules() if isinstance(module, nn.modules.batchnorm._NormBase)]
@@ -340,7 +369,8 @@ def stage_settings(registry: Registry, card: MethodCard, overrides: dict[str, ob
     for stated, ours, theirs in zip(card.stages, full.stages(), ablated.stages(), strict=True):
         if stated.settings & set(overrides):
             return
-        a, b = train(full, ours, STEPS, training()).state, train(ablated, theirs, STEPS, training()).state
+        a = train(full, ours, STEPS, training(card=card)).state
+        b = train(ablated, theirs, STEPS, training(card=card)).state
         assert a.keys() == b.keys(), (
             f"stage '{stated.name}' depends on {sorted(overrides)}, which its card does not state"
         )
@@ -372,12 +402,12 @@ def resume(card: MethodCard, make: Callable[[], Method]) -> None:
     whole, broken = make(), make()
     with tempfile.TemporaryDirectory() as folder:
         for index, (ours, theirs) in enumerate(zip(whole.stages(), broken.stages(), strict=True)):
-            train(whole, ours, 4, training())
+            train(whole, ours, 4, training(card=card))
             path = Path(folder) / f"{index}.safetensors"
             stopped = copy.deepcopy(broken)
-            _train_and_stop(stopped, stopped.stages()[index], 4, 2, path)
+            _train_and_stop(stopped, stopped.stages()[index], 4, 2, training(card=card, checkpoint=path))
             assert path.is_file(), "no checkpoint was written"
-            train(broken, theirs, 4, training(checkpoint=path))
+            train(broken, theirs, 4, training(card=card, checkpoint=path))
             differ = [n for n, v in broken.state_dict().items() if not torch.equal(v, whole.state_dict()[n])]
             assert not differ, f"stage '{ours.name}' resumed from a checkpoint differs in {differ}"
 
@@ -386,11 +416,11 @@ class _Stopped(Exception):
     pass
 
 
-def _train_and_stop(method: Method, stage: Stage, steps: int, stop: int, path: Path) -> None:
+def _train_and_stop(method: Method, stage: Stage, steps: int, stop: int, whole: Training) -> None:
     """Train `stop` steps and stop, so that there is a checkpoint."""
-    batches = RandomBatches(method.task, stop)
+    batches = Drawn(method.task, stop=stop)
     try:
-        train(method, stage, steps, training(batches=batches, checkpoint=path, checkpoint_every=stop))
+        train(method, stage, steps, replace(whole, batches=batches, checkpoint_every=stop))
     except _Stopped:
         return
 

@@ -6,12 +6,14 @@ A method's step is a generator of updates (steps.py runs it). The loop does chec
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +83,13 @@ class Device:
                 "trainer.precision=auto, or fp32."
             )
         return cls(chosen, precision)
+
+
+@runtime_checkable
+class Composed(Protocol):
+    """Batches whose composition a stage may choose, see `ferbench.data.batches.Batches`."""
+
+    def of(self, stage: Stage, accumulate: int = 1) -> Callable[[int], Batch]: ...
 
 
 @dataclass
@@ -177,6 +186,8 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
     if replicas is not None:
         replicas.begin(method, modules_of(stage))
     leads = replicas is None or replicas.rank == 0
+    if isinstance(training.batches, Composed):
+        training = dataclasses.replace(training, batches=training.batches.of(stage, training.accumulate))
     log = _Log(stage.name, losses, first, training)
     plain = Steps(method, stage, averages, steps, optimisers, parameters, training, scalers)
     epochs = Epochs(method, stage, training)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -25,7 +26,8 @@ def values(card: EvaluatorCard) -> dict[str, Any]:
     """Every metric, of outputs with all parts and of outputs with the least that a trial has."""
     prefix = "probe/" if card.name in PROBED else ""
     found: dict[str, Any] = {}
-    for name, made in (("all", outputs()), ("least", outputs(least=True))):
+    whole = outputs()
+    for name, made in (("all", estimating(whole) if card.of_estimates else whole), ("least", outputs(least=True))):
         for metric, value in card.load()(made).items():
             if isinstance(value, PerSubject):
                 found[f"{prefix}{name}/{metric} by subject"] = [
@@ -35,6 +37,20 @@ def values(card: EvaluatorCard) -> dict[str, Any]:
             nothing = value is None or not math.isfinite(value)
             found[f"{prefix}{name}/{metric}"] = "no value" if nothing else [rounded(float(value))]
     return found or {"least": "no metrics"}
+
+
+def estimating(made: Outputs) -> Outputs:
+    """The outputs with factors in the frame table, some of them missing, and estimates of them."""
+    random = np.random.default_rng(8)
+    frames = made.frames.copy()
+    for name, low in {"au1": 0.0, "au12": 0.0, "intensity": 0.0, "valence": -1.0, "arousal": -1.0}.items():
+        frames[name] = random.uniform(low, 1, len(frames))
+        frames.loc[random.uniform(size=len(frames)) < 0.1, name] = np.nan
+    estimates = {
+        name: (0.7 * frames[name].fillna(0.5) + 0.3 * random.uniform(size=len(frames))).to_numpy(dtype=np.float32)
+        for name in ("au1", "intensity", "valence", "arousal")
+    }
+    return dataclasses.replace(made, frames=frames, estimates=estimates)
 
 
 def outputs(least: bool = False) -> Outputs:

@@ -23,7 +23,7 @@ from ferbench.errors import TrainingError
 from ferbench.interfaces.executor import Progress
 from ferbench.records.schema import StageNode
 from ferbench.records.store import Store
-from ferbench.testing.checks import RandomBatches, make_batch, make_task, training
+from ferbench.testing.checks import Drawn, make_batch, make_task, training
 from ferbench.training.checkpoint import load_tensors
 from ferbench.training.loop import train
 from ferbench.training.stages import run_stage
@@ -88,7 +88,7 @@ def test_a_resumed_stage_ends_the_same(stop: int, tmp_path: Path) -> None:
     assert (int(resumed.steps), int(resumed.epochs)) == (STEPS, (STEPS + 1) // 2)
 
 
-class Killed(RandomBatches):
+class Killed(Drawn):
     def __call__(self, step: int) -> Batch:
         if step == self.stop:
             raise KeyboardInterrupt
@@ -413,7 +413,7 @@ def test_what_happens_once_a_step_does_so_with_micro_batches(accumulate: int) ->
         assert torch.allclose(value, several.state_dict()[name], rtol=1e-7, atol=1e-7), name
 
 
-class Doubled(RandomBatches):
+class Doubled(Drawn):
     """In double precision, in which the order of sums makes no difference that matters."""
 
     def __call__(self, step: int) -> Batch:

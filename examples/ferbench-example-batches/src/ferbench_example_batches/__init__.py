@@ -1,0 +1,1 @@
+"""Identity-aware triplets, as a plugin of ferbench."""
