@@ -35,7 +35,7 @@ def command(name: str, only: str | None, plugins: tuple[str, ...]) -> int:
     known = {n: k.kind for k in kinds for n in registry.catalogue(k)}
     if name not in known:
         raise UnknownName("method, backbone or dataset", name, known, hint=registry.broken_hint())
-    from ferbench.testing.checks import checks_of
+    from ferbench.testing import checks_of
 
     broken = 0
     for check in checks_of(known[name], name, registry):
@@ -57,7 +57,8 @@ def command(name: str, only: str | None, plugins: tuple[str, ...]) -> int:
 
 def _tell_obstacles(registry: Registry, card: MethodCard) -> None:
     """Say which stages are recorded as graphs on a GPU."""
-    from ferbench.testing.checks import make_method, obstacles
+    from ferbench.testing import make_method
+    from ferbench.testing.graphs import obstacles
 
     for stage, why in obstacles(card, lambda: make_method(registry, card)).items():
         click.echo(

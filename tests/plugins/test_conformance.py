@@ -6,7 +6,7 @@ import pytest
 
 from ferbench.cards import BackboneCard, MethodCard
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import Check, checks_of
+from ferbench.testing import Check, checks_of
 
 REGISTRY = load_registry()
 SHIPPED = [

@@ -17,7 +17,7 @@ from ferbench import Batch, Clock, Group, Method, MethodCard, Stage, Update, who
 from ferbench.errors import TrainingError
 from ferbench.interfaces.executor import Progress
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import make_batch, make_method, make_task, training
+from ferbench.testing import make_batch, make_method, make_task, training
 from ferbench.training.loop import Device, train
 from ferbench.training.replicas import Replicas, synchronise
 

@@ -1,0 +1,53 @@
+"""Checks of trainings that stop and go on."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from pathlib import Path
+
+import torch
+
+from ferbench.cards import MethodCard
+from ferbench.interfaces.method import Batch, Method, Stage
+from ferbench.testing.inputs import Make, make_batch, training
+from ferbench.training.loop import train
+
+
+def resume(card: MethodCard, make: Make) -> None:
+    """A stage that is resumed from a checkpoint ends with bitwise the same weights.
+
+    Keep what a step needs of earlier steps in parameters or buffers of modules that a group of the stage has, not in plain
+    attributes, and take random numbers from torch.
+    """
+    whole, broken = make(), make()
+    with tempfile.TemporaryDirectory() as folder:
+        for index, (ours, theirs) in enumerate(zip(whole.stages(), broken.stages(), strict=True)):
+            train(whole, ours, 4, training())
+            path = Path(folder) / f"{index}.safetensors"
+            stopped = copy.deepcopy(broken)
+            _train_and_stop(stopped, stopped.stages()[index], 4, 2, path)
+            assert path.is_file(), "no checkpoint was written"
+            train(broken, theirs, 4, training(checkpoint=path))
+            differ = [n for n, v in broken.state_dict().items() if not torch.equal(v, whole.state_dict()[n])]
+            assert not differ, f"stage '{ours.name}' resumed from a checkpoint differs in {differ}"
+
+
+class _Stopped(Exception):
+    pass
+
+
+def _train_and_stop(method: Method, stage: Stage, steps: int, stop: int, path: Path) -> None:
+    """Train `stop` steps and stop, so that there is a checkpoint."""
+    interrupted = training(checkpoint=path, checkpoint_every=stop)
+
+    def batches(step: int) -> Batch:
+        if step == stop:
+            raise _Stopped
+        return make_batch(method.task, seed=step)
+
+    interrupted.batches = batches
+    try:
+        train(method, stage, steps, interrupted)
+    except _Stopped:
+        return
