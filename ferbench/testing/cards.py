@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 from ferbench.cards import Card, MethodCard
 from ferbench.plan.variants import variant_name
@@ -24,6 +25,14 @@ def card_without_torch(registry: Registry, card: Card) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, f"{plugin.module} cannot be imported without torch:\n{done.stderr}"
+
+
+def can_be_made(card: Card, make: Callable[[], object]) -> None:
+    """The component can be made with its settings.
+
+    See what its constructor needs. Settings are given as `ferbench check NAME key=value`.
+    """
+    make()
 
 
 def ablation_name(card: MethodCard, variant: str, overrides: dict[str, object]) -> None:

@@ -15,20 +15,39 @@ from typing import Any
 
 import torch
 
-from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard
+from ferbench.cards import (
+    BackboneCard,
+    Card,
+    DatasetCard,
+    EvaluatorCard,
+    ExecutorCard,
+    MethodCard,
+    ProtocolCard,
+)
 from ferbench.deprecation import renamed
 from ferbench.errors import UnknownName
 from ferbench.interfaces.backbone import Backbone
-from ferbench.interfaces.dataset import Dataset
-from ferbench.interfaces.method import Method
+from ferbench.interfaces.dataset import Dataset, Describes
+from ferbench.interfaces.executor import Executor
+from ferbench.interfaces.protocol import Protocol
 from ferbench.registry.loader import Registry, load_registry
-from ferbench.testing import backbones, cards, datasets, graphs, inputs, outputs, resuming, steps, weights
-from ferbench.testing.inputs import make_method, variants_of
+from ferbench.testing import (
+    backbones,
+    cards,
+    datasets,
+    evaluators,
+    executors,
+    graphs,
+    inputs,
+    outputs,
+    protocols,
+    resuming,
+    steps,
+    weights,
+)
+from ferbench.testing.inputs import FULL, make_method, variants_of
 
 Rule = Callable[..., None]
-
-OF_COMPONENTS: Sequence[Rule] = (cards.card_without_torch,)
-"""Rules of every component, called with (registry, card)."""
 
 OF_VARIANTS: Sequence[Rule] = (
     steps.stages_match_card,
@@ -50,6 +69,23 @@ OF_BACKBONES: Sequence[Rule] = (backbones.maps_as_stated, backbones.maps_on_meta
 OF_DATASETS: Sequence[Rule] = (datasets.dataset_frames, datasets.dataset_images, datasets.dataset_fingerprint)
 """Rules of datasets, called with (card, dataset)."""
 
+OF_PROTOCOLS: Sequence[Rule] = (protocols.folds_of_frames, protocols.subjects_in_one_fold, protocols.folds_reproducible)
+"""Rules of protocols, called with (card, protocol)."""
+
+OF_EVALUATORS: Sequence[Rule] = (
+    evaluators.metrics_of_card,
+    evaluators.same_metrics_twice,
+    evaluators.little_to_measure,
+)
+"""Rules of evaluators, called with (card, function)."""
+
+OF_EXECUTORS: Sequence[Rule] = (
+    executors.every_trial_once,
+    executors.failures_are_outcomes,
+    executors.busy_is_tried_again,
+)
+"""Rules of executors, called with (card, executor)."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -58,13 +94,15 @@ class Check:
     Attributes:
         name: name of the rule.
         component: name of the component, with the ablation for variants of a method.
-        run: raises AssertionError if the component breaks the rule.
+        package: the top-level package of its code.
+        run: raises AssertionError if the component breaks the rule, NotTried if the rule does not apply.
         rule: the rule, in words.
         mend: what an author does who has broken it.
     """
 
     name: str
     component: str
+    package: str
     run: Callable[[], None]
     rule: str = ""
     mend: str = ""
@@ -73,10 +111,16 @@ class Check:
         return f"{self.name}[{self.component}]"
 
     @classmethod
-    def of(cls, rule: Rule, component: str, run: Callable[[], None]) -> Check:
+    def of(cls, rule: Rule, card: Card, component: str, run: Callable[[], None]) -> Check:
         """The check of a rule, whose docstring gives the words."""
         words, _, mend = (inspect.getdoc(rule) or "").partition("\n\n")
-        return cls(rule.__name__, component, run, " ".join(words.split()), " ".join(mend.split()))
+        package = card.target.partition(":")[0].partition(".")[0]
+        return cls(rule.__name__, component, package, run, " ".join(words.split()), " ".join(mend.split()))
+
+    @property
+    def makes(self) -> bool:
+        """Whether it is about making the component, without which no other rule can be tried."""
+        return self.name == cards.can_be_made.__name__
 
 
 def checks_of(
@@ -85,7 +129,7 @@ def checks_of(
     """The checks of one component.
 
     Args:
-        kind: "method", "backbone" or "dataset".
+        kind: "method", "backbone", "dataset", "protocol", "evaluator" or "executor".
         name: name of the component.
         registry: installed plugins by default.
         settings: settings of the component that differ from its defaults, such as the folder of a dataset.
@@ -94,63 +138,85 @@ def checks_of(
         UnknownName: there is no such component, or no checks for its kind, or no such setting.
     """
     registry = registry or load_registry()
-    if kind not in _MAKERS:
-        raise UnknownName("kind of component with checks", kind, _MAKERS)
-    card_kind, make = _MAKERS[kind]
-    card = registry.get(card_kind, name)
+    if kind not in CHECKED:
+        raise UnknownName("kind of component with checks", kind, CHECKED)
+    card = registry.get(CHECKED[kind], name)
     given = dict(settings or {})
     if unknown := sorted(set(given) - set(card.setting_names)):
         raise UnknownName(f"setting of {kind} '{name}'", unknown[0], card.setting_names)
-    general = [Check.of(rule, name, partial(rule, registry, card)) for rule in OF_COMPONENTS]
-    return [*general, *make(registry, card, given)]
+    without_torch = Check.of(
+        cards.card_without_torch, card, card.name, partial(cards.card_without_torch, registry, card)
+    )
+    if card.stand_in:
+        return [without_torch]
+    if isinstance(card, MethodCard):
+        return [without_torch, *_method_checks(registry, card, given)]
+    return [without_torch, *_component_checks(card, given)]
 
 
 def _method_checks(registry: Registry, card: MethodCard, settings: Mapping[str, Any]) -> Iterator[Check]:
-    def full() -> Method:
-        return make_method(registry, card, dict(settings))
+    def check(rule: Rule, variant: str, *arguments: Any) -> Check:
+        name = card.name if variant == FULL else f"{card.name}-{variant}"
+        return Check.of(rule, card, name, partial(rule, *arguments))
 
     for variant, ablation in variants_of(card).items():
-        name = card.name if variant == "full" else f"{card.name}-{variant}"
-        overrides = {**settings, **ablation}
-        make = partial(make_method, registry, card, overrides)
-        for rule in OF_VARIANTS:
-            yield Check.of(rule, name, partial(rule, card, make))
-        if variant != "full":
-            yield Check.of(cards.ablation_name, name, partial(cards.ablation_name, card, variant, ablation))
-            yield Check.of(
-                weights.stage_settings, name, partial(weights.stage_settings, registry, card, ablation, settings)
-            )
+        make = partial(make_method, registry, card, {**settings, **ablation})
+        for rule in (cards.can_be_made, *OF_VARIANTS):
+            yield check(rule, variant, card, make)
+        if variant != FULL:
+            yield check(cards.ablation_name, variant, card, variant, ablation)
+            yield check(weights.stage_settings, variant, registry, card, ablation, settings)
     for rule in OF_METHODS:
-        yield Check.of(rule, card.name, partial(rule, card, full))
-    yield Check.of(weights.shared_weights, card.name, partial(weights.shared_weights, registry, card, settings))
+        yield check(rule, FULL, card, partial(make_method, registry, card, dict(settings)))
+    yield check(weights.shared_weights, FULL, registry, card, settings)
 
 
-def _backbone_checks(registry: Registry, card: BackboneCard, settings: Mapping[str, Any]) -> Iterator[Check]:
-    def make() -> Backbone:
+def _component_checks(card: Card, settings: Mapping[str, Any]) -> Iterator[Check]:
+    make, rules = partial(_made, card, settings), _RULES[card.kind]
+    yield Check.of(cards.can_be_made, card, card.name, partial(cards.can_be_made, card, make))
+    for rule in rules:
+        yield Check.of(rule, card, card.name, partial(_made_and_checked, rule, card, make))
+
+
+def _made_and_checked(rule: Rule, card: Card, make: Callable[[], Any]) -> None:
+    made = make()
+    if isinstance(card, BackboneCard):
+        rule(made)
+    elif isinstance(card, DatasetCard) and isinstance(made, Describes):
+        rule(made.describe(card), made)
+    else:
+        rule(card, made)
+
+
+def _made(card: Card, settings: Mapping[str, Any]) -> Any:
+    """A component; of an evaluator, its function."""
+    target = card.load()
+    if isinstance(card, EvaluatorCard):
+        assert callable(target), f"{card.target} is not a function"
+        return target
+    if isinstance(card, BackboneCard):
         torch.manual_seed(0)
-        backbone = card.load()(card.settings(**settings), 64)
-        assert isinstance(backbone, Backbone), f"{card.target} is not a subclass of ferbench.Backbone"
-        return backbone
-
-    for rule in OF_BACKBONES:
-        yield Check.of(rule, card.name, lambda rule=rule: rule(make()))  # type: ignore[misc]
-
-
-def _dataset_checks(registry: Registry, card: DatasetCard, settings: Mapping[str, Any]) -> Iterator[Check]:
-    def make() -> Dataset:
-        dataset = card.load()(card.own(settings))
-        assert isinstance(dataset, Dataset), f"{card.target} is not a subclass of ferbench.Dataset"
-        return dataset
-
-    for rule in OF_DATASETS:
-        yield Check.of(rule, card.name, lambda rule=rule: rule(card, make()))  # type: ignore[misc]
+        made = target(card.own(settings), 64)
+    else:
+        made = target(card.own(settings))
+    base = _BASES[card.kind]
+    assert isinstance(made, base), f"{card.target} is not a subclass of ferbench.{base.__name__}"
+    return made
 
 
-_MAKERS: Mapping[str, tuple[type[Card], Callable[[Registry, Any, Mapping[str, Any]], Iterator[Check]]]] = {
-    "method": (MethodCard, _method_checks),
-    "backbone": (BackboneCard, _backbone_checks),
-    "dataset": (DatasetCard, _dataset_checks),
+CHECKED: Mapping[str, type[Card]] = {
+    card.kind: card for card in (MethodCard, BackboneCard, DatasetCard, ProtocolCard, EvaluatorCard, ExecutorCard)
 }
+"""The kinds of components that have checks."""
+
+_RULES = {
+    "backbone": OF_BACKBONES,
+    "dataset": OF_DATASETS,
+    "protocol": OF_PROTOCOLS,
+    "evaluator": OF_EVALUATORS,
+    "executor": OF_EXECUTORS,
+}
+_BASES: Mapping[str, type] = {"backbone": Backbone, "dataset": Dataset, "protocol": Protocol, "executor": Executor}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,14 +1,20 @@
-"""What conformance checks work on: a small task, random batches, a method on a small backbone, and a training of a few steps."""
+"""What conformance checks work on: a small task, random batches, a method on a small backbone, a training of a few steps, a frame
+table, and the outputs of a trial."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
 from ferbench.cards import BackboneCard, MethodCard
 from ferbench.errors import FerbenchError
+from ferbench.interfaces.evaluator import Outputs, Syntheses
 from ferbench.interfaces.method import Batch, Method, Task
 from ferbench.registry.loader import Registry
 from ferbench.training.loop import Device, Training
@@ -17,10 +23,32 @@ EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 SUBJECTS = ("S1", "S2", "S3", "S4")
 SIZE = 32
 STEPS = 2
+FULL = "full"
+"""Name of the variant without an ablation."""
+
 CPU = Device(torch.device("cpu"), "fp32")
 
 Make = Callable[[], Method]
 """Creates the variant of a method that is checked; each call creates an equal one."""
+
+
+class NotTried(Exception):
+    """A rule does not apply to a component, or not to the made-up data of a check. The text says why."""
+
+
+@contextlib.contextmanager
+def global_seed(seed: int) -> Iterator[None]:
+    """A context in which the global random generators of Python, numpy and torch start from `seed`; afterwards they go on."""
+    before, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002 (the generators that plugins are not to use)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(before)  # noqa: NPY002
+            random.setstate(pythons)
 
 
 def make_task(seed: int = 0) -> Task:
@@ -30,9 +58,9 @@ def make_task(seed: int = 0) -> Task:
 
 def make_batch(task: Task, count: int = 12, seed: int = 0, device: str = "cpu") -> Batch:
     """A batch of `count` random images with labels in which every expression and subject occurs (for `count` >= 6)."""
-    random = torch.Generator().manual_seed(seed)
-    images = torch.rand((count, 3, task.image_size, task.image_size), generator=random) * 2 - 1
-    neutral = torch.rand(images.shape, generator=random) * 2 - 1
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.rand((count, 3, task.image_size, task.image_size), generator=generator) * 2 - 1
+    neutral = torch.rand(images.shape, generator=generator) * 2 - 1
     index = torch.arange(count)
     return Batch(
         images.to(device),
@@ -71,10 +99,64 @@ def small_backbone(registry: Registry) -> BackboneCard:
 
 def variants_of(card: MethodCard) -> dict[str, dict[str, object]]:
     """The overrides of each variant by its name: "full" and the card's ablations."""
-    return {"full": {}, **{name: dict(overrides) for name, overrides in card.ablations.items()}}
+    return {FULL: {}, **{name: dict(overrides) for name, overrides in card.ablations.items()}}
 
 
 def training(seed: int = 0, device: Device = CPU, **more: Any) -> Training:
     """A training on random batches. `more` are further fields of Training."""
     task = make_task(seed)
     return Training(**{"batches": lambda step: make_batch(task, seed=step), "device": device, "seed": seed, **more})
+
+
+def make_frames(subjects: int = 12, takes: int = 1) -> pd.DataFrame:
+    """A frame table: for each subject and each of 6 expressions `takes` sequences of 3 frames. The column `split` has a quarter of
+    the subjects in "test", the column `light` is a factor of variation."""
+    rows = [
+        (f"S{s:02d}/{e}/{t}/{f}", f"S{s:02d}", f"S{s:02d}/{e}/{t}", f, ("onset", "apex", "offset")[f], e)
+        for s in range(subjects)
+        for e in EXPRESSIONS
+        for t in range(takes)
+        for f in range(3)
+    ]
+    frames = pd.DataFrame(rows, columns=["frame_id", "subject", "sequence", "position", "phase", "expression"])
+    tested = frames["subject"].str[1:].astype(int) % 4 == 3
+    return frames.assign(split=np.where(tested, "test", "train"), light=np.arange(len(frames)) % 3)
+
+
+def make_outputs(subjects: int = 6, least: bool = False) -> Outputs:
+    """Outputs of a trial: features and logits that know something of expression and identity, and noise.
+
+    Args:
+        subjects: number of test subjects, of 36 frames each.
+        least: without references, identity features and synthesised faces, as of a method that has none.
+    """
+    generator = np.random.default_rng(0)
+    frames = make_frames(subjects, takes=2)
+    label = frames["expression"].map(EXPRESSIONS.index).to_numpy(dtype=int)
+    expression, subject = np.eye(len(EXPRESSIONS))[label], np.eye(subjects)[frames["subject"].str[1:].astype(int)]
+
+    def mixed(of_expression: float, of_subject: float, width: int) -> np.ndarray:
+        parts: np.ndarray = of_expression * expression @ generator.normal(size=(expression.shape[1], width))
+        parts = parts + of_subject * subject @ generator.normal(size=(subjects, width))
+        return (parts + generator.normal(size=parts.shape)).astype(np.float32)
+
+    logits = (1.5 * expression + generator.normal(size=expression.shape)).astype(np.float32)
+    features = mixed(0.8, 0.4, 8)
+    if least:
+        return Outputs(frames, EXPRESSIONS, logits, features)
+    references = {"pixels": mixed(0.3, 0.8, 12), "untrained": mixed(0.2, 0.5, 8), "identity": mixed(0.1, 1.5, 8)}
+    faces = np.arange(len(frames)) % len(SUBJECTS)  # the training subject that each synthesised face shows
+    real, psnr = generator.normal(size=(len(frames), 6)), generator.normal(20, 2, len(frames))
+    psnr[::9] = np.nan
+    syntheses = Syntheses(
+        expression=label,
+        subject=faces,
+        expression_logits=2 * expression + generator.normal(size=expression.shape),
+        identity_logits=2 * np.eye(len(SUBJECTS))[faces] + generator.normal(size=(len(frames), len(SUBJECTS))),
+        features=real * 1.2 + generator.normal(0.3, 0.5, real.shape),
+        real_features=real,
+        real_expression_logits=2.5 * expression + generator.normal(size=expression.shape),
+        psnr=psnr,
+        ssim=np.where(np.isnan(psnr), np.nan, generator.uniform(0, 1, len(frames))),
+    )
+    return Outputs(frames, EXPRESSIONS, logits, features, references, mixed(0.1, 1.0, 5), syntheses)

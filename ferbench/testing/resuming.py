@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ferbench.cards import MethodCard
+from ferbench.errors import enumerate_first
 from ferbench.interfaces.method import Batch, Method, Stage
 from ferbench.testing.inputs import Make, make_batch, training
 from ferbench.training.loop import train
@@ -30,7 +31,7 @@ def resume(card: MethodCard, make: Make) -> None:
             assert path.is_file(), "no checkpoint was written"
             train(broken, theirs, 4, training(checkpoint=path))
             differ = [n for n, v in broken.state_dict().items() if not torch.equal(v, whole.state_dict()[n])]
-            assert not differ, f"stage '{ours.name}' resumed from a checkpoint differs in {differ}"
+            assert not differ, f"stage '{ours.name}' resumed from a checkpoint differs in {enumerate_first(differ)}"
 
 
 class _Stopped(Exception):

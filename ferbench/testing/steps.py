@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ferbench.cards import MethodCard
+from ferbench.errors import enumerate_first
 from ferbench.interfaces.method import Clock
 from ferbench.testing.inputs import EXPRESSIONS, STEPS, Make, make_batch, training
 from ferbench.training.checkpoint import trained_state
@@ -36,7 +37,7 @@ def step_on_cpu(card: MethodCard, make: Make) -> None:
         assert losses, f"stage '{stage.name}' yields no update"
         own = trained_state(method, modules_of(stage))
         still = [n for n, p in method.named_parameters() if n in own and p.numel() and torch.equal(p, before[n])]
-        assert not still, f"stage '{stage.name}' is to train {still}, but does not change them"
+        assert not still, f"stage '{stage.name}' is to train {enumerate_first(still)}, but does not change them"
 
 
 def step_on_meta(card: MethodCard, make: Make) -> None:
@@ -78,4 +79,4 @@ def frozen_parts(card: MethodCard, make: Make) -> None:
         train(method, stage, STEPS, training())
         own = trained_state(method, modules_of(stage))
         moved = [n for n, v in method.state_dict().items() if n not in own and not torch.equal(v, before[n])]
-        assert not moved, f"stage '{stage.name}' changes {moved}, which it does not train"
+        assert not moved, f"stage '{stage.name}' changes {enumerate_first(moved)}, which it does not train"

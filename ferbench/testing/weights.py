@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ferbench.cards import MethodCard
+from ferbench.errors import enumerate_first
 from ferbench.interfaces.method import Method
 from ferbench.registry.loader import Registry
 from ferbench.testing.inputs import STEPS, Make, make_method, training, variants_of
@@ -27,7 +28,9 @@ def own_randomness(card: MethodCard, make: Make) -> None:
     torch.manual_seed(1)
     second = make()
     differ = [n for n, v in second.state_dict().items() if not torch.equal(v, first.state_dict()[n])]
-    assert not differ, f"{differ} have different initial weights each time; create them inside task.init(part)"
+    assert not differ, (
+        f"{enumerate_first(differ)} have different initial weights each time; create them inside task.init(part)"
+    )
 
 
 def shared_weights(registry: Registry, card: MethodCard, settings: Mapping[str, Any]) -> None:
@@ -71,5 +74,5 @@ def stage_settings(
         )
         differ = [n for n in a if not torch.equal(a[n], b[n])]
         assert not differ, (
-            f"stage '{stated.name}' depends on {sorted(overrides)}, which its card does not state: {differ}"
+            f"stage '{stated.name}' depends on {sorted(overrides)}, which its card does not state: {enumerate_first(differ)}"
         )

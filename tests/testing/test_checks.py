@@ -20,7 +20,7 @@ def few() -> dict[str, int]:
     return {"subjects": 2, "image_size": 16}
 
 
-def test_settings_reach_the_component() -> None:
+def test_settings_reach_the_component(monkeypatch: pytest.MonkeyPatch) -> None:
     from ferbench_synthfaces.dataset import SynthFaces
 
     seen: list[int | None] = []
@@ -29,10 +29,8 @@ def test_settings_reach_the_component() -> None:
         """Look."""
         seen.append(dataset.settings.subjects)
 
-    patch = pytest.MonkeyPatch()
-    patch.setattr(checks, "OF_DATASETS", [look])
-    (_, check) = checks.checks_of("dataset", "synthfaces", settings={"subjects": 3})
-    patch.undo()
+    monkeypatch.setitem(checks._RULES, "dataset", [look])
+    *_, check = checks.checks_of("dataset", "synthfaces", settings={"subjects": 3})
     check.run()
     assert seen == [3]
 
