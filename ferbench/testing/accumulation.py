@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ferbench.cards import MethodCard
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import Method
+from ferbench.testing.inputs import training
 from ferbench.training.loop import train
 
 MICRO_BATCHES = 2
@@ -15,9 +16,10 @@ STEPS = 3
 
 
 def micro_batches(card: MethodCard, make: Callable[[], Method]) -> None:
-    """With two micro-batches a stage trains, and changes state outside its groups once a step: in its `after` or `averages`."""
-    from ferbench.testing.checks import training  # which lists this rule
+    """With two micro-batches a stage trains, and changes state outside its groups once a step: in its `after` or `averages`.
 
+    What happens once a step belongs into `Stage.after` or `Stage.averages`; the step runs once for each micro-batch.
+    """
     method = make()
     for stage in method.stages():
         try:

@@ -39,7 +39,10 @@ def make_factors(task: Task, count: int, random: torch.Generator) -> dict[str, T
 
 
 def estimates(card: MethodCard, make: Callable[[], Method]) -> None:
-    """What a method estimates are finite tensors (B,) by name; without `estimates`, the rule holds."""
+    """What a method estimates are finite tensors (B,) by name; without `estimates`, the rule holds.
+
+    Return one float for each image and name, such as {"valence": head(images)[:, 0]}.
+    """
     method = make().eval()
     if not isinstance(method, Estimates):
         return

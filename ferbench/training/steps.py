@@ -7,11 +7,10 @@ forward pass after an update would otherwise use the old weights.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -311,13 +310,7 @@ def advance(generator: Iterator[Update], device: Device) -> Update | None:
 
 def _whole(batch: Batch) -> Batch:
     """The batch of all devices."""
-
-    def joined(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {name: joined(part) for name, part in value.items()}
-        return whole_batch(value) if isinstance(value, Tensor) else value
-
-    return Batch(**{field.name: joined(getattr(batch, field.name)) for field in dataclasses.fields(batch)})
+    return Batch.of({name: whole_batch(tensor) for name, tensor in batch.tensors().items()})
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:

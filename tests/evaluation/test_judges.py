@@ -86,7 +86,7 @@ def test_moments(steps: int, looks: int, epoch: int, wanted: set[int]) -> None:
 
 
 def test_a_look_sees_the_network_in_eval_mode_and_leaves_it_in_training() -> None:
-    from ferbench.testing.checks import training
+    from ferbench.testing import training
 
     method = make("cross_entropy")
     assert isinstance(method, CrossEntropy)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ferbench import Batch, Clock, Group, Method, Stage, Update
 from ferbench.execution.estimate import RECORDED, STEPS, WARM, Estimate, seconds_a_step
-from ferbench.testing.checks import make_task, training
+from ferbench.testing import make_task, training
 from ferbench.training.graph import Rehearsal
 from tests.training.test_graph import batches
 

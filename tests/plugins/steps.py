@@ -6,7 +6,7 @@ import torch
 
 from ferbench import Batch, Clock, Method, MethodCard
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import make_batch, make_method
+from ferbench.testing import make_batch, make_method
 from ferbench.training.loop import freeze_all_but
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ferbench import Batch, Clock
 from ferbench.blocks.adversarial import pass_for_real, reverse_gradient, tell_apart
-from ferbench.testing.checks import make_batch
+from ferbench.testing import make_batch
 from ferbench_baselines.fdrl import Fdrl, balance, compactness
 from ferbench_baselines.grl import Grl
 from ferbench_baselines.iacnn import Iacnn, contrastive

@@ -12,7 +12,7 @@ from ferbench.config.compose import compose
 from ferbench.interfaces.method import Clock
 from ferbench.plan.study import plan
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import make_batch, make_method
+from ferbench.testing import make_batch, make_method
 from ferbench.training.loop import freeze_all_but
 from ferbench_degan.losses import discriminator_terms, generator_terms, r1_penalty, reconstruction
 from ferbench_degan.method import DeGan

@@ -9,7 +9,7 @@ import torch
 
 from ferbench import BackboneCard, FerbenchError, MethodCard
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import EXPRESSIONS, SIZE, make_batch, make_task
+from ferbench.testing import EXPRESSIONS, SIZE, make_batch, make_task
 from ferbench_derl.derl import DeRL
 from ferbench_derl.pixel_residue import PixelResidue
 from tests.plugins.steps import learn_one_batch, make, modules, reached, updates

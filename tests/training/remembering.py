@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ferbench import Average, Batch, Clock, Epoch, Group, Method, Stage, Update
-from ferbench.testing.checks import make_task
+from ferbench.testing import make_task
 
 WIDTH, QUEUE = 8, 30
 

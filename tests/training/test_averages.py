@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ferbench import Average, Batch, Clock, Group, Method, Stage
 from ferbench.errors import TrainingError
-from ferbench.testing.checks import make_batch, training
+from ferbench.testing import make_batch, training
 from ferbench.training.averages import share
 from ferbench.training.graph import CudaRecorder, Rehearsal
 from ferbench.training.loop import Device, train

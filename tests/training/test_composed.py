@@ -14,7 +14,7 @@ from ferbench import MethodCard
 from ferbench.data.batches import Batches, Labels
 from ferbench.interfaces.method import Method
 from ferbench.registry.loader import Registry, load_registry
-from ferbench.testing.checks import EXPRESSIONS, Drawn, checks_of, make_method, make_task, training
+from ferbench.testing import EXPRESSIONS, Drawn, checks_of, make_method, make_task, training
 from ferbench.training.graph import Rehearsal
 from ferbench.training.loop import train
 from tests.training.composed import SOURCE

@@ -19,7 +19,7 @@ from ferbench.config.schema import Augment
 from ferbench.data.batches import Batches, Images, Labels
 from ferbench.evaluation.inference import over_batches
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import EXPRESSIONS, SIZE, make_method, make_task, training
+from ferbench.testing import EXPRESSIONS, SIZE, make_method, make_task, training
 from ferbench.training.graph import CudaRecorder, Graphs, Inputs, Recorder, Rehearsal
 from ferbench.training.loop import Device, train
 from ferbench.training.steps import Row

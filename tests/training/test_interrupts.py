@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ferbench import Batch
-from ferbench.testing.checks import make_batch, training
+from ferbench.testing import make_batch, training
 from ferbench.training.checkpoint import load
 from ferbench.training.interrupts import deferred
 from ferbench.training.loop import train

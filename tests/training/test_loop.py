@@ -18,7 +18,7 @@ from ferbench import Batch, Clock, Group, Method, MethodCard, Stage, Task, Updat
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import derive_seed
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import CPU, make_batch, make_method, make_task, training
+from ferbench.testing import CPU, make_batch, make_method, make_task, training
 from ferbench.training.loop import Device, train
 
 BF16 = Device(torch.device("cpu"), "bf16")

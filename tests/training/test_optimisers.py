@@ -18,7 +18,7 @@ from ferbench import Batch, Clock, FerbenchError, Group, Method, Part, Stage, Up
 from ferbench.blocks.schedules import Cosine, Warmup
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import derive_seed
-from ferbench.testing.checks import make_batch, make_task, training
+from ferbench.testing import make_batch, make_task, training
 from ferbench.training.graph import Rehearsal
 from ferbench.training.loop import train
 

@@ -16,7 +16,7 @@ from ferbench import Batch, Clock, Group, Method, Stage, Update
 from ferbench.errors import TrainingError
 from ferbench.execution.trial import left_out
 from ferbench.records.files import losses_table
-from ferbench.testing.checks import make_batch, make_task, training
+from ferbench.testing import make_batch, make_task, training
 from ferbench.training import checkpoint, precision
 from ferbench.training.graph import Rehearsal
 from ferbench.training.loop import Device, train

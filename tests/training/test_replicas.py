@@ -15,7 +15,7 @@ from ferbench.errors import TrainingError
 from ferbench.execution import replicas
 from ferbench.interfaces.executor import Progress
 from ferbench.records.schema import StageNode
-from ferbench.testing.checks import CPU, make_batch, make_task
+from ferbench.testing import CPU, make_batch, make_task
 from tests.training import together
 from tests.training.remembering import Remembering
 from tests.training.together import METHODS, OF_MEANS, double, method, run, toy

@@ -20,7 +20,7 @@ from ferbench.records.schema import StageNode
 from ferbench.records.seals import seal, unseal
 from ferbench.records.store import Store
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import make_batch, make_method, training
+from ferbench.testing import make_batch, make_method, training
 from ferbench.training.checkpoint import Checkpoint, CheckpointError, load, load_tensors, save, save_tensors
 from ferbench.training.stages import run_stage
 from tests.damage import DAMAGES, flipped

@@ -23,7 +23,7 @@ from ferbench.errors import TrainingError
 from ferbench.interfaces.executor import Progress
 from ferbench.records.schema import StageNode
 from ferbench.records.store import Store
-from ferbench.testing.checks import Drawn, make_batch, make_task, training
+from ferbench.testing import Drawn, make_batch, make_task, training
 from ferbench.training.checkpoint import load_tensors
 from ferbench.training.loop import train
 from ferbench.training.stages import run_stage

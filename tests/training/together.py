@@ -18,7 +18,7 @@ from ferbench import Batch, Clock, Group, Method, MethodCard, Stage, Update, who
 from ferbench.errors import TrainingError
 from ferbench.interfaces.executor import Progress
 from ferbench.registry.loader import load_registry
-from ferbench.testing.checks import RandomBatches, make_batch, make_method, make_task, training
+from ferbench.testing import Drawn, make_batch, make_method, make_task, training
 from ferbench.training.loop import Device, train
 from ferbench.training.replicas import Replicas, synchronise
 from tests.training.remembering import Remembering
@@ -48,7 +48,7 @@ OF_MEANS = ("cross_entropy", "grl", "derl", "pixel_residue")
 
 
 @dataclass(frozen=True)
-class Parts(RandomBatches):
+class Parts(Drawn):
     """Batches, or a part of them, in double precision."""
 
     replicas: Replicas | None = None

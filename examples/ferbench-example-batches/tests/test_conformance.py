@@ -6,7 +6,7 @@ import pytest
 import torch
 from ferbench_example_batches.method import triplet_loss
 
-from ferbench.testing.checks import Check, checks_of
+from ferbench.testing import Check, checks_of
 
 
 @pytest.mark.parametrize("check", checks_of("method", "identity_triplets"), ids=str)

@@ -24,3 +24,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 pixels = draw.integers(0, 256, (40, 32, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(top / subject / expression / f"{number:03d}.png")
     return top
+
+
+@pytest.fixture
+def copy(root: Path) -> dict[str, str]:
+    """Settings of the dataset for this tree."""
+    return {"root": str(root)}

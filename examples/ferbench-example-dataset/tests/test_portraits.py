@@ -8,19 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ferbench_example_dataset.dataset import Portraits
-from ferbench_example_dataset.plugin import PortraitsSettings, ferbench_datasets
+from ferbench_example_dataset.plugin import PortraitsSettings
 from PIL import Image
 
 from ferbench import FerbenchError, FrameError
-from ferbench.testing import checks
+from ferbench.testing import conformance
 
-(CARD,) = ferbench_datasets()
-
-
-@pytest.mark.parametrize("rule", [checks.dataset_frames, checks.dataset_images, checks.dataset_fingerprint])
-def test_conformance(rule: object, root: Path) -> None:
-    assert callable(rule)
-    rule(CARD, Portraits(PortraitsSettings(str(root))))
+test_conformance = conformance("dataset", "portraits", fixture="copy")
 
 
 def test_frames_carry_subject_and_expression(root: Path) -> None:

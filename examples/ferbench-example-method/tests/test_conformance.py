@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from ferbench_example_method.method import center_loss
 
-from ferbench.testing.checks import Check, checks_of
+from ferbench.testing import conformance
 
-
-@pytest.mark.parametrize("check", checks_of("method", "center_loss"), ids=str)
-def test_conformance(check: Check) -> None:
-    check.run()
+test_conformance = conformance("method", "center_loss")
 
 
 def test_center_loss_by_hand() -> None:

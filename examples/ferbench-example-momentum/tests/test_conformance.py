@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ferbench.testing.checks import Check, checks_of
+from ferbench.testing import Check, checks_of
 
 
 @pytest.mark.parametrize("check", checks_of("method", "momentum_contrast"), ids=str)
