@@ -15,11 +15,14 @@ class Backbone(nn.Module, ABC):
         reductions: width of the image divided by the width of each map; increasing.
         pretraining: the data on which the initial weights were trained, in words, with a mention of identity and emotion
             labels among them. Empty for random weights. The leaderboard shows it.
+        scratch: names of attributes, of the backbone or its modules, that training may change although they are not kept: caches
+            of what can be computed again. See `Method.scratch`.
     """
 
     channels: tuple[int, ...]
     reductions: tuple[int, ...]
     pretraining: str = ""
+    scratch: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, images: Tensor) -> list[Tensor]:

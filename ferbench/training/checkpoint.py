@@ -45,13 +45,16 @@ def trained_state(method: nn.Module, modules: Sequence[nn.Module]) -> dict[str, 
     """The parameters and buffers of some modules of a method, by their names in the method.
 
     Raises:
-        ValueError: one of the modules is not part of the method.
+        TrainingError: one of the modules is not part of the method.
     """
     names = {id(module): name for name, module in method.named_modules()}
     state: dict[str, Tensor] = {}
     for module in modules:
         if id(module) not in names:
-            raise ValueError(f"a stage trains a {type(module).__name__} that is not a submodule of the method")
+            raise TrainingError(
+                f"A stage trains a {type(module).__name__} that is no part of the method, so that its weights would not be stored. "
+                "Assign it to an attribute of self in __init__; a list of modules is an nn.ModuleList."
+            )
         prefix = names[id(module)] + "." if names[id(module)] else ""
         state |= {prefix + key: value for key, value in module.state_dict().items()}
     return state

@@ -13,7 +13,7 @@ import random
 import sys
 import sysconfig
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from ferbench.errors import TrainingError
+from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.method import Method, Stage
 from ferbench.training.checkpoint import trained_state
 
@@ -72,13 +73,14 @@ class State:
             )
         found = beside(self._method)
         for where in sorted(found.keys() | self._beside.keys()):
-            if found.get(where) == self._beside.get(where) or _is_scratch(where, self._method.scratch):
+            if found.get(where) == self._beside.get(where) or _is_scratch(self._method, where):
                 continue
+            owner, name = _owners(self._method, where)[-1]
             raise TrainingError(
                 f"Stage '{stage}' changes 'self.{where}', which is no parameter or buffer, and is lost when the stage is resumed "
                 "or taken from the results folder. Keep it as a tensor with "
                 f"register_buffer('{where.rpartition('.')[2]}', ...) and change it in place or, if it need not be kept, list "
-                f"'{where}' in the method's `scratch`.",
+                f"'{name}' in the `scratch` of {type(owner).__name__}.",
                 stage,
             )
 
@@ -163,9 +165,10 @@ def _content(tensor: Tensor) -> bytes:
 
 
 def beside(method: nn.Module) -> dict[str, bytes]:
-    """A digest of each attribute of a method and its modules that its state dict does not hold: numbers, texts, arrays, tensors,
-    random generators, containers of them, modules that are hidden in containers, and objects of classes that the method's author
-    wrote. Functions and objects of other classes are not looked at, nor private attributes of modules of libraries."""
+    """A digest of each attribute of a method and its modules, or of their classes, that its state dict does not hold: numbers,
+    texts, arrays, tensors, random generators, containers of them, modules that are hidden in containers, and objects of classes
+    that the method's author wrote. Functions and objects of other classes are not looked at; of modules of libraries, neither
+    private attributes nor buffers that are not saved."""
     state = method.state_dict(keep_vars=True).values()
     known = {_address(tensor) for tensor in state if isinstance(tensor, Tensor)} - {0}
     reader = _Reader(type(method), known, {id(module) for module in method.modules()})
@@ -173,8 +176,8 @@ def beside(method: nn.Module) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for prefix, module in method.named_modules():
         ours = reader.written_by_author(type(module))
-        lost = {name: b for name, b in module._buffers.items() if b is not None and id(b) not in kept}
-        for name, value in {**vars(module), **lost}.items():
+        lost = {name: b for name, b in module._buffers.items() if ours and b is not None and id(b) not in kept}
+        for name, value in {**reader.of_class(type(module)), **vars(module), **lost}.items():
             if name in INTERNAL or (name.startswith("_") and not ours) or _is_derived(module, name):
                 continue
             found[f"{prefix}.{name}" if prefix else name] = reader.digest(value)
@@ -186,8 +189,20 @@ def _address(tensor: Tensor) -> int:
     return 0 if is_lazy(tensor) or tensor.layout != torch.strided else tensor.untyped_storage().data_ptr()
 
 
-def _is_scratch(where: str, scratch: Sequence[str]) -> bool:
-    return any(where == name or where.endswith(f".{name}") for name in scratch)
+def _is_scratch(method: Method, where: str) -> bool:
+    """Whether the method or its backbone says that an attribute need not be kept."""
+    owners = _owners(method, where)
+    return any(name == known or name.endswith(f".{known}") for owner, name in owners for known in owner.scratch)
+
+
+def _owners(method: Method, where: str) -> list[tuple[Method | Backbone, str]]:
+    """The method, and the backbones in it that have an attribute, each with the attribute's name in it."""
+    found: list[tuple[Method | Backbone, str]] = []
+    for prefix, module in method.named_modules():
+        inside = f"{prefix}." if prefix else ""
+        if isinstance(module, Method | Backbone) and where.startswith(inside):
+            found.append((module, where.removeprefix(inside)))
+    return found
 
 
 def _is_derived(module: nn.Module, name: str) -> bool:
@@ -218,6 +233,14 @@ class _Reader:
         if file is None or {"site-packages", "dist-packages"} & set(Path(file).parts):
             return False
         return not Path(file).is_relative_to(sysconfig.get_path("stdlib"))
+
+    def of_class(self, kind: type) -> dict[str, object]:
+        """The attributes of a module's class and its bases, as far as the author wrote them."""
+        found: dict[str, object] = {}
+        for base in reversed(kind.__mro__):
+            if self.written_by_author(base):
+                found |= {name: value for name, value in vars(base).items() if not name.startswith("__")}
+        return found
 
     def digest(self, value: object) -> bytes:
         hasher = hashlib.blake2b(digest_size=16)

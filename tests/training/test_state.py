@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
-from ferbench import Batch, Clock, Epoch, Group, Method, Stage, Update
+from ferbench import Backbone, Batch, Clock, Epoch, Group, Method, Stage, Update
 from ferbench.errors import TrainingError
 from ferbench.interfaces.executor import Progress
 from ferbench.records.schema import StageNode
@@ -118,7 +118,8 @@ def test_other_code_without_a_part_is_trained_again(store: Store) -> None:
     run_stage(store, node, method, old, training(code="old"), Progress())
     done, _ = run_stage(store, node, later, later.stages()[0], training(code="new"), Progress())
     assert (done.steps_run, done.code) == (STEPS, "new")
-    again, _ = run_stage(store, node, Remembering(), later.stages()[0], training(code="newer"), Progress())
+    last = Remembering()
+    again, _ = run_stage(store, node, last, last.stages()[0], training(code="newer"), Progress())
     assert (again.steps_run, again.code) == (0, "new"), "it fits"
 
 
@@ -148,6 +149,8 @@ class Values:
 
 class Keeping(Method):
     """A network; `change` is what a step does to the method besides."""
+
+    shared: list[int] = []  # noqa: RUF012
 
     def __init__(self, change: Callable[[Any, Tensor], object]) -> None:
         super().__init__(make_task(), None, None)  # type: ignore[arg-type]
@@ -207,6 +210,7 @@ LOST: dict[str, tuple[Callable[[Any, Tensor], object], str]] = {
     "a new tensor": (lambda m, x: setattr(m, "last", x), "last"),
     "a tensor in place": (lambda m, x: m.tensor.add_(1), "tensor"),
     "a list": (lambda m, x: m.items.append(x), "items"),
+    "a list of the class": (lambda m, x: m.shared.append(1), "shared"),
     "deep in a dict": (lambda m, x: m.table["nested"]["list"].append(3), "table"),
     "a deque": (lambda m, x: m.recent.append(float(x.mean())), "recent"),
     "a set": (lambda m, x: m.names.add(str(len(m.names))), "names"),
@@ -228,7 +232,8 @@ def test_what_would_be_lost_is_refused(kind: str) -> None:
     change, where = LOST[kind]
     method = Keeping(change)
     with pytest.raises(
-        TrainingError, match=rf"^Stage 'training' changes 'self\.{where}', .*register_buffer\('.*`scratch`\.$"
+        TrainingError,
+        match=rf"^Stage 'training' changes 'self\.{where}', .*register_buffer\('.*`scratch` of Keeping\.$",
     ):
         train(method, method.stages()[0], STEPS, training())
 
@@ -276,11 +281,40 @@ def test_a_cache_may_change(name: str, kind: str) -> None:
     assert train(method, method.stages()[0], STEPS, training()).losses
 
 
+class Caching(Backbone):
+    """A backbone with a cache, which its author lists or does not."""
+
+    channels, reductions = (6,), (32,)
+
+    def __init__(self, scratch: tuple[str, ...]) -> None:
+        super().__init__()
+        self.scratch = scratch
+        self.inner = nn.Sequential(nn.Identity())
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        self.inner.grid = images[:, :1]
+        return [images]
+
+
+@pytest.mark.parametrize("scratch", ["grid", "inner.grid", "", "rid", "inner"])
+def test_a_backbone_may_have_caches_of_its_own(scratch: str) -> None:
+    method = Keeping(lambda m, x: m.backbone(x[:, :, None, None]))
+    method.backbone = Caching((scratch,))
+    if scratch.endswith("grid"):
+        assert train(method, method.stages()[0], STEPS, training()).losses
+    else:
+        with pytest.raises(
+            TrainingError, match=r"'self\.backbone\.inner\.grid'.* list 'inner\.grid' in the `scratch` of Caching"
+        ):
+            train(method, method.stages()[0], STEPS, training())
+
+
 HARMLESS: dict[str, Callable[[Any, Tensor], object]] = {
     "nothing": lambda m, x: None,
     "a cached property": lambda m, x: m.prior,
     "a function": lambda m, x: setattr(m, "change", lambda m, x: None),
     "what a library keeps for itself": lambda m, x: setattr(m.net[1], "_cache", x),
+    "a tensor of nothing": lambda m, x: setattr(m.net[1], "_empty", torch.zeros(0)),
     "the same value": lambda m, x: setattr(m, "array", np.zeros(3)),
 }
 
@@ -369,6 +403,49 @@ def test_a_method_keeps_its_parts(change: Callable[[Any, Tensor], object], sente
         parametrizations.orthogonal(method.frozen[0])
     with pytest.raises(TrainingError, match=f"Stage 'training' {sentence}.*__init__"):
         train(method, method.stages()[0], STEPS, training())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.zeros(0),
+        torch.tensor(True),
+        torch.ones(2, 2, dtype=torch.bfloat16),
+        torch.ones(2, dtype=torch.complex64),
+        torch.ones(2, 2).to_sparse(),
+        torch.ones(2, 3, 4, 4).contiguous(memory_format=torch.channels_last),
+        np.array(["a", "b"]),
+        np.array([{"a": 1}], dtype=object),
+        {1, 2},
+        {(1, 2): None, 3.5: b"a"},
+        range(3),
+        [[[]]],
+    ],
+)
+def test_values_of_all_kinds_are_compared(value: object) -> None:
+    """One that is equal is no change, and one more of it is."""
+
+    def replaces(method: Any, logits: Tensor) -> None:
+        method.items = copy.deepcopy(method.items)
+
+    def grows(method: Any, logits: Tensor) -> None:
+        method.items = [*method.items, copy.deepcopy(value)]
+
+    method = Keeping(replaces)
+    method.items = [value, method.items]
+    method.items[1].append(method.items)  # it contains itself
+    assert train(method, method.stages()[0], 3, training()).losses
+    method = Keeping(grows)
+    method.items = [value]
+    with pytest.raises(TrainingError, match=r"'self\.items'"):
+        train(method, method.stages()[0], 3, training())
+
+
+def test_a_module_that_is_no_part_of_the_method() -> None:
+    method = Keeping(lambda m, x: None)
+    stage = Stage("training", method.step, {"net": Group([method.net, method.hidden[0]])})
+    with pytest.raises(TrainingError, match=r"trains a Linear that is no part of the method.*nn\.ModuleList"):
+        train(method, stage, 3, training())
 
 
 def test_a_stage_that_yields_nothing_is_not_trained(store: Store) -> None:
