@@ -1,7 +1,7 @@
 """ferbench: a pluggable benchmark for disentangled facial expression recognition.
 
-The names below are what a plugin needs. Names whose modules import torch are imported on first use, so that
-`import ferbench` and a plugin's cards need no torch.
+The names below are what a plugin needs, and the work of the command line: `run`, `load_results`, `leaderboard`, `compare`. Names
+whose modules take long to import are imported on first use, so that `import ferbench` and a plugin's cards need no torch.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ from ferbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     __version__: str
+    from ferbench.api.results import Comparison as Comparison
+    from ferbench.api.results import Leaderboard as Leaderboard
+    from ferbench.api.results import compare as compare
+    from ferbench.api.results import leaderboard as leaderboard
+    from ferbench.api.results import load_results as load_results
+    from ferbench.api.run import Run as Run
+    from ferbench.api.run import run as run
     from ferbench.interfaces.backbone import Backbone as Backbone
     from ferbench.interfaces.dataset import BatchImages as BatchImages
     from ferbench.interfaces.dataset import Dataset as Dataset
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
     from ferbench.interfaces.evaluator import Outputs as Outputs
     from ferbench.interfaces.evaluator import PerSubject as PerSubject
     from ferbench.interfaces.executor import Executor as Executor
+    from ferbench.interfaces.executor import Progress as Progress
     from ferbench.interfaces.method import Batch as Batch
     from ferbench.interfaces.method import Clock as Clock
     from ferbench.interfaces.method import Group as Group
@@ -57,6 +65,13 @@ if TYPE_CHECKING:
 
 # name -> module that defines it; see __getattr__
 _LAZY = {
+    "Comparison": "ferbench.api.results",
+    "Leaderboard": "ferbench.api.results",
+    "compare": "ferbench.api.results",
+    "leaderboard": "ferbench.api.results",
+    "load_results": "ferbench.api.results",
+    "Run": "ferbench.api.run",
+    "run": "ferbench.api.run",
     "Backbone": "ferbench.interfaces.backbone",
     "BatchImages": "ferbench.interfaces.dataset",
     "Dataset": "ferbench.interfaces.dataset",
@@ -65,6 +80,7 @@ _LAZY = {
     "Outputs": "ferbench.interfaces.evaluator",
     "PerSubject": "ferbench.interfaces.evaluator",
     "Executor": "ferbench.interfaces.executor",
+    "Progress": "ferbench.interfaces.executor",
     "Batch": "ferbench.interfaces.method",
     "Clock": "ferbench.interfaces.method",
     "Group": "ferbench.interfaces.method",
