@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ferbench.cards import (
     BackboneCard,
     BySubject,
+    CommandCard,
     Counts,
     CountScore,
     DatasetCard,
@@ -98,6 +99,7 @@ _LAZY = {
 __all__ = [
     "BackboneCard",
     "BySubject",
+    "CommandCard",
     "CountScore",
     "Counts",
     "DatasetCard",

@@ -594,6 +594,18 @@ class DetectorCard(Card):
     kind: ClassVar[str] = "detector"
 
 
+@dataclass(frozen=True, kw_only=True)
+class CommandCard(Card):
+    """A command, `ferbench NAME`, typed with '-' where the name has '_'.
+
+    Its target is a function that takes the words behind the command's name, a list of texts, and returns the exit status, or None
+    for 0. It is imported when the command is typed. What it raises is shown with the name of the plugin, a `FerbenchError` as its
+    sentence alone.
+    """
+
+    kind: ClassVar[str] = "command"
+
+
 KINDS: tuple[type[Card], ...] = (
     DatasetCard,
     BackboneCard,
@@ -602,4 +614,5 @@ KINDS: tuple[type[Card], ...] = (
     EvaluatorCard,
     ExecutorCard,
     DetectorCard,
+    CommandCard,
 )

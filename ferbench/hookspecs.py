@@ -18,6 +18,7 @@ import pluggy
 
 from ferbench.cards import (
     BackboneCard,
+    CommandCard,
     DatasetCard,
     DetectorCard,
     EvaluatorCard,
@@ -64,6 +65,11 @@ def ferbench_executors() -> Iterable[ExecutorCard]:  # type: ignore[empty-body]
 @hookspec
 def ferbench_detectors() -> Iterable[DetectorCard]:  # type: ignore[empty-body]
     """Cards of face detectors. Each card's target is a subclass of `ferbench.Detector`."""
+
+
+@hookspec
+def ferbench_commands() -> Iterable[CommandCard]:  # type: ignore[empty-body]
+    """Cards of commands, `ferbench NAME`. Each card's target is a function from a list of words to an exit status."""
 
 
 @hookspec

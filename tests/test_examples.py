@@ -102,7 +102,16 @@ def test_the_example_dataset(environment: Environment, installed: Callable[[str]
     assert removed_without_a_trace(environment, before, "ferbench-example-dataset")
 
 
-@pytest.mark.parametrize("example", ["ferbench-example-method", "ferbench-example-dataset"])
+def test_the_example_command(environment: Environment, installed: Callable[[str], Environment]) -> None:
+    before = environment.files()
+    here = installed("ferbench-example-command")
+    assert "command slowest" in here.run("-m", "ferbench", "plugins")
+    tests = EXAMPLES / "ferbench-example-command" / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
+    assert removed_without_a_trace(environment, before, "ferbench-example-command")
+
+
+@pytest.mark.parametrize("example", ["ferbench-example-method", "ferbench-example-dataset", "ferbench-example-command"])
 def test_examples_import_the_public_surface_only(example: str) -> None:
     import ast
 
