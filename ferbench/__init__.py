@@ -26,6 +26,7 @@ from ferbench.cards import (
     Published,
     PublishedResult,
     StageCard,
+    TrackerCard,
     ZenodoRecord,
     added,
     settings_of,
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     from ferbench.interfaces.protocol import Protocol as Protocol
     from ferbench.interfaces.protocol import ProtocolSettings as ProtocolSettings
     from ferbench.interfaces.replicas import whole_batch as whole_batch
+    from ferbench.interfaces.tracker import Tracked as Tracked
+    from ferbench.interfaces.tracker import Tracker as Tracker
 
 # name -> module that defines it; see __getattr__
 _LAZY = {
@@ -94,6 +97,8 @@ _LAZY = {
     "Protocol": "ferbench.interfaces.protocol",
     "ProtocolSettings": "ferbench.interfaces.protocol",
     "whole_batch": "ferbench.interfaces.replicas",
+    "Tracked": "ferbench.interfaces.tracker",
+    "Tracker": "ferbench.interfaces.tracker",
 }
 
 __all__ = [
@@ -117,6 +122,7 @@ __all__ = [
     "Published",
     "PublishedResult",
     "StageCard",
+    "TrackerCard",
     "UnknownName",
     "ZenodoRecord",
     "__version__",

@@ -595,6 +595,13 @@ class DetectorCard(Card):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrackerCard(Card):
+    """A tracker: it keeps the numbers of trials elsewhere too, such as TensorBoard."""
+
+    kind: ClassVar[str] = "tracker"
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommandCard(Card):
     """A command, `ferbench NAME`, typed with '-' where the name has '_'.
 
@@ -614,5 +621,6 @@ KINDS: tuple[type[Card], ...] = (
     EvaluatorCard,
     ExecutorCard,
     DetectorCard,
+    TrackerCard,
     CommandCard,
 )

@@ -26,6 +26,7 @@ from ferbench.cards import (
     MethodCard,
     ProtocolCard,
     PublishedResult,
+    TrackerCard,
 )
 
 hookspec = pluggy.HookspecMarker("ferbench")
@@ -65,6 +66,11 @@ def ferbench_executors() -> Iterable[ExecutorCard]:  # type: ignore[empty-body]
 @hookspec
 def ferbench_detectors() -> Iterable[DetectorCard]:  # type: ignore[empty-body]
     """Cards of face detectors. Each card's target is a subclass of `ferbench.Detector`."""
+
+
+@hookspec
+def ferbench_trackers() -> Iterable[TrackerCard]:  # type: ignore[empty-body]
+    """Cards of trackers. Each card's target is a subclass of `ferbench.Tracker`."""
 
 
 @hookspec

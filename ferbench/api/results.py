@@ -18,6 +18,7 @@ from ferbench.ranking.board import Board
 from ferbench.ranking.cards import Cards
 from ferbench.records.merge import Collected, collect
 from ferbench.records.schema import Outcome, Record, Trial
+from ferbench.records.settings import settings_of
 from ferbench.report import export, notebook
 from ferbench.report.columns import DEFAULT, Column, columns
 
@@ -69,7 +70,7 @@ def frame_of(records: Iterable[Record], failures: Iterable[Outcome], where: Mapp
     for record in records:
         trial = record.trial
         stored.add(trial.id)
-        own = settings_of_trial(trial)
+        own = _settings(trial)
         measured = {_metric(name): math.nan if v is None else v for name, v in record.metrics.items()}
         cost = {f"cost.{name}": value for name, value in record.cost.items()}
         rows.append(
@@ -85,7 +86,7 @@ def frame_of(records: Iterable[Record], failures: Iterable[Outcome], where: Mapp
         costs |= cost
     for outcome in failures:
         if outcome.trial.id not in stored:
-            own = settings_of_trial(outcome.trial)
+            own = _settings(outcome.trial)
             rows.append(
                 _leading(outcome.trial, outcome.status, outcome.error)
                 | own
@@ -115,20 +116,8 @@ def _leading(trial: Trial, status: str, error: str) -> dict[str, Any]:
     }
 
 
-def settings_of_trial(trial: Trial) -> dict[str, Any]:
-    """Every setting of a trial by the name that `ferbench run` takes, besides those with a column of their own in `LEADING`."""
-    own = {"seeds", "ablation", "method", "dataset", "backbone", "protocol"}
-    return {key: value for key, value in _flat(trial.config) if key not in own}
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            if "name" in value:
-                yield prefix + key, value["name"]
-            yield from _flat({k: v for k, v in value.items() if k != "name"}, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
+def _settings(trial: Trial) -> dict[str, Any]:
+    return {name: value for name, value in settings_of(trial).items() if name not in LEADING}
 
 
 def _metric(name: str) -> str:

@@ -11,6 +11,7 @@ from ferbench.api.drawing import Drawing
 from ferbench.config.compose import compose
 from ferbench.config.studyfile import expand, find
 from ferbench.execution.study import made_by_other_code, replacing, run_study, state
+from ferbench.execution.tracking import tracked
 from ferbench.interfaces.executor import Progress
 from ferbench.plan.study import Study, plan
 from ferbench.records.migrate import waiting
@@ -93,11 +94,13 @@ def carried_out(
     store = Store(study.results_dir)
     outcomes = []
     with contextlib.ExitStack() as stack:
-        if missing(study, retry):
+        if something := missing(study, retry):
             store.prepare()
             executor = study.executor.to_dict()
             stack.enter_context(remembered(store, command, executor, study.trials, registry.files))
         shown = progress or stack.enter_context(progress_display(study, retry))
+        if something:
+            shown = stack.enter_context(tracked(registry, study, shown))
         figures = stack.enter_context(Drawing(store, shown))
         for outcome in run_study(registry, study, shown, retry):
             outcomes.append(outcome)

@@ -164,7 +164,7 @@ def _compose_one(registry: Registry, overrides: list[str], config_name: str, con
     config = from_dict(plain)
     for group, kind in GROUPS.items():
         component: Component | None = getattr(config, group)
-        if component is None:  # there is no test dataset
+        if component is None:  # one of OPTIONAL
             continue
         allowed = registry.get(kind, component.name).setting_names
         if unknown := sorted(set(component.settings) - set(allowed)):
