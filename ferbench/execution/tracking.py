@@ -71,22 +71,32 @@ class Desk:
             self._call("begin", run)
 
     def log(self, run: Tracked, stage: str, step: int, values: Mapping[str, float]) -> None:
-        self._call("log", run, stage, step, values)
+        if run.key in self._open:
+            self._call("log", run, stage, step, values)
 
     def end(self, run: Tracked, status: str, error: str = "") -> None:
         """With what the record says, if there is one."""
-        if self._open.pop(run.key, None) is None or self._tracker is None:
+        if run.key not in self._open:
             return
         metrics: dict[str, float] = {}
-        if status == DONE:
-            with self._guarded():
-                record = self._store.load(run.key)
-                metrics = {name: value for name, value in record.metrics.items() if value is not None}
-                losses = files.read_losses(self._store.path(run.key))
-                curve = losses[losses["loss"] == files.TEST_ACCURACY]
-                for step, value in zip(curve["step"].tolist(), curve["value"].tolist(), strict=True):
-                    self.log(run, "test", step + 1, {"accuracy": value})
+        if status == DONE and self._tracker is not None:
+            try:
+                metrics, curve = self._measured(run.key)
+            except (FerbenchError, OSError, ValueError) as failure:
+                self._say(f"tracker '{self._name}' is not told the metrics of {run.label}: {failure}")
+            else:
+                for step, accuracy in curve:
+                    self.log(run, "test", step, {"accuracy": accuracy})
+        del self._open[run.key]
         self._call("end", run, status, metrics, error)
+
+    def _measured(self, trial: str) -> tuple[dict[str, float], list[tuple[int, float]]]:
+        """The metrics of a record, and its test curve."""
+        record, losses = self._store.load(trial), files.read_losses(self._store.path(trial))
+        curve = losses[losses["loss"] == files.TEST_ACCURACY]
+        steps = [int(step) + 1 for step in curve["step"].tolist()]
+        metrics = {name: value for name, value in record.metrics.items() if value is not None}
+        return metrics, list(zip(steps, map(float, curve["value"].tolist()), strict=True))
 
     def ended(self, outcome: Outcome) -> None:
         if (run := self._open.get(outcome.trial.id)) is not None:

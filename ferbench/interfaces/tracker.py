@@ -60,7 +60,7 @@ class Tracker(ABC):
         """It has ended.
 
         Args:
-            status: "done", "failed", "oom" (out of memory) or "interrupted".
+            status: "done", "failed", "oom" (out of memory) or "interrupted"; "ended" of a stage that several trials start from.
             metrics: of a trial that is done.
             error: a sentence, of one that failed.
         """

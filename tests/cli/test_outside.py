@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -186,3 +187,14 @@ def test_the_command_of_the_howto_runs(
     done = ferbench("trial-counts", tmp_path / "results")
     assert done.status == 0, done.err
     assert done.out.split()[-3:] == ["made", "grl", "2"]
+
+
+def test_help_imports_nothing_large() -> None:
+    code = """
+import sys
+from ferbench.cli.main import cli
+cli(["--help"], standalone_mode=False)
+print(sorted({"torch", "pandas", "numpy"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

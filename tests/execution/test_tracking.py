@@ -199,7 +199,20 @@ def test_a_record_that_cannot_be_read_ends_no_trial(make: Make, tmp_path: Path) 
     trial = make().trial
     progress.trial(trial)
     progress.outcome(Outcome(trial, DONE))
-    assert "is switched off" in listener.said[0]
+    (sentence,) = listener.said
+    assert f"tracker 'mine' is not told the metrics of {trial.label}: The record in" in sentence
+    assert tracker.told == [("begin", trial.id), ("end", trial.id, "done", {}, "")]
+
+
+def test_nothing_is_told_of_a_trial_that_has_ended(make: Make, tmp_path: Path) -> None:
+    tracker = Hearing()
+    progress, _, _ = study(tracker, tmp_path)
+    trial = make().trial
+    progress.trial(trial)
+    progress.outcome(Outcome(trial, FAILED, "no"))
+    progress.step(10, {}, 1.0)  # it comes late
+    progress.outcome(Outcome(trial, FAILED, "no"))
+    assert [name for name, *_ in tracker.told] == ["begin", "end"]
 
 
 @pytest.fixture
