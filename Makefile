@@ -21,7 +21,7 @@ demo: .venv/installed
 test: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(COVERAGE) --ignore tests/engines
 
-# On clusters of Slurm and Ray that are started here and stopped again. The Slurm daemons are Debian's packages slurmctld, slurmd,
+# On clusters of Slurm and Ray that are started here and stopped again, and with the libraries of trackers. The Slurm daemons are Debian's packages slurmctld, slurmd,
 # slurm-client and munge; without them, or where there may be no namespaces for Ray, tests are skipped.
 test-engines: .venv/engines
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines

@@ -1,7 +1,7 @@
 """ferbench: a pluggable benchmark for disentangled facial expression recognition.
 
-The names below are what a plugin needs. Names whose modules import torch are imported on first use, so that
-`import ferbench` and a plugin's cards need no torch.
+The names below are what a plugin needs, and the work of the command line: `run`, `load_results`, `leaderboard`, `compare`. Names
+whose modules take long to import are imported on first use, so that `import ferbench` and a plugin's cards need no torch.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ferbench.cards import (
     BackboneCard,
     BySubject,
+    CommandCard,
     Counts,
     CountScore,
     DatasetCard,
@@ -25,6 +26,7 @@ from ferbench.cards import (
     Published,
     PublishedResult,
     StageCard,
+    TrackerCard,
     ZenodoRecord,
     added,
     settings_of,
@@ -34,6 +36,13 @@ from ferbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     __version__: str
+    from ferbench.api.results import Comparison as Comparison
+    from ferbench.api.results import Leaderboard as Leaderboard
+    from ferbench.api.results import compare as compare
+    from ferbench.api.results import leaderboard as leaderboard
+    from ferbench.api.results import load_results as load_results
+    from ferbench.api.run import Run as Run
+    from ferbench.api.run import run as run
     from ferbench.interfaces.backbone import Backbone as Backbone
     from ferbench.interfaces.dataset import BatchImages as BatchImages
     from ferbench.interfaces.dataset import Dataset as Dataset
@@ -42,6 +51,7 @@ if TYPE_CHECKING:
     from ferbench.interfaces.evaluator import Outputs as Outputs
     from ferbench.interfaces.evaluator import PerSubject as PerSubject
     from ferbench.interfaces.executor import Executor as Executor
+    from ferbench.interfaces.executor import Progress as Progress
     from ferbench.interfaces.method import Average as Average
     from ferbench.interfaces.method import Batch as Batch
     from ferbench.interfaces.method import Clock as Clock
@@ -61,9 +71,18 @@ if TYPE_CHECKING:
     from ferbench.interfaces.sampling import PK as PK
     from ferbench.interfaces.sampling import Balanced as Balanced
     from ferbench.interfaces.sampling import Partner as Partner
+    from ferbench.interfaces.tracker import Tracked as Tracked
+    from ferbench.interfaces.tracker import Tracker as Tracker
 
 # name -> module that defines it; see __getattr__
 _LAZY = {
+    "Comparison": "ferbench.api.results",
+    "Leaderboard": "ferbench.api.results",
+    "compare": "ferbench.api.results",
+    "leaderboard": "ferbench.api.results",
+    "load_results": "ferbench.api.results",
+    "Run": "ferbench.api.run",
+    "run": "ferbench.api.run",
     "Backbone": "ferbench.interfaces.backbone",
     "BatchImages": "ferbench.interfaces.dataset",
     "Dataset": "ferbench.interfaces.dataset",
@@ -73,6 +92,7 @@ _LAZY = {
     "PerSubject": "ferbench.interfaces.evaluator",
     "Executor": "ferbench.interfaces.executor",
     "Average": "ferbench.interfaces.method",
+    "Progress": "ferbench.interfaces.executor",
     "Batch": "ferbench.interfaces.method",
     "Clock": "ferbench.interfaces.method",
     "Epoch": "ferbench.interfaces.method",
@@ -91,11 +111,14 @@ _LAZY = {
     "PK": "ferbench.interfaces.sampling",
     "Balanced": "ferbench.interfaces.sampling",
     "Partner": "ferbench.interfaces.sampling",
+    "Tracked": "ferbench.interfaces.tracker",
+    "Tracker": "ferbench.interfaces.tracker",
 }
 
 __all__ = [
     "BackboneCard",
     "BySubject",
+    "CommandCard",
     "CountScore",
     "Counts",
     "DatasetCard",
@@ -113,6 +136,7 @@ __all__ = [
     "Published",
     "PublishedResult",
     "StageCard",
+    "TrackerCard",
     "UnknownName",
     "ZenodoRecord",
     "__version__",

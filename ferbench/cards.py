@@ -627,6 +627,25 @@ class DetectorCard(Card):
     kind: ClassVar[str] = "detector"
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrackerCard(Card):
+    """A tracker: it keeps the numbers of trials elsewhere too, such as TensorBoard."""
+
+    kind: ClassVar[str] = "tracker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandCard(Card):
+    """A command, `ferbench NAME`, typed with '-' where the name has '_'.
+
+    Its target is a function that takes the words behind the command's name, a list of texts, and returns the exit status, or None
+    for 0. It is imported when the command is typed. What it raises is shown with the name of the plugin, a `FerbenchError` as its
+    sentence alone.
+    """
+
+    kind: ClassVar[str] = "command"
+
+
 KINDS: tuple[type[Card], ...] = (
     DatasetCard,
     BackboneCard,
@@ -635,4 +654,6 @@ KINDS: tuple[type[Card], ...] = (
     EvaluatorCard,
     ExecutorCard,
     DetectorCard,
+    TrackerCard,
+    CommandCard,
 )

@@ -18,6 +18,7 @@ import pluggy
 
 from ferbench.cards import (
     BackboneCard,
+    CommandCard,
     DatasetCard,
     DetectorCard,
     EvaluatorCard,
@@ -25,6 +26,7 @@ from ferbench.cards import (
     MethodCard,
     ProtocolCard,
     PublishedResult,
+    TrackerCard,
 )
 
 hookspec = pluggy.HookspecMarker("ferbench")
@@ -64,6 +66,16 @@ def ferbench_executors() -> Iterable[ExecutorCard]:  # type: ignore[empty-body]
 @hookspec
 def ferbench_detectors() -> Iterable[DetectorCard]:  # type: ignore[empty-body]
     """Cards of face detectors. Each card's target is a subclass of `ferbench.Detector`."""
+
+
+@hookspec
+def ferbench_trackers() -> Iterable[TrackerCard]:  # type: ignore[empty-body]
+    """Cards of trackers. Each card's target is a subclass of `ferbench.Tracker`."""
+
+
+@hookspec
+def ferbench_commands() -> Iterable[CommandCard]:  # type: ignore[empty-body]
+    """Cards of commands, `ferbench NAME`. Each card's target is a function from a list of words to an exit status."""
 
 
 @hookspec

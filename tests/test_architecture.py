@@ -23,6 +23,7 @@ HEAVY = ("ferbench.metrics", "ferbench.blocks", "ferbench.testing", "ferbench.tr
 """Modules and packages that may import torch; every other module of the core may not."""
 
 PUBLIC = (
+    "api",
     "blocks",
     "cards",
     "cores",

@@ -78,6 +78,32 @@ def test_the_dataset_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tupl
     assert done.status == 0, done.err
 
 
+@pytest.mark.needs("torch")
+def test_the_tracker_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "lines.py").write_text(
+        re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "howto" / "track-a-study.md").read_text(), re.S)[0]
+    )
+    done = ferbench(
+        "run", "--plugin", tmp_path / "lines.py", "method=cross_entropy", "tracker=lines", "evaluation.judges=0", *smoke
+    )
+    assert done.status == 0, done.err
+    (file,) = (tmp_path / "results").glob(".lines-*.txt")
+    text = file.read_text()
+    assert "switched off" not in done.out
+    assert all(what in text for what in (" settings {", " training 8 {", " test 8 {'accuracy'", " done {'accuracy'"))
+
+
+@pytest.mark.slow
+@pytest.mark.needs("torch")
+def test_the_notebook_of_the_howto_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "howto" / "use-from-python.md").read_text(), re.S):
+        exec(compile(block, "use-from-python.md", "exec"), names)
+    assert len(names["frame"]) == 4
+    assert set(names["board"].frame["method"]) == {"cross_entropy", "grl"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):

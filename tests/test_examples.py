@@ -130,6 +130,15 @@ def test_the_example_dataset(environment: Environment, installed: Callable[[str]
     assert removed_without_a_trace(environment, before, "ferbench-example-dataset")
 
 
+def test_the_example_command(environment: Environment, installed: Callable[[str], Environment]) -> None:
+    before = environment.files()
+    here = installed("ferbench-example-command")
+    assert "command slowest" in here.run("-m", "ferbench", "plugins")
+    tests = EXAMPLES / "ferbench-example-command" / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
+    assert removed_without_a_trace(environment, before, "ferbench-example-command")
+
+
 @pytest.mark.parametrize("example", [folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()])
 def test_examples_import_the_public_surface_only(example: str) -> None:
     import ast

@@ -61,8 +61,8 @@ def command(file: str, overrides: tuple[str, ...], root: str | None, worth: bool
     leaking = sum(found.leaks for found in findings)
     click.echo(f"{leaking} of {len(findings)} sides leak." if leaking else "Nothing leaks.")
     if worth:
+        from ferbench.api.display import progress_display
         from ferbench.audit.worth import show
-        from ferbench.cli.progress import progress_display
 
         show(file, root, overrides, plugins, progress_display)
     return 1 if leaking else 0

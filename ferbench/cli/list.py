@@ -8,14 +8,25 @@ import rich_click as click
 
 from ferbench.cli.options import plugin_option
 
-KINDS = ("datasets", "backbones", "methods", "protocols", "evaluators", "executors", "detectors", "plugins")
+KINDS = (
+    "datasets",
+    "backbones",
+    "methods",
+    "protocols",
+    "evaluators",
+    "executors",
+    "detectors",
+    "trackers",
+    "commands",
+    "plugins",
+)
 
 
 @click.command("list")
 @plugin_option
 @click.argument("kind", type=click.Choice(KINDS))
 def command(kind: str, plugins: tuple[str, ...]) -> int:
-    """List datasets, backbones, methods, protocols, evaluators, executors, detectors or plugins.
+    """List datasets, backbones, methods, protocols, evaluators, executors, detectors, trackers, commands of plugins, or plugins.
 
     \b
     ferbench list methods

@@ -15,10 +15,12 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
+from ferbench.cli.outside import clashes, named
 from ferbench.cores import be_considerate, keep_memory
 from ferbench.deprecation import OutdatedPlugin
-from ferbench.errors import FerbenchError, printable
+from ferbench.errors import FerbenchError, UnknownName, printable
 from ferbench.extras import needed_by
+from ferbench.registry.loader import load_registry
 
 COMMANDS = (
     "run", "status", "doctor", "power", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why",
@@ -30,15 +32,32 @@ WRONG_USAGE = 2
 
 
 class Commands(click.RichGroup):
-    """Subcommands in their own modules."""
+    """Subcommands in their own modules, and those of plugins, which are looked for where the word is none of ours."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *self._of_plugins()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
-            return None
-        return importlib.import_module(f"ferbench.cli.{cmd_name.replace('-', '_')}").command
+        if cmd_name in COMMANDS:
+            return importlib.import_module(f"ferbench.cli.{cmd_name.replace('-', '_')}").command
+        return self._of_plugins().get(cmd_name)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            registry = load_registry()
+            if doubled := [text for text in clashes(registry, COMMANDS) if f"have a command '{name}'" in text]:
+                raise FerbenchError(doubled[0])
+            raise UnknownName("command", name, self.list_commands(ctx), hint=registry.broken_hint())
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        registry = load_registry()
+        self.epilog = "\n\n".join([*clashes(registry, COMMANDS), registry.broken_hint()]).strip()
+        super().format_help(ctx, formatter)
+
+    def _of_plugins(self) -> dict[str, Any]:
+        return dict(named(load_registry(), COMMANDS))
 
 
 def version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

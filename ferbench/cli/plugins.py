@@ -34,6 +34,10 @@ def print_plugins(registry: Registry, verbose: bool) -> int:
     from rich.table import Table
     from rich.text import Text
 
+    from ferbench.cards import CommandCard
+    from ferbench.cli.main import COMMANDS
+    from ferbench.cli.outside import clashes
+
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False)
     for heading in ("plugin", "from", "state", "cards"):
@@ -43,10 +47,15 @@ def print_plugins(registry: Registry, verbose: bool) -> int:
         table.add_row(plugin.name, Text(plugin.origin), plugin.state, Text(plugin.error or cards))
     console.print(table)
     for (kind, name), owners in registry.doubled().items():
+        if kind == CommandCard.kind:
+            continue
         claims = " and ".join(f"{p.origin} ({p.module})" for p in owners)
         console.print(Text(f"Two plugins claim the {kind} '{name}': {claims}."))
+    outside = clashes(registry, COMMANDS)
+    for sentence in outside:
+        console.print(Text(sentence))
     if verbose:
         for plugin in registry.plugins:
             if plugin.trace:
                 console.print(Text(f"\n{plugin.name} ({plugin.module}):\n{plugin.trace}"))
-    return 1 if registry.doubled() or any(p.state == "broken" for p in registry.plugins) else 0
+    return 1 if outside or registry.doubled() or any(p.state == "broken" for p in registry.plugins) else 0

@@ -89,7 +89,8 @@ def _earlier(folders: Sequence[str]) -> Spread:
     from ferbench.ranking.sample import counted
     from ferbench.ranking.scores import SCORES
 
-    given, cards = collected(folders), installed_cards()
+    given = collected(folders)
+    cards = installed_cards(given)
     for board in sorted(
         boards(list(given.records.values()), query=BoardQuery(cards=cards)), key=lambda b: -len(b.rows)
     ):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import rich_click as click
 
-from ferbench.cli.main import cli
+from ferbench.cli.main import COMMANDS, cli
 
 HEAD = """# Commands
 
@@ -30,7 +30,7 @@ def page() -> str:
 def walk() -> Iterator[tuple[str, click.Command]]:
     """Every command that can be typed, with its words: "datasets check"."""
     context = click.Context(cli)
-    for name in cli.list_commands(context):
+    for name in COMMANDS:
         command = cli.get_command(context, name)
         yield name, command
         if isinstance(command, click.Group):

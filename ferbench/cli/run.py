@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -16,7 +15,6 @@ from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
     from ferbench.plan.study import Study
-    from ferbench.records.schema import Record, Trial
 
 HYDRA_ONLY = ("cfg", "info", "hydra_help", "shell_completion", "version")
 """Options of Hydra that print something and run nothing."""
@@ -59,12 +57,7 @@ def command(
 
     Exit status: 0 all trials are done, 1 some failed (the others are recorded), 2 wrong usage or configuration.
     """
-    from ferbench.config.compose import compose
-    from ferbench.execution.study import made_by_other_code, replacing, state
-    from ferbench.plan.study import plan
-    from ferbench.records.migrate import waiting
-    from ferbench.records.store import Store
-    from ferbench.records.studies import remembered
+    from ferbench.api.studies import planned, reviewed
     from ferbench.registry.loader import load_registry
 
     options = _hydra_options(overrides)
@@ -73,56 +66,24 @@ def command(
         raise FerbenchError("ferbench has its own configuration tree; add a folder to it with --config-dir DIR.")
     if any(getattr(options, name, None) for name in HYDRA_ONLY):
         return _print_by_hydra(registry, overrides)
-    named = [word for word in options.overrides if word.startswith("study=")]
-    runs = [options.overrides]
-    if named:
-        from ferbench.config.studyfile import expand, find
-
-        rest = [word for word in options.overrides if word not in named]
-        runs = expand(find(named[-1].removeprefix("study="), registry, options.config_dir), registry, rest)
-    configs = [
-        config
-        for words in runs
-        for config in compose(
-            registry,
-            words,
-            sweep=options.multirun,
-            config_dir=options.config_dir,
-            config_name=options.config_name or "run",
-            tell=say,
-        )
-    ]
-    study = plan(registry, configs)
+    study = planned(
+        registry,
+        options.overrides,
+        multirun=options.multirun,
+        config_dir=options.config_dir,
+        config_name=options.config_name,
+        tell=say,
+    )
     if cancel:
         return _cancel(registry, study)
-    for note in dict.fromkeys(note for data, _ in study.data for note in data.notes):
-        say(note)
-    others = made_by_other_code(study)
-    if fresh:
-        study = replacing(study, others)
-    elif others:
-        click.echo(_other_code(study, others))
-    store = Store(study.results_dir)
-
-    def missing(trial: Trial) -> bool:
-        return state(store, trial, retry or "") is None
-
-    if any(missing(trial) for trial in study.trials) and waiting(store):
-        click.echo(
-            f"{store.root} contains records of version 1, which are not found: 'ferbench migrate {store.root}' takes them over."
-        )
+    study = reviewed(study, retry or "", fresh, note=say, tell=click.echo)
     if dry_run:
         from ferbench.cli.progress import print_estimate, print_plan
 
         print_plan(study, retry or "")
         print_estimate(registry, study, retry or "")
         return 0
-    if not any(missing(trial) for trial in study.trials):
-        return _run(registry, study, retry or "")
-    store.prepare()
-    files = [str(Path(plugin).absolute()) for plugin in plugins]
-    with remembered(store, sys.argv[1:], study.executor.to_dict(), study.trials, files):
-        return _run(registry, study, retry or "")
+    return _run(registry, study, retry or "")
 
 
 def _cancel(registry: Any, study: Study) -> int:
@@ -144,16 +105,6 @@ def _cancel(registry: Any, study: Study) -> int:
     cancelled = executor.cancel(study.results_dir, keys(study.trials))
     click.echo(f"{cancelled} jobs cancelled. The same command without --cancel goes on from what they have left.")
     return 0
-
-
-def _other_code(study: Study, records: Sequence[Record]) -> str:
-    """One line on stored records that the present code did not make."""
-    first = records[0].trial
-    where = "" if study.results_dir == "results" else f" {study.results_dir}"
-    return (
-        f"{len(records)} of {len(study.trials)} trials are stored and were made by other code of the same declared versions: "
-        f"reused. --fresh runs them again; 'ferbench show {first.id[:6]}{where}' names the code."
-    )
 
 
 def _hydra_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -180,19 +131,11 @@ def _print_by_hydra(registry: Any, arguments: Sequence[str]) -> int:
 
 
 def _run(registry: Any, study: Any, retry: str) -> int:
-    from ferbench.cli.drawing import Drawing
-    from ferbench.cli.progress import print_outcomes, progress_display
-    from ferbench.execution.study import run_study
+    from ferbench.api.studies import carried_out
+    from ferbench.cli.progress import print_outcomes
     from ferbench.records.schema import DONE, STORED
-    from ferbench.records.store import Store
 
-    store = Store(study.results_dir)
-    outcomes = []
-    with progress_display(study, retry) as progress, Drawing(store, progress) as figures:
-        for outcome in run_study(registry, study, progress, retry):
-            outcomes.append(outcome)
-            if outcome.status == DONE:
-                figures.draw(outcome.trial.id)
+    outcomes = carried_out(registry, study, retry, sys.argv[1:])
     print_outcomes(study, outcomes)
     return 0 if all(o.status in (DONE, STORED) for o in outcomes) else 1
 

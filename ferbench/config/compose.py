@@ -51,16 +51,20 @@ def _hydra(config_dir: str | None) -> Iterator[None]:
     from hydra import initialize, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    of_caller = GlobalHydra.instance().hydra  # a script may use Hydra itself
     GlobalHydra.instance().clear()
-    if config_dir is not None:
-        folder = Path(config_dir).resolve()
-        if not folder.is_dir():
-            raise FerbenchError(f"--config-dir names {folder}, which is not a folder.")
-        with initialize_config_dir(str(folder), **_version_base()):
-            yield
-    else:
-        with initialize(config_path=None, **_version_base()):
-            yield
+    try:
+        if config_dir is not None:
+            folder = Path(config_dir).resolve()
+            if not folder.is_dir():
+                raise FerbenchError(f"--config-dir names {folder}, which is not a folder.")
+            with initialize_config_dir(str(folder), **_version_base()):
+                yield
+        else:
+            with initialize(config_path=None, **_version_base()):
+                yield
+    finally:
+        GlobalHydra.instance().hydra = of_caller
 
 
 def compose(
@@ -174,7 +178,7 @@ def _compose_one(registry: Registry, overrides: list[str], config_name: str, con
     config = from_dict(plain)
     for group, kind in GROUPS.items():
         component: Component | None = getattr(config, group)
-        if component is None:  # there is no test dataset
+        if component is None:  # one of OPTIONAL
             continue
         allowed = registry.get(kind, component.name).setting_names
         if unknown := sorted(set(component.settings) - set(allowed)):

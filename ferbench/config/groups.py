@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from ferbench.cards import BackboneCard, Card, DatasetCard, ExecutorCard, MethodCard, ProtocolCard
+from ferbench.cards import BackboneCard, Card, DatasetCard, ExecutorCard, MethodCard, ProtocolCard, TrackerCard
 from ferbench.config.schema import RunConfig
 from ferbench.registry.loader import Registry
 
@@ -19,8 +19,12 @@ GROUPS: Mapping[str, type[Card]] = {
     "protocol": ProtocolCard,
     "executor": ExecutorCard,
     "test_dataset": DatasetCard,
+    "tracker": TrackerCard,
 }
 """Groups whose options are components, with the kind of their cards."""
+
+OPTIONAL = ("test_dataset", "tracker")
+"""Those that a run may be without."""
 
 PRESETS = ("budget", "preparation")
 """Groups whose options are YAML files in configs/ and not components."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_type_hints
 
-from ferbench.config.groups import GROUPS
+from ferbench.config.groups import GROUPS, PRESETS
 from ferbench.config.schema import SECTIONS, RunConfig
 from ferbench.errors import FerbenchError
 from ferbench.records.schema import Trial
@@ -117,8 +118,8 @@ def formatted(value: Any) -> str:
         return str(value).lower()
     if value is None:
         return "null"
-    if isinstance(value, str):
-        return quoted(value)
+    if isinstance(value, str | os.PathLike):
+        return quoted(os.fspath(value))
     if isinstance(value, list | tuple):
         return f"[{','.join(map(formatted, value))}]"
     return str(value)
@@ -131,6 +132,33 @@ def component_words(group: str, node: Mapping[str, Any]) -> list[str]:
     ['method=degan', 'method.lr=0.1']
     """
     return [f"{group}={node['name']}", *(f"{group}.{k}={formatted(v)}" for k, v in node.items() if k != "name")]
+
+
+def words_of(settings: Mapping[str, Any], within: str = "") -> list[str]:
+    """Settings as overrides. A mapping is a component or a section: its `name` is what is chosen, the rest are settings.
+
+    Args:
+        within: the setting that they belong to, with a dot.
+
+    >>> from pathlib import Path
+    >>> words_of({"method": {"name": "degan", "lr": 0.1}, "dataset.root": Path("/data/CK+"), "seeds": [0, 1]})
+    ['method=degan', 'method.lr=0.1', "dataset.root='/data/CK+'", 'seeds=[0,1]']
+    >>> words_of({"method": ["degan", "derl"]})
+    ['method=degan,derl']
+    """
+    words = []
+    for name, value in settings.items():
+        key = f"{within}{name}"
+        if key == "study":
+            words.append(f"study={os.fspath(value)}")
+        elif isinstance(value, Mapping):
+            words += words_of({key: value["name"]} if "name" in value else {})
+            words += words_of({k: v for k, v in value.items() if k != "name"}, f"{key}.")
+        elif key in (*GROUPS, *PRESETS) and isinstance(value, list | tuple):
+            words.append(f"{key}={','.join(map(formatted, value))}")
+        else:
+            words.append(f"{key}={formatted(value)}")
+    return words
 
 
 def command_of(registry: Registry, trial: Trial) -> str:

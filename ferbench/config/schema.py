@@ -191,6 +191,7 @@ class RunConfig:
     Attributes:
         dataset, method, backbone, protocol, executor: the components, each a name with settings.
         test_dataset: a second dataset for tests across datasets: `dataset` is trained on, `test_dataset` is tested.
+        tracker: where the numbers of trials go besides their records; None for nowhere.
         preparation, augment, budget, trainer, evaluation, trial: the sections of settings, see their classes.
         ablation: "none" (the full method), an ablation on the method's card, several joined by '+', or "all".
         seeds: random seeds; each trial is run once for each of them.
@@ -204,6 +205,7 @@ class RunConfig:
     protocol: Component
     executor: Component
     test_dataset: Component | None = None
+    tracker: Component | None = None
     preparation: Preparation = field(default_factory=Preparation)
     augment: Augment = field(default_factory=Augment)
     budget: Budget = field(default_factory=Budget)
@@ -225,7 +227,7 @@ class RunConfig:
         return copy.deepcopy(values)
 
 
-COMPONENTS = ("dataset", "method", "backbone", "protocol", "executor", "test_dataset")
+COMPONENTS = ("dataset", "method", "backbone", "protocol", "executor", "test_dataset", "tracker")
 
 SECTIONS: Mapping[str, type] = {
     "preparation": Preparation,
@@ -247,6 +249,7 @@ COUNTS = frozenset(
 )  # fmt: skip
 DOES_NOT_COUNT = {
     "executor": "where a trial runs does not change its result",
+    "tracker": "where the numbers of a trial go does not change them",
     "ablation": "a name for overrides of the method's settings, which are part of the identity",
     "budget.name": "a name for the other settings of the budget",
     "trainer.device": "stated in the record; results on different devices agree up to rounding",

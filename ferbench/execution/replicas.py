@@ -27,6 +27,7 @@ import torch
 from ferbench.cores import keep_memory
 from ferbench.errors import FerbenchError, TrainingError
 from ferbench.execution.executors.processes import INTERRUPT_STATUS, Relay, in_words
+from ferbench.execution.spawned import without_main
 from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.replicas import PeerLost, Place
 from ferbench.records.schema import StageNode, Trial
@@ -71,7 +72,8 @@ def train(part: Part, trial: Trial, node: StageNode, device: Device, count: int,
                 ours, theirs = context.Pipe(duplex=False)
                 arguments = (theirs, part, trial, node, own, Place(rank, count), Path(folder) / "meeting", threads)
                 processes[ours] = context.Process(target=_main, args=arguments)
-                processes[ours].start()
+                with without_main():
+                    processes[ours].start()
                 theirs.close()
             return _watch(processes, node, progress)
         finally:

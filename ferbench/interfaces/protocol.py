@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from ferbench.cards import added
+
+if TYPE_CHECKING:  # the cards of protocols import this module, and `ferbench --help` reads all cards
+    import numpy as np
+    import pandas as pd
 
 TRAIN_ONLY = -1
 """Fold number of a frame that is in the training set of every fold and in no test set."""

@@ -179,7 +179,7 @@ def make_trial(
     )
     return Trial(
         id=identity.id,
-        config=chosen.to_dict(),
+        config={name: value for name, value in chosen.to_dict().items() if name != "tracker"},  # of the study alone
         identity=identity,
         variant=variant_name(method, settings),
         fold=fold,

@@ -30,6 +30,7 @@ class Study:
         results_dir: the results folder.
         executor: the executor that runs the trials.
         data_of_trial: dataset and protocol of each trial, by its id.
+        tracker: the tracker that is told of them; None for none.
     """
 
     trials: tuple[Trial, ...]
@@ -37,6 +38,7 @@ class Study:
     results_dir: str
     executor: Component
     data_of_trial: Mapping[str, Data]
+    tracker: Component | None = None
 
     @property
     def stage_trainings(self) -> tuple[int, int]:
@@ -81,7 +83,9 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
                     trials.setdefault(trial.id, trial)
                     by_trial[trial.id] = data
     first = configs[0]
-    return Study(tuple(trials.values()), tuple(prepares.values()), first.results_dir, first.executor, by_trial)
+    return Study(
+        tuple(trials.values()), tuple(prepares.values()), first.results_dir, first.executor, by_trial, first.tracker
+    )
 
 
 def _assignments(config: RunConfig) -> list[RunConfig]:

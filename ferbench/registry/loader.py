@@ -207,9 +207,14 @@ class Registry:
             " 'ferbench plugins -v' prints the traceback."
         )
 
+    @property
+    def owners(self) -> Mapping[tuple[str, str], Sequence[Plugin]]:
+        """The plugins that have a card, by its kind and name."""
+        return {key: [plugin for _, plugin in owners] for key, owners in self._owners.items()}
+
     def doubled(self) -> Mapping[tuple[str, str], Sequence[Plugin]]:
         """The plugins by (kind, name) of cards that more than one plugin has."""
-        return {key: [p for _, p in owners] for key, owners in self._owners.items() if len(owners) > 1}
+        return {key: plugins for key, plugins in self.owners.items() if len(plugins) > 1}
 
 
 def _results(plugin: Plugin, read: Reports) -> Iterator[PublishedResult]:

@@ -23,6 +23,7 @@ from typing import Any
 from ferbench.cores import keep_memory, usable_cores
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors import lanes, mps
+from ferbench.execution.spawned import without_main
 from ferbench.execution.watch import Watched
 from ferbench.interfaces.executor import Executor, Node, Progress, Relayed, Work
 from ferbench.records.schema import INTERRUPTED, Outcome, Trial
@@ -150,7 +151,7 @@ class Worker:
             context = get_context("spawn")
             self.pipe, theirs = context.Pipe()
             self.process = context.Process(target=_main, args=(theirs,))
-            with _environment(self.slot):
+            with _environment(self.slot), without_main():
                 self.process.start()
             theirs.close()
         self.node = node

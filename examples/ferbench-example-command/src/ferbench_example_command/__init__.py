@@ -1,0 +1,1 @@
+"""The slowest trials, as a command of ferbench."""
