@@ -15,13 +15,14 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
+from ferbench.cli.options import say
 from ferbench.cores import be_considerate, keep_memory
-from ferbench.deprecation import OutdatedPlugin
+from ferbench.deprecation import OutdatedPlugin, rename_command
 from ferbench.errors import FerbenchError, printable
 from ferbench.extras import needed_by
 
 COMMANDS = (
-    "run", "status", "doctor", "power", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why",
+    "run", "status", "doctor", "power", "leaderboard", "site", "compare", "ablations", "evaluate", "show", "why",
     "gradients", "submit", "migrate", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "plugins", "check",
 )  # fmt: skip
 """Each is a module of this package with a click command called `command`."""
@@ -39,6 +40,12 @@ class Commands(click.RichGroup):
         if cmd_name not in COMMANDS:
             return None
         return importlib.import_module(f"ferbench.cli.{cmd_name.replace('-', '_')}").command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        present, sentence = rename_command(args)
+        if sentence:
+            say(sentence)
+        return super().resolve_command(ctx, present)
 
 
 def version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
