@@ -228,6 +228,21 @@ def test_rows_are_chosen_and_turned_round(browser: Any, made: Path) -> None:
     wait(browser, lambda: all_of(browser, "#say")[0].text == "Choose two rows.")
 
 
+@pytest.mark.parametrize(
+    ("fragment", "said"),
+    [
+        ("nowhere/a/b", "There is no such board on this site."),
+        ("{board}/{alpha}/nobody", "A row of this address is not on the board, or not among those that are compared here."),
+        ("{board}/{alpha}/{alpha}", "Choose two rows."),
+    ],
+)
+def test_a_comparison_that_there_is_none_of(browser: Any, made: Path, fragment: str, said: str) -> None:
+    board, rows = row_keys(made)
+    opened(browser, made / "compare.html", fragment.format(board=board, alpha=rows["alpha"]))
+    assert all_of(browser, "#say")[0].text == said
+    assert all_of(browser, "#comparison")[0].text == ""
+
+
 def test_a_trial_opens_from_the_page_of_its_method(browser: Any, made: Path) -> None:
     browser.get((made / "methods" / "alpha.html").as_uri())
     all_of(browser, "details.row a")[0].click()

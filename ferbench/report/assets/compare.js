@@ -116,11 +116,15 @@ async function start() {
     return compare(boards);
   };
   const recall = () => {
-    const [[key, a, b], query] = ferbench.fragment(), board = boards.find(one => one.key === key) ?? boards[0];
-    if (!board) { say.textContent = "There is no board."; return; }
-    fill(boards, board, a, b);
+    const [[key, ...wanted], query] = ferbench.fragment(), board = boards.find(one => one.key === key);
+    const none = !boards.length || (key && !board), lost = !none && wanted.some(row => !board?.rows.some(one => one.key === row));
+    if (boards.length) fill(boards, board ?? boards[0], ...wanted);
     metricField.value = query.get("metric") === "identity_leakage" ? "identity_leakage" : "accuracy";
-    compare(boards);
+    if (!none && !lost) { compare(boards); return; }
+    asked++; // what is being loaded is not asked for any longer
+    say.textContent = none ? "There is no such board on this site." : "A row of this address is not on the board, or not among those that are compared here.";
+    target.replaceChildren();
+    document.documentElement.dataset.ready = "yes";
   };
   boardField.addEventListener("change", () => { fill(boards, boards.find(one => one.key === boardField.value)); remember(); });
   for (const field of [aField, bField, metricField]) field.addEventListener("change", remember);
