@@ -9,12 +9,12 @@ LIGHT_TESTS := tests/config tests/registry tests/plan tests/protocols tests/rank
 
 .PHONY: demo test test-engines test-light test-lowest lint rooms bench dist clean
 
-# Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, writes a page with the figures.
+# Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, writes a site with boards and figures.
 demo: .venv/installed
 	$(BIN)/ferbench run --multirun method=degan,cross_entropy dataset=synthfaces dataset.takes=1 budget=demo \
 	    protocol=subject_kfold protocol.k=2 results_dir=results/demo
 	$(BIN)/ferbench leaderboard results/demo
-	$(BIN)/ferbench report results/demo --output results/report --baseline cross_entropy
+	$(BIN)/ferbench site results/demo --output results/site --baseline cross_entropy
 
 # In JOBS processes of one thread and some 2 GB each. `make test COVERAGE=--cov` also reports coverage, which costs two fifths more
 # time.

@@ -18,6 +18,11 @@ RENAMED_SETTINGS: Mapping[str, str] = {
 }
 """Former name of a setting -> its present name."""
 
+RENAMED_COMMANDS: Mapping[str, str] = {
+    "report": "site --output report",
+}
+"""Former name of a command -> its present name, with the options that were its defaults."""
+
 _OVERRIDE = re.compile(r"(?P<sign>[+~]{0,2})(?P<key>[\w.]+)(?P<rest>(=.*)?)", re.DOTALL)
 
 
@@ -62,6 +67,19 @@ def rename_overrides(words: Iterable[str]) -> tuple[list[str], list[str]]:
             word = f"{found['sign']}{name}{found['rest']}"
         present.append(word)
     return present, sentences
+
+
+def rename_command(words: Sequence[str]) -> tuple[list[str], str]:
+    """A command with its arguments under its present name, and a sentence if it had a former one.
+
+    >>> rename_command(["report", "results"])[0], rename_command(["run"])
+    (['site', '--output', 'report', 'results'], (['run'], ''))
+    """
+    if not words or words[0] not in RENAMED_COMMANDS:
+        return list(words), ""
+    present = RENAMED_COMMANDS[words[0]]
+    sentence = f"'ferbench {words[0]}' is now called 'ferbench {present}'; the former name will be refused later."
+    return [*present.split(), *words[1:]], sentence
 
 
 def outdated(plugin: str, given: Sequence[cards.Card]) -> str:

@@ -12,7 +12,7 @@ from ferbench.records.schema import Record, StageNode, Trial
 Make = Callable[..., Record]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> Make:
     """make(method, fold, right): a record whose two test subjects have `right` of 10 frames right."""
 

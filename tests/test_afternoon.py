@@ -23,13 +23,13 @@ SMALL = ("budget=smoke", "protocol.folds=[0,1]", "trainer.device=cpu")
 def test_the_page_has_all_steps_once() -> None:
     steps = [re.findall(r"ferbench (datasets \w+|\w+)", command)[0] for command in COMMANDS]
     assert steps == [
-        "datasets get", "datasets check", "prepare", "run", "run", "leaderboard", "compare", "report",
+        "datasets get", "datasets check", "prepare", "run", "run", "leaderboard", "compare", "site",
     ]  # fmt: skip
 
 
 @pytest.mark.slow
 @pytest.mark.needs("av", "torch", "matplotlib")
-def test_its_commands_lead_from_the_download_to_a_report(
+def test_its_commands_lead_from_the_download_to_a_site(
     ferbench: Callable[..., Any],
     lab_tree: Callable[[str], Path],
     tmp_path: Path,
@@ -58,4 +58,4 @@ def test_its_commands_lead_from_the_download_to_a_report(
     assert "All 250 frames that count, and neutral faces, can be read." in told["check"]
     assert "cross_entropy" in told["leaderboard"]
     assert "degan" in told["compare"]
-    assert (tmp_path / "report" / "index.html").is_file()
+    assert (tmp_path / "site" / "index.html").is_file()

@@ -14,15 +14,10 @@ from ferbench.cli.output import printed, write
 from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
-    from ferbench.cards import Metric
-    from ferbench.ranking.ablations import Ablations, Variant
-
-HEADINGS = (
-    "variant", "without", "folds", "accuracy %", "F1 %", "id leak", "difference [95 %]", "p", "parameters", "training",
-)  # fmt: skip
+    from ferbench.ranking.ablations import Ablations
 
 NARROW = ("acc. %", "F1 %", "leak", "difference", "p", "param.", "time")
-"""Of the same columns without the first three, for 80 columns."""
+"""Of the columns without the first three, for 80 columns."""
 
 
 @click.command("ablations")
@@ -80,28 +75,12 @@ def command(
         click.echo(f"Chart of {table.method} on {table.board.dataset}: {target}", err=kind != "table")
 
 
-def _cells(variant: Variant, metric: Metric) -> list[str]:
-    from ferbench.report.columns import cell, cost_cell, p_value, points
-
-    row = variant.row
-    return [
-        row.variant,
-        variant.removed,
-        f"{row.done}/{row.planned}",
-        cell(row, "accuracy").partition(" ")[0],
-        cell(row, "macro_f1"),
-        cell(row, "identity_leakage"),
-        points(variant.difference, metric),
-        p_value(variant.corrected),
-        cost_cell(row, "parameters"),
-        cost_cell(row, "train_seconds"),
-    ]
-
-
 def _tables(found: Sequence[Ablations]) -> Any:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
+
+    from ferbench.report.ablations import cells
 
     parts: list[Any] = []
     for item in found:
@@ -112,7 +91,7 @@ def _tables(found: Sequence[Ablations]) -> Any:
         for heading in NARROW:
             table.add_column(heading, justify="right", no_wrap=True)
         for variant in item.variants:
-            name, without, folds, *numbers = _cells(variant, item.metric)
+            name, without, folds, *numbers = cells(variant, item.metric)
             what = Text(name if variant.row.complete else f"{name} ({folds})")
             what.append(f"\n  {without}" if without else "", style="dim")
             table.add_row(what, *map(Text, numbers), style="" if variant.row.complete else "dim")
@@ -121,6 +100,7 @@ def _tables(found: Sequence[Ablations]) -> Any:
 
 
 def _markdown(found: Sequence[Ablations]) -> str:
+    from ferbench.report.ablations import HEADINGS, cells
     from ferbench.report.markdown import escaped
 
     lines = []
@@ -128,7 +108,7 @@ def _markdown(found: Sequence[Ablations]) -> str:
         title = f"### {item.method} · {item.board.dataset} · {item.board.protocol}"
         lines += [escaped(title), "", escaped(item.board.setting), ""]
         lines += ["| " + " | ".join(HEADINGS) + " |", "|" + " --- |" * len(HEADINGS)]
-        lines += ["| " + " | ".join(map(escaped, _cells(variant, item.metric))) + " |" for variant in item.variants]
+        lines += ["| " + " | ".join(map(escaped, cells(variant, item.metric))) + " |" for variant in item.variants]
         lines.append("")
     return "\n".join(lines)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -21,12 +21,21 @@ if TYPE_CHECKING:
     from ferbench.ranking.board import Board
     from ferbench.records.merge import Collected
 
-FORMATS = ("table", "markdown", "csv", "json", "latex", "html")
+FORMATS = ("table", "markdown", "csv", "json", "latex")
+
+
+class Format(click.Choice[str]):
+    """One of FORMATS."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value == "html":
+            raise FerbenchError("Pages for a browser are written by 'ferbench site RESULTS --output DIR'.")
+        return super().convert(value, param, ctx)
 
 
 @click.command("leaderboard")
 @folders_argument
-@click.option("--format", "kind", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--format", "kind", type=Format(FORMATS), default="table", show_default=True)
 @click.option("--output", metavar="FILE", help="Write to a file instead of the terminal.")
 @dataset_option
 @click.option(
@@ -65,9 +74,9 @@ def command(
     ferbench leaderboard results/a results/b --baseline cross_entropy
     ferbench leaderboard --metric identity_leakage --metric accuracy
     ferbench leaderboard --by expression
-    ferbench leaderboard --format html --output board.html
+    ferbench leaderboard --format latex --output board.tex
     """
-    from ferbench.cli.records import chosen_boards, collected, installed_cards, published, reproduce, shareable
+    from ferbench.cli.records import chosen_boards, collected, installed_cards, published
     from ferbench.ranking.aggregate import BoardQuery
     from ferbench.report import export
     from ferbench.report.columns import DEFAULT, OPTIMISM, columns
@@ -87,12 +96,6 @@ def command(
         text = _by_factor(given, found, factor, kind, output is not None)
     elif kind == "table":
         text = printed(render(found, shown, cost, papers), to_file=output is not None)
-    elif kind == "html":
-        from ferbench.report.page import page
-
-        if output is None:
-            raise FerbenchError("--format html is a page for a browser; say where with --output FILE.html.")
-        text = page(found, given, shown, papers, faces=shareable(), command=reproduce)
     else:
         text = {
             "markdown": lambda: markdown(found, shown, papers),

@@ -15,15 +15,16 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
+from ferbench.cli.options import say
 from ferbench.cli.outside import clashes, named
 from ferbench.cores import be_considerate, keep_memory
-from ferbench.deprecation import OutdatedPlugin
+from ferbench.deprecation import OutdatedPlugin, rename_command
 from ferbench.errors import FerbenchError, UnknownName, printable
 from ferbench.extras import needed_by
 from ferbench.registry.loader import load_registry
 
 COMMANDS = (
-    "run", "status", "doctor", "power", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why",
+    "run", "status", "doctor", "power", "leaderboard", "site", "compare", "ablations", "evaluate", "show", "why",
     "gradients", "submit", "migrate", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "plugins", "check",
 )  # fmt: skip
 """Each is a module of this package with a click command called `command`."""
@@ -43,6 +44,9 @@ class Commands(click.RichGroup):
         return self._of_plugins().get(cmd_name)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        args, sentence = rename_command(args)
+        if sentence:
+            say(sentence)
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             registry = load_registry()

@@ -16,6 +16,7 @@ import numpy as np
 
 from ferbench.cards import Counts
 from ferbench.errors import enumerate_first
+from ferbench.hashing import digest
 from ferbench.ranking import intervals, ties
 from ferbench.ranking.answers import Answers
 from ferbench.ranking.board import Board, Row, Score
@@ -98,9 +99,11 @@ def _boards(records: Sequence[Record], failures: Iterable[Outcome], query: Board
             name: _row(found, answers[name], failed.get(key + name, []), repetitions, query)
             for name, found in by_row.items()
         }
-        for one in rows.values():
+        for name, one in rows.items():
+            one.key = digest(name, 8)
             one.superseded = any(other.method == one.method and other.version > one.version for other in rows.values())
         made.append(_board(heads[key], by_row, answers, rows, notes, query))
+        made[-1].key = digest(key, 8)
     return sorted(made, key=lambda b: (b.dataset, b.protocol, b.setting))
 
 

@@ -72,6 +72,7 @@ class Row:
         seconds: of all its trials.
         codes: how many states of the code made its records, of the same declared versions; 0 where nothing is known of it.
         cost: of one trial, the mean over them: see Record.cost.
+        key: digest of what its trials share, method and backbone with their settings.
     """
 
     method: str
@@ -100,6 +101,7 @@ class Row:
     rank_low: int | None = None
     rank_high: int | None = None
     against: Difference | None = None
+    key: str = ""
 
     @property
     def planned(self) -> int:
@@ -129,6 +131,7 @@ class Board:
         expressions: the classes.
         notes: sentences on what was left out or doubled.
         identity: of one of its trials (Trial.identity): dataset, protocol, preparation.
+        key: digest of what its trials share, such as data, protocol and budget.
     """
 
     dataset: str
@@ -145,6 +148,7 @@ class Board:
     expressions: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     identity: Identity | None = None
+    key: str = ""
 
     @property
     def backbones(self) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ferbench.ranking.aggregate import BoardQuery, boards, sample_of, shared
 from ferbench.ranking.answers import Answers
 from ferbench.ranking.board import Board, Difference, Row
 from ferbench.ranking.cards import Cards
+from ferbench.ranking.sample import Sample
 from ferbench.ranking.scores import accuracy
 from ferbench.ranking.statistics import ALPHA
 from ferbench.records.schema import Record
@@ -27,8 +29,7 @@ class Comparison:
     Attributes:
         metric: the card of the metric that is compared.
         difference: of the metric, ours minus theirs.
-        subjects: accuracy of each subject, ours minus theirs.
-        classes: (expression, recall of ours, recall of theirs).
+        answers: of both, on frames.
         code: a sentence where the two were trained by other code of ferbench itself; empty where they were not.
         trials: how many each has on the folds and seeds that both ran; nothing else is compared.
     """
@@ -38,10 +39,33 @@ class Comparison:
     theirs: Row
     metric: Metric
     difference: Difference
-    subjects: dict[str, float]
-    classes: list[tuple[str, float, float]]
+    answers: tuple[Answers, Answers]
     trials: int
     code: str = ""
+
+    @property
+    def subjects(self) -> dict[str, float]:
+        """Accuracy of each subject, ours minus theirs."""
+        ours, theirs = self.answers
+        gaps = accuracy(ours.by_subject) - accuracy(theirs.by_subject)
+        return dict(zip(ours.subjects, map(float, gaps), strict=True))
+
+    @property
+    def classes(self) -> list[tuple[str, float, float]]:
+        """(expression, recall of ours, recall of theirs) of each expression that was tested."""
+        tables = [answers.pooled for answers in self.answers]
+        recalls = [np.diagonal(table) / np.maximum(table.sum(1), 1) for table in tables]
+        return [
+            (expression, float(recalls[0][i]), float(recalls[1][i]))
+            for i, expression in enumerate(self.board.expressions)
+            if tables[0][i].sum() > 0
+        ]
+
+    def turned(self) -> Comparison:
+        """`theirs` against `ours`."""
+        d = self.difference
+        difference = replace(d, mean=0.0 - d.mean, low=0.0 - d.high, high=0.0 - d.low)  # no -0.0
+        return replace(self, ours=self.theirs, theirs=self.ours, difference=difference, answers=self.answers[::-1])
 
     def words(self) -> str:
         """What may be concluded, and of what."""
@@ -127,7 +151,8 @@ def compare(
                 continue
             x, y = shared(*([by_id[trial] for trial in row.trials] for row in (a, b)))
             if x:
-                found.append(_compare(board, a, b, x, y, metric, cards))
+                sides = _Side.of(x, metric, cards), _Side.of(y, metric, cards)
+                found.append(_compare(board, a, b, *sides, metric, cards))
             else:
                 unlike.append(f"{board.dataset} ({a.done} and {b.done} trials)")
     if not found:
@@ -136,43 +161,78 @@ def compare(
     return found
 
 
-def _compare(
-    board: Board, a: Row, b: Row, ours: list[Record], theirs: list[Record], metric: str, cards: Cards
-) -> Comparison:
-    samples = [sample_of(records, metric, cards) for records in (ours, theirs)]
-    if samples[0] is None or samples[1] is None:
+def pairs(
+    board: Board, records: Mapping[str, Record], cards: Cards, metric: str = "accuracy", most: int | None = None
+) -> Iterator[tuple[Row, Row, Comparison | str]]:
+    """What `compare` says of any two rows of a board, each pair once: a comparison, or the sentence why there is none.
+
+    Args:
+        records: by trial. most: of so many rows only, the first ones.
+    """
+    known: dict[tuple[str, ...], _Side] = {}
+
+    def side(found: Sequence[Record]) -> _Side:
+        key = tuple(record.trial.id for record in found)
+        if key not in known:
+            known[key] = _Side.of(found, metric, cards)
+        return known[key]
+
+    rows = [(row, [records[trial] for trial in row.trials]) for row in board.rows[:most] if row.trials]
+    for (a, ours), (b, theirs) in combinations(rows, 2):
+        x, y = shared(ours, theirs)
+        if a.backbone != b.backbone:
+            yield a, b, f"{a.name} ran on {a.backbone} and {b.name} on {b.backbone}; rows of one backbone are compared."
+        elif not x:
+            yield a, b, f"{a.name} and {b.name} ran on other folds or seeds."
+        else:
+            try:
+                yield a, b, _compare(board, a, b, side(x), side(y), metric, cards)
+            except FerbenchError as error:
+                yield a, b, str(error)
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """One of the two that are compared.
+
+    Attributes:
+        sample: of the metric; None if its records do not hold it by subject. answers: on frames.
+        codes: digests of ferbench's own code that made its records. trials: how many there are.
+    """
+
+    sample: Sample | None
+    answers: Answers
+    codes: frozenset[str]
+    trials: int
+
+    @classmethod
+    def of(cls, records: Sequence[Record], metric: str, cards: Cards) -> _Side:
+        codes = frozenset(code["core"] for r in records if "core" in (code := r.code))
+        return cls(sample_of(records, metric, cards), Answers.of(records, Counts.FRAMES), codes, len(records))
+
+
+def _compare(board: Board, a: Row, b: Row, ours: _Side, theirs: _Side, metric: str, cards: Cards) -> Comparison:
+    if ours.sample is None or theirs.sample is None:
         raise FerbenchError(
             f"{metric} of {a.name} and {b.name} on {board.dataset} cannot be compared: their records do not hold it by subject. "
             f"'ferbench evaluate --metric {metric}' works it out from stored outputs, if its evaluator gives it by subject."
         )
-    if reason := samples[0].unlike(samples[1]):
+    if reason := ours.sample.unlike(theirs.sample):
         raise FerbenchError(f"{a.name} and {b.name} {reason} on {board.dataset}, and cannot be compared.")
-    x, y = Answers.of(ours, Counts.FRAMES), Answers.of(theirs, Counts.FRAMES)
-    gaps = accuracy(x.by_subject) - accuracy(y.by_subject)
-    recalls = [np.diagonal(table) / np.maximum(table.sum(1), 1) for table in (x.pooled, y.pooled)]
-    shown = x.pooled.sum(1) > 0
-    classes = [
-        (expression, float(recalls[0][i]), float(recalls[1][i]))
-        for i, expression in enumerate(ours[0].expressions)
-        if shown[i]
-    ]
     return Comparison(
         board=board,
         ours=a,
         theirs=b,
         metric=cards.metric(metric),
-        difference=intervals.difference_of(samples[0], samples[1]),
-        subjects=dict(zip(x.subjects, map(float, gaps), strict=True)),
-        classes=classes,
-        trials=len(ours),
-        code=_code(ours, theirs),
+        difference=intervals.difference_of(ours.sample, theirs.sample),
+        answers=(ours.answers, theirs.answers),
+        trials=ours.trials,
+        code=_code(ours.codes | theirs.codes),
     )
 
 
-def _code(ours: Sequence[Record], theirs: Sequence[Record]) -> str:
+def _code(codes: frozenset[str]) -> str:
     """Whether one state of ferbench's own code made both: that of the methods differs in any case."""
-    found = [{r.code["core"] for r in records if "core" in r.code} for records in (ours, theirs)]
-    if len(found[0] | found[1]) < 2:
+    if len(codes) < 2:
         return ""
-    count = len(found[0] | found[1])
-    return f"Their records were made by {count} states of ferbench's code, of the same declared versions."
+    return f"Their records were made by {len(codes)} states of ferbench's code, of the same declared versions."

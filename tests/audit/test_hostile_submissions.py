@@ -417,19 +417,13 @@ def test_script_in_every_string_is_shown_as_text(ferbench: Callable[..., Any], m
     shown.append(ferbench("show", name, into))
     for kind in ("table", "markdown", "csv", "json", "latex"):
         shown.append(ferbench("leaderboard", into, "--include-ablations", "--format", kind))
-    shown.append(
-        ferbench("leaderboard", into, "--include-ablations", "--format", "html", "--output", tmp_path / "p.html")
-    )
-    shown.append(ferbench("report", into, "--include-ablations", "--output", tmp_path / "page"))
-    assert [answer.status for answer in shown] == [1 if done.status == 1 else 0, *[0] * 8], [a.err for a in shown]
+    shown.append(ferbench("site", into, "--include-ablations", "--output", tmp_path / "site"))
+    assert [answer.status for answer in shown] == [1 if done.status == 1 else 0, *[0] * 7], [a.err for a in shown]
     assert not any("\x1b" in answer.out + answer.err for answer in shown)
     assert "&lt;script>" in shown[3].out
     assert r"\textbackslash" in shown[6].out
-    pages = [
-        tmp_path / "p.html",
-        *(path for path in (tmp_path / "page").rglob("*") if path.suffix in (".html", ".svg")),
-    ]
-    assert len(pages) > 1
+    pages = [path for path in (tmp_path / "site").rglob("*") if path.suffix in (".html", ".svg", ".js")]
+    assert len(pages) > 10
     for path in pages:
         text = path.read_text(encoding="utf-8")
         assert "<script>alert" not in text

@@ -316,36 +316,47 @@ def test_a_zip_that_would_leave_its_folder(ferbench: Ferbench, tmp_path: Path) -
     assert "cannot be read as a submission" in ferbench("submit", "verify", tmp_path / "no.zip").err
 
 
-def test_a_report_never_lies_in_a_results_folder(ferbench: Ferbench, results: Path) -> None:
-    done = ferbench("report", results, "--output", results / "page")
+def test_a_site_never_lies_in_a_results_folder(ferbench: Ferbench, results: Path) -> None:
+    done = ferbench("site", results, "--output", results / "page")
     assert done.status == 2
     assert "lies in the results folder" in done.err
     assert not (results / "page").exists()
 
 
-def test_the_report(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
-    done = ferbench("report", results, "--output", tmp_path / "report", "--baseline", "cross_entropy")
+def test_the_site(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
+    done = ferbench("site", results, "--output", tmp_path / "site", "--baseline", "cross_entropy")
     assert done.status == 0, done.err
-    text = (tmp_path / "report" / "index.html").read_text()
-    assert text.count('<figure><img alt="synthfaces: ') == 4, "leakage, curves, two representations"
+    assert "1 boards, 2 methods, " in done.out
+    home, tergan = ((tmp_path / "site" / name).read_text() for name in ("index.html", "methods/tergan.html"))
     trials = {r.trial.id for r in Store(results).scan()[0]}
-    for name in ("leakage-1", "curves-1", "representation-1-tergan", "representation-1-cross_entropy"):
+    names = {path.stem: path for path in (tmp_path / "site" / "figures").glob("*.svg")}
+    assert sorted(name.partition("-")[0] for name in names) == ["curves", "leakage", *["representation"] * 2]
+    for name in names:
         for ending in ("png", "pdf", "svg"):
-            assert (tmp_path / "report" / "figures" / f"{name}.{ending}").stat().st_size > 1000
-    assert all(trial in (tmp_path / "report" / "figures" / "leakage-1.svg").read_text() for trial in trials)
-    assert "data:image/jpeg;base64," in text, "made faces of synthfaces may be shown"
+            assert (tmp_path / "site" / "figures" / f"{name}.{ending}").stat().st_size > 1000
+        assert (
+            name in (tergan if "representation" in name else home)
+            or name in (tmp_path / "site" / "methods" / "cross_entropy.html").read_text()
+        )
+    (leakage,) = (path for name, path in names.items() if name.startswith("leakage"))
+    assert all(trial in leakage.read_text() for trial in trials)
+    assert "ferbench run dataset=synthfaces" in tergan, "the command that reproduces a trial"
+    assert "../pictures/" in tergan, "made faces of synthfaces may be shown"
 
 
-def test_a_report_of_records_without_arrays(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
+def test_a_site_of_records_without_arrays(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
     """Such as the archive of docs/results.md: what can be drawn from the records is drawn, and the rest is named."""
     for name in ("predictions.parquet", "embeddings.npy"):
         for path in results.glob(f"*/{name}"):
             path.unlink()
-    done = ferbench("report", results, "--output", tmp_path / "report")
+    done = ferbench("site", results, "--output", tmp_path / "site")
     assert done.status == 0, done.err
     assert "has no predictions.parquet." in done.err
     assert done.err.count("The representation of ") == 2
-    assert {path.stem for path in (tmp_path / "report" / "figures").glob("*.png")} == {"leakage-1", "curves-1"}
+    assert {path.stem.partition("-")[0] for path in (tmp_path / "site" / "figures").glob("*.png")} == {
+        "leakage",
+        "curves",
+    }
 
 
 def test_latex_compiles_in_principle(ferbench: Ferbench, results: Path) -> None:
@@ -358,11 +369,20 @@ def test_latex_compiles_in_principle(ferbench: Ferbench, results: Path) -> None:
     assert "%" not in plain.partition("\n")[2], "an unescaped % would swallow its line"
 
 
-def test_html_goes_to_a_file(ferbench: Ferbench, results: Path, tmp_path: Path) -> None:
-    assert "say where with --output FILE.html" in ferbench("leaderboard", results, "--format", "html").err
-    assert ferbench("leaderboard", results, "--format", "html", "--output", tmp_path / "b.html").status == 0
-    text = (tmp_path / "b.html").read_text()
-    assert "ferbench run dataset=synthfaces" in text, "the command that reproduces a trial"
+def test_a_page_is_no_format_of_the_leaderboard(ferbench: Ferbench, results: Path) -> None:
+    done = ferbench("leaderboard", results, "--format", "html")
+    assert done.status == 2
+    assert "Pages for a browser are written by 'ferbench site RESULTS --output DIR'." in done.err
+
+
+def test_report_is_the_former_name_of_site(
+    ferbench: Ferbench, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = ferbench("report", results)
+    assert done.status == 0, done.err
+    assert "'ferbench report' is now called 'ferbench site --output report'" in done.err
+    assert (tmp_path / "report" / "index.html").is_file(), "where it was written under the former name"
 
 
 def test_optimism_has_columns_of_its_own(ferbench: Ferbench, results: Path) -> None:

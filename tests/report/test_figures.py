@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pytest
 
 from ferbench.ranking.ablations import ablations
 from ferbench.ranking.aggregate import boards
 from ferbench.ranking.board import Board
+from ferbench.records import files
 from ferbench.report.figures.ablations import figure as ablations_figure
-from ferbench.report.figures.board import leakage
+from ferbench.report.figures.board import curves, leakage
 from ferbench.report.figures.style import UNCLEAR, WORSE, numbered
 from tests.made_records import Make
 
@@ -52,3 +55,24 @@ def test_the_chart_of_ablations_tells_apart_what_its_table_does(
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 2]
     plt.close(figure)
     assert [line.get_color() for line in lines] == [colour, colour]
+
+
+@pytest.mark.parametrize(("first", "last", "wanted"), [(30.0, 0.02, {"0.1", "1", "10"}), (0.8, 0.3, {"0.4", "0.6"})])
+def test_the_labels_of_a_logarithmic_axis_are_numbers(
+    make: Make, tmp_path: Path, first: float, last: float, wanted: set[str]
+) -> None:
+    record = make()
+    losses = [(step, "training", first * (last / first) ** (step / 9)) for step in range(10)]
+    files.write_losses(tmp_path, files.losses_table(losses, "training"))
+    (board,) = boards([record])
+    figure = curves(board, {record.trial.id: tmp_path}, numbered([board]))
+    figure.canvas.draw()
+    low, high = figure.axes[-1].get_ylim()
+    shown = [
+        label.get_text()
+        for label in figure.axes[-1].get_yticklabels(which="both")
+        if label.get_text() and low <= label.get_position()[1] <= high
+    ]
+    plt.close(figure)
+    assert wanted <= set(shown), shown
+    assert all(low * 0.99 <= float(text) <= high * 1.01 for text in shown), shown

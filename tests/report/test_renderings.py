@@ -19,7 +19,7 @@ from ferbench.report import export
 from ferbench.report.columns import _ranges, cell, columns, missing, number, points
 from ferbench.report.latex import latex
 from ferbench.report.markdown import markdown
-from ferbench.report.page import page
+from ferbench.report.site.build import Material, build
 from ferbench.report.terminal import render
 from tests.made_records import Make
 
@@ -61,8 +61,8 @@ def test_csv_and_json_hold_every_metric_and_agree(make: Make) -> None:
     assert rows[1]["identity_leakage"] == ""
 
 
-def test_every_format_prints_the_same_number_for_the_same_cell(make: Make) -> None:
-    """Terminal, Markdown, LaTeX and page print a cell alike; CSV and JSON hold the number that it was printed from."""
+def test_every_format_prints_the_same_number_for_the_same_cell(make: Make, tmp_path: Path) -> None:
+    """Terminal, Markdown, LaTeX and the site print a cell alike; CSV and JSON hold the number that it was printed from."""
     right = {"alpha": (9, 7, 8), "beta": (7, 7, 6), "gamma": (3, 10, 4)}
     records = [
         make(method, fold, r, folds=3, metrics={"identity_leakage": 0.0449 * r, "expression_probe": r / 7})
@@ -76,11 +76,12 @@ def test_every_format_prints_the_same_number_for_the_same_cell(make: Make) -> No
         found = boards(records, query=BoardQuery(baseline=baseline))
         out = io.StringIO()
         Console(file=out, width=220).print(render(found, shown=chosen))
+        build(Material(given, found, found), tmp_path)
         texts = {
             "terminal": out.getvalue(),
             "markdown": markdown(found, chosen),
             "latex": latex(found, chosen).replace("\\_", "_"),
-            "page": re.sub(r"<[^>]+>", "", page(found, given, chosen)),
+            "site": re.sub(r"<[^>]+>", "", (tmp_path / "index.html").read_text()),
         }
         rows = list(csv.DictReader(io.StringIO(export.to_csv(found))))
         values = json.loads(export.to_json(found))

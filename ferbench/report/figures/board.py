@@ -14,7 +14,7 @@ from ferbench.ranking.board import Board
 from ferbench.records import files
 from ferbench.records.schema import Record
 from ferbench.report.columns import REFERENCES
-from ferbench.report.figures.style import COLOURS, DASHES, INK, SOFT, _bare, label, pyplot
+from ferbench.report.figures.style import COLOURS, DASHES, INK, SOFT, _bare, label, logarithmic, pyplot
 
 MOST = 1500
 """Frames of a representation that are drawn; t-SNE of more takes long and shows no more."""
@@ -103,7 +103,7 @@ def curves(board: Board, where: Mapping[str, Path], numbers: Mapping[str, int]) 
         axis.set_ylabel(words)
         axis.set_xlabel("part of the last stage")
         _bare(axis)
-    axes[0][-1].set_yscale("log")
+    logarithmic(axes[0][-1])
     axes[0][-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.02))
     figure.suptitle(f"{board.dataset} · {board.protocol}", fontsize=10, color=INK)
     figure.tight_layout()

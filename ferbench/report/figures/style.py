@@ -73,6 +73,19 @@ def _bare(axis: Any) -> None:
     axis.tick_params(colors=INK, length=3)
 
 
+def logarithmic(axis: Any) -> None:
+    """Make the y axis logarithmic, with plain numbers; those of matplotlib are mathematics, which `pyplot` turns off."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter(Plain())
+    axis.yaxis.set_minor_formatter(Plain(minor_thresholds=(2, 0.4)))
+
+
 def numbered(boards: Sequence[Board]) -> dict[str, int]:
     """A number for each name of a row, which gives it the same colour in the figures of all boards."""
     return {name: number for number, name in enumerate(dict.fromkeys(r.name for board in boards for r in board.rows))}

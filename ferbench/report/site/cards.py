@@ -1,0 +1,87 @@
+"""What a method's card and its file say, for the page of the method. The file is read and not run."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ferbench.cards import MethodCard
+
+_ATTRIBUTE = re.compile(r"^(\w+(?:, \w+)*): (.*)$")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting with its default as text, and what its dataclass says of it."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Described:
+    """A method as its card, the dataclass of its settings and the docstring of its file describe it.
+
+    Attributes:
+        texts: the docstrings of its file and of the file of its settings: equations, what is stated, and what is our reading.
+        readings: the first paragraph of each settings dataclass, such as "Our reading, unless marked (stated)."
+    """
+
+    card: MethodCard
+    texts: list[str]
+    readings: list[str]
+    settings: list[Setting]
+
+
+def described(card: MethodCard) -> Described:
+    """What is known of a method that is installed."""
+    readings: list[str] = []
+    meanings: dict[str, str] = {}
+    for kind in reversed(card.settings.__mro__[:-1]):
+        head, found = attributes(inspect.cleandoc(kind.__doc__ or "") if "__doc__" in vars(kind) else "")
+        readings += [head] if head and not head.startswith(f"{kind.__name__}(") else []
+        meanings |= found
+    settings = [Setting(name, _text(value), meanings.get(name, "")) for name, value in card.defaults().items()]
+    modules = dict.fromkeys([card.target.partition(":")[0], card.settings.__module__])
+    texts = [text for module in modules if (text := _docstring(module))]
+    return Described(card, texts, readings, settings)
+
+
+def attributes(text: str) -> tuple[str, dict[str, str]]:
+    """The paragraphs before "Attributes:", and the meaning of each attribute.
+
+    >>> attributes("Stage 1.\\n\\nAttributes:\\n    lr: learning rate,\\n        constant.\\n    width: of all layers.")
+    ('Stage 1.', {'lr': 'learning rate, constant.', 'width': 'of all layers.'})
+    """
+    head, _, rest = text.partition("Attributes:")
+    found: dict[str, str] = {}
+    names: list[str] = []
+    margin = min((len(line) - len(line.lstrip()) for line in rest.splitlines() if line.strip()), default=0)
+    for line in rest.splitlines():
+        match = _ATTRIBUTE.match(line[margin:])
+        if match:
+            names = match[1].split(", ")
+            found |= dict.fromkeys(names, match[2])
+        elif line.strip() and names:
+            found |= {name: f"{found[name]} {line.strip()}" for name in names}
+    return head.strip(), found
+
+
+def _docstring(module: str) -> str:
+    """The docstring of a module; empty where its source cannot be read."""
+    try:
+        found = importlib.util.find_spec(module)
+        source = Path(found.origin).read_text(encoding="utf-8") if found is not None and found.origin else ""
+        return ast.get_docstring(ast.parse(source)) or ""
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return ""
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
