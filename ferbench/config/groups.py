@@ -19,6 +19,7 @@ GROUPS: Mapping[str, type[Card]] = {
     "protocol": ProtocolCard,
     "executor": ExecutorCard,
     "test_dataset": DatasetCard,
+    "extra_dataset": DatasetCard,
 }
 """Groups whose options are components, with the kind of their cards."""
 

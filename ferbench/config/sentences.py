@@ -27,7 +27,7 @@ def _check_names(registry: Registry, parsed: Iterable[Any], config_name: str, co
                     f"{override.input_line} has several values; add --multirun to run them all as one study."
                 )
             named.add(key)
-            if key != "test_dataset" and (override.is_delete() or override.value() is None):
+            if key not in ("test_dataset", "extra_dataset") and (override.is_delete() or override.value() is None):
                 raise FerbenchError(f"{override.input_line} leaves the run without {key}; write {key}=NAME.")
             if not override.is_delete() and override.value() not in (None, "???"):
                 registry.get(GROUPS[key], str(override.value()))

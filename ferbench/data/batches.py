@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -197,6 +197,30 @@ class Batches:
     def _permutation(self, count: int, seed: tuple[object, ...]) -> Tensor:
         self._generator.manual_seed(derive_seed(*seed))
         return torch.randperm(count, generator=self._generator)
+
+
+class WithExtra:
+    """The batches of a training set, each with a batch of an extra dataset.
+
+    Attributes:
+        resident: whether `assemble` needs nothing but the device.
+    """
+
+    def __init__(self, batches: Batches, extra: Batches) -> None:
+        self.batches, self.extra = batches, extra
+        self.resident = batches.resident and extra.resident
+
+    def __call__(self, step: int) -> Batch:
+        return replace(self.batches(step), extra=self.extra(step))
+
+    def plan(self, step: int) -> dict[str, Tensor]:
+        """As `Batches.plan`; the names of what the batch of the extra dataset is made of begin with "extra."."""
+        return self.batches.plan(step) | {f"extra.{name}": values for name, values in self.extra.plan(step).items()}
+
+    def assemble(self, plan: Mapping[str, Tensor]) -> Batch:
+        """As `Batches.assemble`."""
+        extra = {name.removeprefix("extra."): values for name, values in plan.items() if name.startswith("extra.")}
+        return replace(self.batches.assemble(plan), extra=self.extra.assemble(extra))
 
 
 def transforms(augment: Augment, uniform: Tensor) -> tuple[Tensor, Tensor]:

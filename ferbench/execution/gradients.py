@@ -49,11 +49,12 @@ def gradients(record: Record, folder: Path, batches: int = BATCHES) -> pd.DataFr
     setup = trained(record, folder)
     method = setup.method
     rows: list[dict[str, Any]] = []
-    for node, stage in zip(record.trial.stages, method.stages(), strict=True):
+    for node, stage, card in zip(record.trial.stages, method.stages(), setup.stage_cards, strict=True):
+        batches_of_stage = setup.batches_of(card)
         trained_parameters = freeze_all_but(method, stage)
         owner = _owners(method, stage)
         for number in range(batches):
-            step = stage.step(setup.batches(node.steps + number), Clock(node.steps - 1, node.steps))
+            step = stage.step(batches_of_stage(node.steps + number), Clock(node.steps - 1, node.steps))
             while (update := advance(step, setup.device)) is not None:
                 terms = _of_update(update, trained_parameters[update.group], owner)
                 rows += [{"stage": stage.name, "batch": number, **row} for row in terms]

@@ -31,7 +31,10 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
     method, fold, config = setup.method, setup.fold, setup.config
     stages = method.stages()
     if len(stages) != len(trial.stages):
-        raise TrainingError(f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}.")
+        raise TrainingError(
+            f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}"
+            + (" without an extra dataset." if len(setup.stage_cards) < len(setup.card.stages) else ".")
+        )
     training = _training(trial, setup, progress)
     labels = fold.test.labels
 
@@ -40,7 +43,8 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
             logits = inference.over_batches(method.logits, setup.images, fold.test.rows)
         return {files.TEST_ACCURACY: float((logits.argmax(1) == labels.numpy()).mean())}
 
-    for node, stage in zip(trial.stages, stages, strict=True):
+    for node, stage, card in zip(trial.stages, stages, setup.stage_cards, strict=True):
+        training = dataclasses.replace(training, batches=setup.batches_of(card))
         if node is trial.stages[-1] and config.evaluation.test_curve_points:
             epoch = -(-len(fold.labels.rows) // config.budget.batch_size)
             training = dataclasses.replace(
@@ -88,7 +92,7 @@ def judges_of(trial: Trial, setup: Setup, progress: Progress) -> tuple[Judges, T
 
 def shared_code(trial: Trial) -> dict[str, str]:
     """Digest of the code of the parts that all methods on a fold share."""
-    return {part: value for part, value in trial.code.items() if part != "method"}
+    return {part: value for part, value in trial.code.items() if part not in ("method", "extra_dataset")}
 
 
 def train_part(trial: Trial, node: StageNode, device: Device, together: Replicas, progress: Progress) -> int:

@@ -29,12 +29,14 @@ class Task:
         subjects: the N training subjects. The subjects of the test set are not among them.
         image_size: width and height of the images, in pixels.
         seed: the trial's random seed.
+        extra: the classes and subjects of the extra dataset that is trained on too; None without one.
     """
 
     expressions: tuple[str, ...]
     subjects: tuple[str, ...]
     image_size: int
     seed: int = 0
+    extra: Task | None = None
 
     @contextlib.contextmanager
     def init(self, part: str) -> Iterator[None]:
@@ -60,22 +62,35 @@ class Batch:
         subject: (B,), int64, index into `Task.subjects`.
         neutral: (B, 3, H, W), float, in [-1, 1], a neutral face of the same subject; None unless the method's card needs
             "neutral".
+        extra: a batch of as many images of the extra dataset, whose labels are those of `Task.extra`; None unless the stage's card
+            says data="both" and there is such a dataset.
     """
 
     images: Tensor
     expression: Tensor
     subject: Tensor
     neutral: Tensor | None = None
+    extra: Batch | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def split(self, parts: int) -> list[Batch]:
         """Split the batch into `parts` micro-batches of equal size, in order."""
-        pieces = [self.images.chunk(parts), self.expression.chunk(parts), self.subject.chunk(parts)]
-        if self.neutral is not None:
-            pieces.append(self.neutral.chunk(parts))
-        return [Batch(*piece) for piece in zip(*pieces, strict=True)]
+        pieces = {name: tensor.chunk(parts) for name, tensor in self.tensors().items()}
+        return [Batch.of({name: chunks[part] for name, chunks in pieces.items()}) for part in range(parts)]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by name; those of `extra` are called "extra.images" and so on."""
+        own = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return own | ({f"extra.{name}": value for name, value in self.extra.tensors().items()} if self.extra else {})
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> Batch:
+        """The inverse of `tensors`; those of other names are left out."""
+        own = {name: tensors[name] for name in ("images", "expression", "subject", "neutral") if name in tensors}
+        extra = {name.removeprefix("extra."): value for name, value in tensors.items() if name.startswith("extra.")}
+        return cls(**own, extra=Batch.of(extra) if "images" in extra else None)
 
 
 class Clock:

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ferbench.cards import BackboneCard, Card, DatasetCard, MethodCard
+from ferbench.cards import EXTRA, BackboneCard, Card, DatasetCard, MethodCard
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.dataset import BatchImages, Dataset, check_frames
@@ -113,9 +113,12 @@ def obstacles(card: MethodCard, make: Callable[[], Method]) -> dict[str, str]:
     return found
 
 
-def make_task(seed: int = 0) -> Task:
-    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels."""
-    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed)
+def make_task(seed: int = 0, extra: bool = False) -> Task:
+    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels. `extra`: with an extra dataset of 5 expressions and 3
+    subjects."""
+    return Task(
+        EXPRESSIONS, SUBJECTS, SIZE, seed, Task(EXPRESSIONS[:5], ("X1", "X2", "X3"), SIZE, seed) if extra else None
+    )
 
 
 def make_batch(task: Task, count: int = 12, seed: int = 0, device: str = "cpu") -> Batch:
@@ -129,14 +132,20 @@ def make_batch(task: Task, count: int = 12, seed: int = 0, device: str = "cpu") 
         (index % len(task.expressions)).to(device),
         (index % len(task.subjects)).to(device),
         neutral.to(device),
+        make_batch(task.extra, count, seed + 1, device) if task.extra else None,
     )
 
 
 def make_method(
-    registry: Registry, card: MethodCard, overrides: dict[str, object] | None = None, seed: int = 0
+    registry: Registry,
+    card: MethodCard,
+    overrides: dict[str, object] | None = None,
+    seed: int = 0,
+    extra: bool | None = None,
 ) -> Method:
-    """A method with the small default backbone. `overrides` are settings that differ from the defaults."""
-    task = make_task(seed)
+    """A method with the small default backbone. `overrides` are settings that differ from the defaults; `extra` whether there is an
+    extra dataset, by default where the method takes one."""
+    task = make_task(seed, card.takes_extra if extra is None else extra)
     backbone_card = small_backbone(registry)
     with task.init("backbone"):
         backbone = backbone_card.load()(backbone_card.settings(**(backbone_card.small or {})), SIZE)
@@ -192,6 +201,15 @@ def _method_checks(registry: Registry, card: MethodCard) -> Iterator[Check]:
             yield Check("stage_settings", name, lambda o=overrides: stage_settings(registry, card, o))  # type: ignore[misc]
     yield Check("resume", card.name, lambda: resume(card, lambda: make_method(registry, card)))
     yield Check("shared_weights", card.name, lambda: shared_weights(registry, card))
+    if card.takes_extra and EXTRA not in card.needs:
+        yield Check("without_extra", card.name, lambda: without_extra(registry, card))
+
+
+def without_extra(registry: Registry, card: MethodCard) -> None:
+    """Without an extra dataset, stages() returns the stages that need none."""
+    names = [stage.name for stage in make_method(registry, card, extra=False).stages()]
+    stated = [stage.name for stage in card.stages_with(extra=False)]
+    assert names == stated, f"without an extra dataset (task.extra is None) stages() returns {names}, not {stated}"
 
 
 def stages_match_card(card: MethodCard, make: Callable[[], Method]) -> None:

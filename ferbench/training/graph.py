@@ -292,8 +292,7 @@ class Graphs:
         if isinstance(source, Plans) and source.resident:
             values = source.plan(step)
         else:
-            batch = source(step)
-            values = {k: v for k, v in vars(batch).items() if v is not None}
+            values = source(step).tensors()
         progress = torch.tensor(fraction(step, self.steps.steps), dtype=torch.float64)
         rates = {f"rate {name}": torch.tensor(rate) for name, rate in self.steps.rates(step).items()}
         if self._inputs is None:
@@ -318,9 +317,7 @@ class Graphs:
         tensors = {**self._inputs.tensors, **self._large}
         if isinstance(source, Plans) and source.resident:
             return source.assemble(tensors)
-        return Batch(
-            **{name: tensors[name] for name in ("images", "expression", "subject", "neutral") if name in tensors}
-        )
+        return Batch.of(tensors)
 
     def _clock(self, step: int) -> Clock:
         assert self._inputs is not None
