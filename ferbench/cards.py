@@ -356,20 +356,36 @@ class BackboneCard(Card):
         self._check_settings("small", *(self.small or {}))
 
 
+EXTRA = "extra"
+"""What a method needs that cannot do without an extra dataset, and the data of a stage that is trained on it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageCard:
     """The description of one training stage of a method, for planning.
 
     Args:
         name: name of the stage, as in `Method.stages()`.
-        share: fraction of the trial's training steps, 0 to 1. The shares of a method's stages add up to 1.
+        share: fraction of the trial's training steps, 0 to 1. The shares of a method's stages add up to 1; a stage on extra data
+            comes on top.
         settings: names of the method's settings on which the weights of this stage depend. Variants with equal values of
             these settings, in this stage and all stages before it, share one training.
+        data: what its batches are of: "train" (the training set), "extra" (the dataset that `extra_dataset` names; without one
+            the stage is left out, and `Method.stages()` does not return it), or "both" (the training set, with a batch of the
+            extra dataset as `Batch.extra`, which is None without one).
+
+    Raises:
+        FerbenchError: `data` is something else.
     """
 
     name: str
     share: float = 1.0
     settings: frozenset[str] = frozenset()
+    data: str = "train"
+
+    def __post_init__(self) -> None:
+        if self.data not in ("train", EXTRA, "both"):
+            raise FerbenchError(f"Stage '{self.name}' has data='{self.data}'; it can be 'train', 'extra' or 'both'.")
 
 
 ADDED = "ferbench.added"
@@ -426,7 +442,8 @@ class MethodCard(Card):
     Args:
         stages: the training stages, in order.
         ablations: overrides of the settings by name of the ablation, e.g. {"no_identity_head": {"identity_head": False}}.
-        needs: what the dataset must provide: "subject", "neutral" or both.
+        needs: what the dataset must provide: "subject", "neutral" or both. The extra dataset must provide it too, where the method
+            trains on one. "extra": the method cannot do without an extra dataset.
         factors: columns of the frame table with numbers that it is trained on, such as "valence", in `batch.factors`; "au[0-9]*" is
             each column whose name matches the pattern.
         levels: the same for columns with names of something, such as "camera", of which a batch has the number in
@@ -457,7 +474,7 @@ class MethodCard(Card):
     def __post_init__(self) -> None:
         super().__post_init__()
         names = set(self.setting_names)
-        if abs(sum(stage.share for stage in self.stages) - 1) > 1e-6:
+        if abs(sum(stage.share for stage in self.stages if stage.data != EXTRA) - 1) > 1e-6:
             raise FerbenchError(f"The shares of the stages of method '{self.name}' do not add up to 1.")
         for stage in self.stages:
             if unknown := sorted(set(stage.settings) - names):
@@ -479,6 +496,15 @@ class MethodCard(Card):
                     )
             if all(defaults.get(key) == value for key, value in overrides.items()):
                 raise FerbenchError(f"Ablation '{ablation}' of method '{self.name}' changes nothing.")
+
+    @property
+    def takes_extra(self) -> bool:
+        """Whether a stage trains on an extra dataset."""
+        return any(stage.data != "train" for stage in self.stages)
+
+    def stages_with(self, extra: bool) -> list[StageCard]:
+        """The stages that are trained with, or without, an extra dataset."""
+        return [stage for stage in self.stages if extra or stage.data != EXTRA]
 
 
 @dataclass(frozen=True, kw_only=True)

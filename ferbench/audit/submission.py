@@ -201,7 +201,7 @@ def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data:
     from ferbench.config.schema import from_dict
     from ferbench.data.load import load_data
 
-    config = dict(record.trial.config)
+    config = {**record.trial.config, "extra_dataset": {}}  # which the host need not have: it is not tested
     for key, value in settings.items():
         group, _, name = key.partition(".")
         if group == "test_dataset" and not config.get(group):

@@ -21,7 +21,8 @@ def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ferbench.config.compose import compose
-    from ferbench.data.load import load_data, prepare_data
+    from ferbench.data.extra import Extra
+    from ferbench.data.load import Data, load_data, prepare_data
     from ferbench.registry.loader import load_registry
 
     registry = load_registry(plugins)
@@ -31,13 +32,17 @@ def command(plugins: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     columns = (TextColumn("preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True) as shown:
         task = shown.add_task("", total=None)
-        prepared = prepare_data(
-            registry, data, config, lambda done, total: shown.update(task, completed=done, total=total), say
-        )
+
+        def show(done: int, total: int) -> None:
+            shown.update(task, completed=done, total=total)
+
+        both: list[Data | Extra] = [data] if data.extra is None else [data, data.extra]
+        prepared = [(of.card.name, prepare_data(registry, of, config, show, say)) for of in both]
     size = config.preparation.image_size
-    click.echo(
-        f"{len(prepared.rows)} frames of {data.card.name}, {size} x {size}, {config.preparation.mode}: ready "
-        f"({time.perf_counter() - start:.1f} s)."
-    )
-    for note in prepared.notes():
-        click.echo(note)
+    for name, images in prepared:
+        click.echo(
+            f"{len(images.rows)} frames of {name}, {size} x {size}, {config.preparation.mode}: ready "
+            f"({time.perf_counter() - start:.1f} s)."
+        )
+        for note in images.notes():
+            click.echo(note)

@@ -20,10 +20,11 @@ GROUPS: Mapping[str, type[Card]] = {
     "executor": ExecutorCard,
     "test_dataset": DatasetCard,
     "tracker": TrackerCard,
+    "extra_dataset": DatasetCard,
 }
 """Groups whose options are components, with the kind of their cards."""
 
-OPTIONAL = ("test_dataset", "tracker")
+OPTIONAL = ("test_dataset", "extra_dataset", "tracker")
 """Those that a run may be without."""
 
 PRESETS = ("budget", "preparation")

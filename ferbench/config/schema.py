@@ -191,6 +191,7 @@ class RunConfig:
     Attributes:
         dataset, method, backbone, protocol, executor: the components, each a name with settings.
         test_dataset: a second dataset for tests across datasets: `dataset` is trained on, `test_dataset` is tested.
+        extra_dataset: another dataset that the method is trained on too, in the stages whose cards say so. It is never tested.
         tracker: where the numbers of trials go besides their records; None for nowhere.
         preparation, augment, budget, trainer, evaluation, trial: the sections of settings, see their classes.
         ablation: "none" (the full method), an ablation on the method's card, several joined by '+', or "all".
@@ -205,6 +206,7 @@ class RunConfig:
     protocol: Component
     executor: Component
     test_dataset: Component | None = None
+    extra_dataset: Component | None = None
     tracker: Component | None = None
     preparation: Preparation = field(default_factory=Preparation)
     augment: Augment = field(default_factory=Augment)
@@ -227,7 +229,7 @@ class RunConfig:
         return copy.deepcopy(values)
 
 
-COMPONENTS = ("dataset", "method", "backbone", "protocol", "executor", "test_dataset", "tracker")
+COMPONENTS = ("dataset", "method", "backbone", "protocol", "executor", "test_dataset", "extra_dataset", "tracker")
 
 SECTIONS: Mapping[str, type] = {
     "preparation": Preparation,
@@ -242,7 +244,7 @@ SECTIONS: Mapping[str, type] = {
 # The settings in COUNTS are part of a trial's identity, from which its name is computed.
 COUNTS = frozenset(
     {
-        "dataset", "test_dataset", "method", "backbone", "protocol", "preparation", "augment", "seeds",
+        "dataset", "test_dataset", "extra_dataset", "method", "backbone", "protocol", "preparation", "augment", "seeds",
         "budget.steps", "budget.batch_size", "trainer.precision", "trainer.accumulate", "trainer.clip_norm",
         "trainer.sampling", "evaluation",
     }

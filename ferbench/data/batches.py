@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -387,6 +387,51 @@ def missing(values: Tensor) -> Tensor:
 def _is_rows(name: str) -> bool:
     """Whether a part of a plan is rows of the image array, which stay on the CPU where that lies on disk."""
     return name == "neutral" or name.rpartition(".")[2] == "rows"
+
+
+class WithExtra:
+    """The batches of a training set, each with a batch of an extra dataset.
+
+    Attributes:
+        resident: whether `assemble` needs nothing but the device.
+    """
+
+    def __init__(self, batches: Batches, extra: Batches) -> None:
+        self.batches, self.extra = batches, extra
+        self.resident = batches.resident and extra.resident
+
+    def __call__(self, step: int) -> Batch:
+        return replace(self.batches(step), extra=self.extra(step))
+
+    def of(self, stage: Stage, accumulate: int = 1) -> WithExtra:
+        """As `Batches.of`; the batches of the extra dataset are plain."""
+        return WithExtra(self.batches.of(stage, accumulate), self.extra)
+
+    def notes(self) -> list[str]:
+        """As `Batches.notes`, of the training set."""
+        return self.batches.notes()
+
+    @property
+    def frames(self) -> int:
+        """Number of frames of the training set."""
+        return self.batches.frames
+
+    def epoch(self, step: int) -> int:
+        """The number of the epoch of the training set in which the batch of a step begins."""
+        return self.batches.epoch(step)
+
+    def unaugmented(self) -> Iterator[Batch]:
+        """As `Batches.unaugmented`, of the training set."""
+        return self.batches.unaugmented()
+
+    def plan(self, step: int) -> dict[str, Tensor]:
+        """As `Batches.plan`; the names of what the batch of the extra dataset is made of begin with "extra."."""
+        return self.batches.plan(step) | {f"extra.{name}": values for name, values in self.extra.plan(step).items()}
+
+    def assemble(self, plan: Mapping[str, Tensor]) -> Batch:
+        """As `Batches.assemble`."""
+        extra = {name.removeprefix("extra."): values for name, values in plan.items() if name.startswith("extra.")}
+        return replace(self.batches.assemble(plan), extra=self.extra.assemble(extra))
 
 
 def transforms(augment: Augment, uniform: Tensor) -> tuple[Tensor, Tensor]:

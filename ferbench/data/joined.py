@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ class Joined(Dataset):
             protocol="cross_dataset",
             published=None,
         )
-        self.same = _plain(train.card.population) == _plain(test.card.population)
+        self.same = plain(train.card.population) == plain(test.card.population)
         said: list[str] = [merged for part in (train, test) for merged in _merged(part.card)]
         self._frames = pd.concat([self._part(side, said) for side in SIDES], ignore_index=True)
         labelled = self._frames[self._frames["expression"].notna()]
@@ -79,12 +79,7 @@ class Joined(Dataset):
         same_names = bool(set(train.frames["subject"]) & set(test.frames["subject"]))
         self.untold = self.same and not named and not same_names
         if self.same and named:
-            if pairs := alike([*train.frames["subject"], *test.frames["subject"]]):
-                raise FerbenchError(
-                    f"'{ours.name}' and '{theirs.name}' are of one population ({train.card.population}), and {len(pairs)} names of "
-                    f"subjects differ in upper and lower case or leading zeros only, such as {' and '.join(pairs[0])}. Write them "
-                    "alike, or name the populations if they are other people."
-                )
+            check_names(ours.name, theirs, [*train.frames["subject"], *test.frames["subject"]])
             if not same_names:
                 said.append(
                     f"{ours.name} and {theirs.name} are of one population and have no name of a subject in common."
@@ -151,7 +146,18 @@ class Joined(Dataset):
         return digest([JOINED, parts], 24)
 
 
-def _plain(population: str) -> str:
+def check_names(dataset: str, other: DatasetCard, names: Iterable[str]) -> None:
+    """Raise FerbenchError if subjects of a dataset and another one of its population have names that may be one person's."""
+    if pairs := alike(names):
+        raise FerbenchError(
+            f"'{dataset}' and '{other.name}' are of one population ({other.population}), and {len(pairs)} names of subjects differ "
+            f"in upper and lower case or leading zeros only, such as {' and '.join(pairs[0])}. Write them alike, or name the "
+            "populations if they are other people."
+        )
+
+
+def plain(population: str) -> str:
+    """The name of a population, as it is compared with others."""
     return population.strip().casefold()
 
 
@@ -168,6 +174,12 @@ def _renamed(card: DatasetCard) -> DatasetCard:
     return dataclasses.replace(card, expressions=tuple(dict.fromkeys(map(canonical, card.expressions))), class_sets={})
 
 
+def image_key(image: np.ndarray) -> bytes | None:
+    """A digest of an image (S, S, 3), uint8; None for one of a single colour, which is like many others."""
+    image = np.ascontiguousarray(image)
+    return None if image.min() == image.max() else hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+
+
 def twins(images: np.ndarray, rows: np.ndarray, side: np.ndarray, fold: np.ndarray) -> Iterator[tuple[int, int]]:
     """(tested, trained) places of frames whose images are equal, pixel by pixel, where one is tested in a fold that trains on the
     other. Images of one colour are no twins.
@@ -177,15 +189,13 @@ def twins(images: np.ndarray, rows: np.ndarray, side: np.ndarray, fold: np.ndarr
         rows: (M,), rows of the frames. side: (M,), "train" or "test". fold: (M,), int, as protocols assign them.
     """
 
-    def key(row: int) -> bytes | None:
-        image = np.ascontiguousarray(images[row])
-        return None if image.min() == image.max() else hashlib.blake2b(image.tobytes(), digest_size=16).digest()
-
     known: dict[bytes | None, list[int]] = {}
     for place in np.flatnonzero(side == "train"):
-        known.setdefault(key(int(rows[place])), []).append(int(place))
+        known.setdefault(image_key(images[rows[place]]), []).append(int(place))
     known.pop(None, None)
     for place in np.flatnonzero(side == "test"):
-        twin = next((other for other in known.get(key(int(rows[place])), ()) if fold[other] != fold[place]), None)
+        twin = next(
+            (other for other in known.get(image_key(images[rows[place]]), ()) if fold[other] != fold[place]), None
+        )
         if twin is not None:
             yield int(place), twin

@@ -10,6 +10,7 @@ import pandas as pd
 from ferbench.cards import DatasetCard, DetectorCard, ProtocolCard, counted
 from ferbench.config.schema import Preparation, RunConfig
 from ferbench.data.cache import LazyDetector, Prepared, prepare
+from ferbench.data.extra import Extra, load_extra, tested_twins
 from ferbench.data.joined import Joined, twins
 from ferbench.data.loaded import Loaded, load_dataset
 from ferbench.errors import FerbenchError
@@ -35,6 +36,7 @@ class Data:
         folds: numbers of the protocol's folds.
         fingerprint: hash of the dataset's content.
         notes: sentences that every record of it states.
+        extra: what is trained on besides; None for nothing.
     """
 
     dataset: Dataset
@@ -45,11 +47,22 @@ class Data:
     folds: tuple[int, ...]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    extra: Extra | None = None
 
     def sides(self, fold: int) -> Sides:
         """Test set, training set and validation set of a fold. Raises as `ferbench.protocols.select.sides`."""
         settings = self.protocol.settings
         return sides(self.selected, fold, settings.get("validation", 0.0), settings.get("assignment", 0))
+
+    def extra_of(self, fold: int) -> pd.DataFrame:
+        """The rows of the extra dataset that a fold trains on: those of people of whom it tests and validates nothing.
+
+        Raises:
+            FerbenchError: there are none.
+        """
+        assert self.extra is not None
+        of_fold = self.sides(fold)
+        return self.extra.without(set(self.selected.loc[of_fold.tested | of_fold.validation, "subject"].astype(str)))
 
 
 CROSS_DATASET = "cross_dataset"
@@ -103,9 +116,15 @@ def load_data(registry: Registry, config: RunConfig) -> Data:
         notes += (
             f"{card.name} does not say who is who: images of one person may be in the training and in the test set.",
         )
-    data = Data(loaded.dataset, card, frames, selected, identity, folds, loaded.fingerprint, notes)
+    extra = None
+    if config.extra_dataset is not None:
+        extra = load_extra(registry, config.extra_dataset, loaded, config.test_dataset is not None)
+        notes += extra.notes
+    data = Data(loaded.dataset, card, frames, selected, identity, folds, loaded.fingerprint, notes, extra)
     for fold in folds:
         data.sides(fold)  # refuses a validation set that leaves nobody to train on before anything runs
+        if extra is not None:
+            data.extra_of(fold)
     return data
 
 
@@ -209,6 +228,26 @@ def check_twins(data: Data, prepared: Prepared, allowed: str) -> None:
         raise FerbenchError("protocol.allow_overlap=images: no image is on both sides. Leave it out.")
 
 
+def check_extra_twins(data: Data, prepared: Prepared, extra: Prepared) -> None:
+    """Raise FerbenchError if a fold tests an image that is in the extra dataset that it trains on."""
+    assert data.extra is not None
+    for fold in data.folds:
+        tested = data.selected.loc[data.sides(fold).tested, "frame_id"]
+        trained = data.extra_of(fold)["frame_id"]
+        pairs = list(tested_twins(prepared.images, _rows(tested, prepared), extra.images, _rows(trained, extra)))
+        if pairs:
+            raise FerbenchError(
+                f"{len(pairs)} of the {len(tested)} test images of fold {fold} are in extra_dataset={data.extra.card.name} too, "
+                f"pixel by pixel, such as {pairs[0][0]} and {pairs[0][1]}: they would be trained on. Take another extra dataset."
+            )
+
+
+def _rows(frames: pd.Series, prepared: Prepared) -> pd.Series:
+    """Rows of the image array by frame_id; of those that can be read."""
+    readable = frames[frames.isin(prepared.rows)]
+    return pd.Series(readable.map(prepared.rows).to_numpy(dtype=int), index=readable.to_numpy())
+
+
 def _protocol(registry: Registry, asked: Component, card: DatasetCard) -> Component:
     """The protocol that is asked for, or the one of the dataset's card, with the settings that it knows."""
     name = card.protocol if registry.get(ProtocolCard, asked.name).of_dataset else asked.name
@@ -243,23 +282,23 @@ def detector_name(registry: Registry, preparation: Preparation) -> str:
 
 def prepare_data(
     registry: Registry,
-    data: Data,
+    of: Data | Extra,
     config: RunConfig,
     progress: Callable[[int, int], None] = lambda done, total: None,
     tell: Callable[[str], None] = lambda sentence: None,
 ) -> Prepared:
-    """The prepared images of a dataset with its protocol, read from the cache or prepared now. Arguments and errors as of
-    `prepare`."""
+    """The prepared images of a dataset with its protocol, or of an extra dataset, read from the cache or prepared now. Arguments
+    and errors as of `prepare`."""
     detector = None
     name = detector_name(registry, config.preparation)
     if name:
         card = registry.get(DetectorCard, name)
         detector = LazyDetector(f"{registry.recorded(card)} {card.version}", lambda: card.load()(card.settings()))
     return prepare(
-        data.dataset,
-        data.fingerprint,
-        data.frames,
-        data.selected,
+        of.dataset,
+        of.fingerprint,
+        of.frames,
+        of.selected,
         config.preparation,
         cache_folder(config.cache_dir),
         progress,

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ferbench.cards import MethodCard
+from ferbench.cards import EXTRA, MethodCard
 from ferbench.config.schema import RunConfig, from_dict
 from ferbench.cores import usable_cores
-from ferbench.data.batches import Batches, Images, Labels
+from ferbench.data.batches import Batches, Images, Labels, WithExtra
 from ferbench.data.load import Data, load_data
 from ferbench.evaluation import inference
 from ferbench.evaluation.judges import Judges
@@ -29,7 +29,7 @@ from ferbench.execution.executors.processes import groups, together
 from ferbench.execution.setup import build, build_judges, task_of
 from ferbench.execution.study import state
 from ferbench.interfaces.evaluator import Outputs
-from ferbench.interfaces.method import Identifies, Method, Stage
+from ferbench.interfaces.method import Identifies, Method, Stage, Task
 from ferbench.plan.study import Study
 from ferbench.records.schema import StageNode, Trial
 from ferbench.records.store import Store
@@ -197,7 +197,11 @@ class _Probe:
         self.config: RunConfig = from_dict(trial.config)
         self.device = Device.choose(self.config.trainer.device, self.config.trainer.precision)
         size = self.config.preparation.image_size
-        self.task = task_of(data, data.selected, registry.get(MethodCard, self.config.method.name), size, trial.seed)
+        card = registry.get(MethodCard, self.config.method.name)
+        self.stages = card.stages_with(extra=data.extra is not None)
+        self.task = task_of(data, data.selected, card, size, trial.seed)
+        if data.extra is not None:
+            self.task = replace(self.task, extra=task_of(data.extra, data.extra.selected, card, size, trial.seed))
         self.method: Method | Judges
         if index is None:
             self.method = build_judges(registry, self.config, self.task)
@@ -217,15 +221,22 @@ class _Probe:
         batch = (
             times * self.config.budget.batch_size // trainer.devices
         )  # the parts of several devices take the time of one
-        rows = torch.arange(batch)
-        factors = {n: rows % len(of) if of else rows.float() / batch for n, of in self.task.factors.items()}
-        labels = Labels(rows, rows % len(self.task.expressions), rows % len(self.task.subjects), rows, factors=factors)
-        batches = Batches(self._images(batch), labels, self.config.augment, batch, (0,))
+        batches: Batches | WithExtra = self._batches(self.task, batch)
+        if self.task.extra is not None and self.index is not None and (data := self.stages[self.index].data) != "train":
+            extra = self._batches(self.task.extra, batch)
+            batches = extra if data == EXTRA else WithExtra(self._batches(self.task, batch), extra)
         graph = recorder_for(trainer, self.device.device)
         training = Training(
             batches, self.device, trainer.accumulate, trainer.clip_norm, seed=self.trial.seed, graph=graph
         )
         return seconds_a_step(self.method, self.method.stages()[self.index or 0], training)
+
+    def _batches(self, task: Task, size: int) -> Batches:
+        """Batches of random images."""
+        rows = torch.arange(size)
+        factors = {n: rows % len(of) if of else rows.float() / size for n, of in task.factors.items()}
+        labels = Labels(rows, rows % len(task.expressions), rows % len(task.subjects), rows, factors=factors)
+        return Batches(self._images(size), labels, self.config.augment, size, (0,))
 
     def seconds_of_evaluation(self) -> tuple[float, float]:
         """Seconds for what is evaluated of each trial, and for each representation that it is compared with."""

@@ -49,10 +49,10 @@ def gradients(record: Record, folder: Path, batches: int = BATCHES) -> pd.DataFr
     setup = trained(record, folder)
     method = setup.method
     rows: list[dict[str, Any]] = []
-    for node, stage in zip(record.trial.stages, method.stages(), strict=True):
+    for node, stage, card in zip(record.trial.stages, method.stages(), setup.stage_cards, strict=True):
         trained_parameters = freeze_all_but(method, stage)
         owner = _owners(method, stage)
-        drawn = setup.batches.of(stage)
+        drawn = setup.batches_of(card).of(stage)
         for number in range(batches):
             step = stage.step(drawn(node.steps + number), Clock(node.steps - 1, node.steps))
             while (update := advance(step, setup.device)) is not None:

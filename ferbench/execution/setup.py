@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
 
-from ferbench.cards import BackboneCard, MethodCard
+from ferbench.cards import EXTRA, BackboneCard, MethodCard, StageCard
 from ferbench.config.schema import RunConfig, from_dict
-from ferbench.data.batches import Batches, Images, Labels
+from ferbench.data.batches import Batches, Images, Labels, WithExtra
 from ferbench.data.cache import Prepared
+from ferbench.data.extra import Extra
 from ferbench.data.frames import factor_columns, neutral_frames
 from ferbench.data.load import Data, load_data, prepare_data
 from ferbench.errors import FerbenchError
@@ -38,6 +38,9 @@ class Setup:
     method: Method
     backbone: Backbone
     batches: Batches
+    extra: Batches | None = None
+    """The batches of the extra dataset, and its prepared images; None for none."""
+    prepared_extra: Prepared | None = None
     peak: int = 0
     """Peak memory in bytes of the devices that trained together; 0 if none have."""
 
@@ -63,20 +66,44 @@ class Setup:
         device = device or Device.choose(config.trainer.device, config.trainer.precision, config.trainer.devices)
         data = load_data(registry, config)
         prepared = prepare_data(registry, data, config)
-        fold = Fold.make(trial, data, prepared, registry.get(MethodCard, config.method.name))
+        prepared_extra = None if data.extra is None else prepare_data(registry, data.extra, config)
+        fold = Fold.make(trial, data, prepared, registry.get(MethodCard, config.method.name), prepared_extra)
         card, method, backbone = build(registry, config, fold.task)
         method.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         backbone.to(device.device)
-        neutral = fold.labels.neutral if "neutral" in card.needs else None
-        if "neutral" in card.needs and neutral is None:
-            raise FerbenchError(
-                f"method '{card.name}' needs a neutral face of every subject, and some training frames have none."
-            )
-        labels = dataclasses.replace(fold.labels, neutral=neutral)
-        images = Images(prepared.images, device.device, 1 if device.device.type == "cuda" else config.trainer.devices)
-        size, sampling = config.budget.batch_size, config.trainer.sampling
-        batches = Batches(images, labels, config.augment, size, fold.key, sampling, place)
-        return cls(registry, config, data, prepared, device, fold, method, backbone, batches)
+
+        def batches(found: Prepared, labels: Labels, key: tuple[object, ...], what: str) -> Batches:
+            if "neutral" not in card.needs:
+                labels = replace(labels, neutral=None)
+            elif labels.neutral is None:
+                raise FerbenchError(
+                    f"method '{card.name}' needs a neutral face of every subject, and some {what} have none."
+                )
+            copies = 1 if device.device.type == "cuda" else config.trainer.devices
+            images, size = Images(found.images, device.device, copies), config.budget.batch_size
+            return Batches(images, labels, config.augment, size, key, config.trainer.sampling, place)
+
+        own = batches(prepared, fold.labels, fold.key, "training frames")
+        extra = None
+        if prepared_extra is not None and fold.extra is not None:
+            extra = batches(prepared_extra, fold.extra, ("extra", *fold.key), "frames of the extra dataset")
+        return cls(registry, config, data, prepared, device, fold, method, backbone, own, extra, prepared_extra)
+
+    def batches_of(self, stage: StageCard) -> Batches | WithExtra:
+        """The batches of a stage."""
+        if self.extra is None or stage.data == "train":
+            return self.batches
+        return self.extra if stage.data == EXTRA else WithExtra(self.batches, self.extra)
+
+    @property
+    def stage_cards(self) -> list[StageCard]:
+        """The cards of the stages that are trained."""
+        return self.card.stages_with(extra=self.extra is not None)
+
+    @property
+    def card(self) -> MethodCard:
+        """The card of the method."""
+        return self.registry.get(MethodCard, self.config.method.name)
 
 
 @dataclass(frozen=True)
@@ -97,8 +124,17 @@ class Frames:
 class Fold:
     """The training, test and validation frames of one fold; the validation set may be empty."""
 
-    def __init__(self, task: Task, labels: Labels, test: Frames, validation: Frames, key: tuple[object, ...]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        labels: Labels,
+        test: Frames,
+        validation: Frames,
+        key: tuple[object, ...],
+        extra: Labels | None = None,
+    ) -> None:
         self.task = task
+        self.extra = extra
         self.labels = labels
         self.test = test
         self.validation = validation
@@ -116,9 +152,19 @@ class Fold:
         )
 
     @classmethod
-    def make(cls, trial: Trial, data: Data, prepared: Prepared, card: MethodCard) -> Fold:
-        """The fold of a trial of a method. Raises FerbenchError if it has no readable training frames or no readable test frames,
-        or lacks what the method is trained on."""
+    def make(
+        cls, trial: Trial, data: Data, prepared: Prepared, card: MethodCard, extra: Prepared | None = None
+    ) -> Fold:
+        """The fold of a trial.
+
+        Args:
+            card: of the method.
+            extra: the images of the extra dataset, where there is one.
+
+        Raises:
+            FerbenchError: it has no readable training frames, test frames or frames of the extra dataset, or lacks what the method
+                is trained on.
+        """
         usable = data.selected["frame_id"].isin(prepared.rows)
         sides = data.sides(trial.fold)
         train, test, apart = (data.selected[side & usable] for side in (sides.trained, sides.tested, sides.validation))
@@ -126,10 +172,16 @@ class Fold:
             raise FerbenchError(
                 f"Fold {trial.fold} has {len(train)} training and {len(test)} test frames that can be read."
             )
-        task = task_of(data, train, card, trial.config["preparation"]["image_size"], trial.seed)
-        faces = neutral_frames(data.frames, train)
-        neutral = faces.map(prepared.rows)
-        sequences = faces.map(data.frames.set_index("frame_id")["sequence"])
+        size = trial.config["preparation"]["image_size"]
+        task = task_of(data, train, card, size, trial.seed)
+        extra_labels = None
+        if extra is not None and data.extra is not None:
+            others = data.extra_of(trial.fold)
+            others = others[others["frame_id"].isin(extra.rows)]
+            if others.empty:
+                raise FerbenchError(f"No frame of extra_dataset={data.extra.card.name} can be read.")
+            theirs = task_of(data.extra, others, card, size, trial.seed)
+            task, extra_labels = replace(task, extra=theirs), labels_of(data.extra, others, extra, theirs)
 
         def rows(frames: pd.DataFrame) -> torch.Tensor:
             return torch.tensor(frames["frame_id"].map(prepared.rows).to_numpy(dtype=int))
@@ -140,19 +192,27 @@ class Fold:
         def unseen(frames: pd.DataFrame) -> Frames:
             return Frames(frames, rows(frames), classes(frames))
 
-        labels = Labels(
-            rows=rows(train),
-            expression=classes(train),
-            subject=_indices(train["subject"], task.subjects),
-            neutral=None if neutral.isna().any() else torch.tensor(neutral.to_numpy(dtype=int)),
-            own_neutral=torch.tensor((sequences == train["sequence"]).to_numpy(dtype=bool)),
-            neutral_class=task.expressions.index("neutral") if "neutral" in task.expressions else -1,
-            factors={name: factor_values(train[name], levels) for name, levels in task.factors.items()},
-        )
-        return cls(task, labels, unseen(test), unseen(apart), (trial.seed, digest(task.subjects)))
+        labels = labels_of(data, train, prepared, task)
+        return cls(task, labels, unseen(test), unseen(apart), (trial.seed, digest(task.subjects)), extra_labels)
 
 
-def task_of(data: Data, train: pd.DataFrame, card: MethodCard, image_size: int, seed: int) -> Task:
+def labels_of(source: Data | Extra, train: pd.DataFrame, prepared: Prepared, task: Task) -> Labels:
+    """Rows and labels of frames that are trained on, rows of the frame table of `source`."""
+    faces = neutral_frames(source.frames, train)
+    neutral = faces.map(prepared.rows)
+    sequences = faces.map(source.frames.set_index("frame_id")["sequence"])
+    return Labels(
+        rows=torch.tensor(train["frame_id"].map(prepared.rows).to_numpy(dtype=int)),
+        expression=_indices(train["expression"], task.expressions),
+        subject=_indices(train["subject"], task.subjects),
+        neutral=None if neutral.isna().any() else torch.tensor(neutral.to_numpy(dtype=int)),
+        own_neutral=torch.tensor((sequences == train["sequence"]).to_numpy(dtype=bool)),
+        neutral_class=task.expressions.index("neutral") if "neutral" in task.expressions else -1,
+        factors={name: factor_values(train[name], levels) for name, levels in task.factors.items()},
+    )
+
+
+def task_of(data: Data | Extra, train: pd.DataFrame, card: MethodCard, image_size: int, seed: int) -> Task:
     """What a method is to learn from some training frames, rows of the frame table. Raises as `factor_columns`."""
     columns = factor_columns(train, card, data.card.name)
     counts = train["expression"].value_counts()

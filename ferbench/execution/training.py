@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from ferbench.cards import MethodCard
-from ferbench.data.batches import Batches
+from ferbench.data.batches import Batches, WithExtra
 from ferbench.errors import TrainingError
 from ferbench.evaluation import inference
 from ferbench.evaluation.judges import Judges
@@ -32,7 +32,10 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
     method, fold, config = setup.method, setup.fold, setup.config
     stages = method.stages()
     if len(stages) != len(trial.stages):
-        raise TrainingError(f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}.")
+        raise TrainingError(
+            f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}"
+            + (" without an extra dataset." if len(setup.stage_cards) < len(setup.card.stages) else ".")
+        )
     composed(setup, stages)  # refuses what a stage asks for before the first is trained
     training = _training(trial, setup, progress)
     labels = fold.test.labels
@@ -42,7 +45,8 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
             logits = inference.over_batches(method.logits, setup.images, fold.test.rows)
         return {files.TEST_ACCURACY: float((logits.argmax(1) == labels.numpy()).mean())}
 
-    for node, stage in zip(trial.stages, stages, strict=True):
+    for node, stage, card in zip(trial.stages, stages, setup.stage_cards, strict=True):
+        training = dataclasses.replace(training, batches=setup.batches_of(card))
         if node is trial.stages[-1] and config.evaluation.test_curve_points:
             epoch = -(-len(fold.labels.rows) // config.budget.batch_size)
             training = dataclasses.replace(
@@ -53,11 +57,11 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
         yield node, stage, training
 
 
-def composed(setup: Setup, stages: Sequence[Stage]) -> list[Batches]:
+def composed(setup: Setup, stages: Sequence[Stage]) -> list[Batches | WithExtra]:
     """The batches of each stage. Raises TrainingError if the run or the training frames do not allow what one asks for."""
     trainer = setup.config.trainer
     parts = trainer.accumulate * trainer.devices // setup.batches.place.count
-    return [setup.batches.of(stage, parts) for stage in stages]
+    return [setup.batches_of(card).of(stage, parts) for stage, card in zip(stages, setup.stage_cards, strict=True)]
 
 
 def _training(trial: Trial, setup: Setup, progress: Progress) -> Training:
@@ -97,7 +101,7 @@ def judges_of(trial: Trial, setup: Setup, progress: Progress) -> tuple[Judges, T
 
 def shared_code(trial: Trial) -> dict[str, str]:
     """Digest of the code of the parts that all methods on a fold share."""
-    return {part: value for part, value in trial.code.items() if part != "method"}
+    return {part: value for part, value in trial.code.items() if part not in ("method", "extra_dataset")}
 
 
 def train_part(trial: Trial, node: StageNode, device: Device, together: Replicas, progress: Progress) -> int:

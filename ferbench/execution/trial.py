@@ -200,6 +200,8 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     metrics = measured.metrics | best_epoch_metrics(losses[-1]) | validated
     notes = measured.notes
     notes += setup.prepared.notes()
+    if setup.prepared_extra is not None:
+        notes += [f"extra: {note}" for note in setup.prepared_extra.notes()]
     notes += setup.data.notes
     notes += [note for batches in composed(setup, method.stages()) for note in batches.notes()]
     confusion, sequence_confusion = by_subject(outputs)

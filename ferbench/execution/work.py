@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from ferbench.config.schema import RunConfig, from_dict
-from ferbench.data.load import Data, check_twins, load_data, prepare_data
+from ferbench.data.load import Data, check_extra_twins, check_twins, load_data, prepare_data
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors.processes import Processes
 from ferbench.execution.watch import store_failure
@@ -88,7 +88,7 @@ def check_code(work: Sequence[Node]) -> None:
         config = from_dict(node.trial.config)
         names = [
             component and component.name
-            for component in (config.method, config.backbone, config.dataset, config.test_dataset)
+            for component in (config.method, config.backbone, config.dataset, config.test_dataset, config.extra_dataset)
         ]
         key = digest([names, config.protocol.name, config.preparation.detector, node.trial.plugin_files])
         if key not in checked:
@@ -106,7 +106,8 @@ def prepare(work: Sequence[Node], progress: Progress) -> None:
     for node in work:
         config = node.trial.config
         protocol = {name: value for name, value in config["protocol"].items() if name != "folds"}
-        key = digest([config["dataset"], config["test_dataset"], protocol, config["preparation"]])
+        datasets = [config.get(name) for name in ("dataset", "test_dataset", "extra_dataset")]
+        key = digest([datasets, protocol, config["preparation"]])
         if key not in asked:
             asked[key] = load_registry(node.trial.plugin_files), from_dict(config)
     for registry, run_config in asked.values():
@@ -121,6 +122,8 @@ def prepared(registry: Registry, data: Data, config: RunConfig, progress: Progre
     """
     images = prepare_data(registry, data, config, progress.preparing)
     check_twins(data, images, config.protocol.settings.get("allow_overlap", ""))
+    if data.extra is not None:
+        check_extra_twins(data, images, prepare_data(registry, data.extra, config, progress.preparing))
 
 
 def ended(node: Node) -> Outcome | None:

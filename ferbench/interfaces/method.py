@@ -36,6 +36,7 @@ class Task:
         class_counts: number of training frames of each expression, in the order of `expressions`.
         factors: the columns that the method's card asks for, in the order of the frame table: of those in `levels` the levels in
             the training set, sorted; () for numbers.
+        extra: the classes and subjects of the extra dataset that is trained on too; None without one.
     """
 
     expressions: tuple[str, ...]
@@ -49,6 +50,8 @@ class Task:
     def frames(self) -> int:
         """Number of training frames, over which `Batch.index` runs."""
         return sum(self.class_counts)
+
+    extra: Task | None = None
 
     @contextlib.contextmanager
     def init(self, part: str) -> Iterator[None]:
@@ -88,6 +91,8 @@ class Batch:
         views: `Stage.views` versions of the images, each (B, 3, H, W) and augmented by itself; the first is `images`. Empty where
             the stage asks for one.
         related: of a partner: (B,), bool, false where another frame stands in for the one that was asked for; else None.
+        extra: a batch of as many images of the extra dataset, whose labels are those of `Task.extra`; None unless the stage's card
+            says data="both" and there is such a dataset.
     """
 
     images: Tensor
@@ -100,6 +105,7 @@ class Batch:
     related: Tensor | None = None
     factors: Mapping[str, Tensor] = field(default_factory=dict)
     views: tuple[Tensor, ...] = ()
+    extra: Batch | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -122,7 +128,7 @@ class Batch:
     def of(cls, tensors: Mapping[str, Tensor]) -> Batch:
         """The inverse of `tensors`. Other names are passed over."""
         parts: dict[str, Any] = {n: tensors[n] for n in cls.__dataclass_fields__ if n in tensors}
-        for name in (*PARTNERS, "factors"):
+        for name in (*PARTNERS, "extra", "factors"):
             if own := {k.removeprefix(f"{name}."): t for k, t in tensors.items() if k.startswith(f"{name}.")}:
                 parts[name] = own if name == "factors" else cls.of(own)
         others = [view for number in range(1, len(tensors)) if (view := tensors.get(f"views.{number}")) is not None]

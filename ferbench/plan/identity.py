@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ferbench.cards import (
+    EXTRA,
     BackboneCard,
     Card,
     DatasetCard,
@@ -70,6 +71,7 @@ class Cards:
     dataset: DatasetCard
     protocol: ProtocolCard
     test_dataset: DatasetCard | None = None
+    extra_dataset: DatasetCard | None = None
     detector: DetectorCard | None = None
 
     @classmethod
@@ -82,13 +84,14 @@ class Cards:
             registry.get(DatasetCard, config.dataset.name),
             registry.of_record(ProtocolCard, protocol),
             registry.get(DatasetCard, config.test_dataset.name) if config.test_dataset else None,
+            registry.get(DatasetCard, config.extra_dataset.name) if config.extra_dataset else None,
             registry.get(DetectorCard, detector) if detector else None,
         )
 
     @cached_property
     def functions(self) -> dict[str, Functions]:
         """Digests of the functions of each part: "core", "method", "backbone", "dataset", "protocol",
-        "test_dataset" and "detector"."""
+        "test_dataset", "extra_dataset" and "detector"."""
         return {"core": core_functions()} | {part: _functions(card) for part, card in self._parts().items()}
 
     @cached_property
@@ -158,7 +161,8 @@ def make_trial(
     if cards.detector is not None:
         sections["preparation"]["detector_version"] = cards.detector.version
     sections["trainer"]["accumulate"] = parts(config.trainer, method.synchronised)
-    steps = stage_steps(method.stages, config.budget.steps)
+    stages = method.stages_with(extra=data.extra is not None)
+    steps = stage_steps(stages, config.budget.steps)
     identity = Identity(
         dataset=DatasetIdentity(data.card.name, data.card.version, data.fingerprint),
         protocol=data.protocol,
@@ -167,7 +171,7 @@ def make_trial(
         frames_digest=side.frames_digest,
         backbone=_component(registry, cards.backbone, config.backbone.settings),
         method=_component(registry, method, settings),
-        stage_steps={card.name: count for card, count in zip(method.stages, steps, strict=True)},
+        stage_steps={card.name: count for card, count in zip(stages, steps, strict=True)},
         seed=seed,
         preparation=sections["preparation"],
         augment=sections["augment"],
@@ -176,6 +180,7 @@ def make_trial(
         evaluation=sections["evaluation"],
         core=CORE_VERSION,
         code=cards.unreleased(registry),
+        extra=data.extra.identity if data.extra else None,
     )
     return Trial(
         id=identity.id,
@@ -185,7 +190,7 @@ def make_trial(
         fold=fold,
         fold_count=len(data.folds),
         seed=seed,
-        stages=_stages(method, identity, steps),
+        stages=_stages(method, stages, identity, steps),
         plugin_files=registry.files,
         judges=_judges(identity, config),
         code=cards.code,
@@ -221,17 +226,19 @@ def _judges(identity: Identity, config: RunConfig) -> StageNode | None:
     steps = round(config.evaluation.judges * config.budget.steps)
     if not steps:
         return None
-    code = {part: value for part, value in identity.code.items() if part != "method"}
-    return StageNode(JUDGES, digest([_common(identity) | {"code": code}, JUDGES, steps], 24), steps)
+    code = {part: value for part, value in identity.code.items() if part not in ("method", "extra_dataset")}
+    return StageNode(JUDGES, digest([_common(identity, "extra") | {"code": code}, JUDGES, steps], 24), steps)
 
 
-def _stages(method: MethodCard, identity: Identity, steps: Sequence[int]) -> tuple[StageNode, ...]:
+def _stages(
+    method: MethodCard, stages: Sequence[StageCard], identity: Identity, steps: Sequence[int]
+) -> tuple[StageNode, ...]:
     """The nodes of a trial's stages. A key is a digest of all that the weights depend on: the common parts of the identity, the
     settings of the stage, and the key of the stage before it."""
     common = _common(identity) | {"test_curve_points": identity.evaluation["test_curve_points"]}
     nodes: list[StageNode] = []
     previous = ""
-    for card, count in zip(method.stages, steps, strict=True):
+    for card, count in zip(stages, steps, strict=True):
         own = {k: v for k, v in sorted(identity.method.settings.items()) if k in card.settings}
         name = method.trains_as or identity.method.name
         previous = digest([common, name, method.version, card.name, count, own, previous], 24)
@@ -240,7 +247,8 @@ def _stages(method: MethodCard, identity: Identity, steps: Sequence[int]) -> tup
 
 
 def stage_steps(stages: Sequence[StageCard], steps: int) -> list[int]:
-    """Divide `steps` among stages according to their shares; each stage gets at least one step."""
+    """Divide `steps` among stages according to their shares; each stage gets at least one step. Those on extra data come on top."""
     counts = [max(1, round(stage.share * steps)) for stage in stages]
-    counts[-1] = max(1, steps - sum(counts[:-1]))
+    own = [place for place, stage in enumerate(stages) if stage.data != EXTRA]
+    counts[own[-1]] = max(1, steps - sum(counts[place] for place in own[:-1]))
     return counts

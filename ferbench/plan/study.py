@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ferbench.cards import MethodCard
+from ferbench.cards import EXTRA, MethodCard
 from ferbench.config.schema import RunConfig
 from ferbench.data.frames import factor_columns
 from ferbench.data.load import Data, load_data
@@ -60,18 +60,16 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
     for config in [single for asked in configs for single in _assignments(asked)]:
         protocol = {k: v for k, v in config.protocol.to_dict().items() if k != "folds"}
         values = config.to_dict()
-        key = digest([values["dataset"], values["test_dataset"], protocol])
+        key = digest([values["dataset"], values["test_dataset"], values["extra_dataset"], protocol])
         method = registry.get(MethodCard, config.method.name)
         chosen = variants(method, config)
         if key not in data_of:
             data_of[key] = load_data(registry, config)
         data = data_of[key]
-        if lacking := sorted(method.needs - data.card.provides):
-            raise FerbenchError(
-                f"method '{method.name}' needs '{lacking[0]}', which dataset '{data.card.name}' does not provide "
-                f"(it has: {', '.join(sorted(data.card.provides)) or 'none'})."
-            )
+        _check_needs(method, data)
         factor_columns(data.selected, method, data.card.name)
+        if data.extra is not None:
+            factor_columns(data.extra.selected, method, data.extra.card.name)
         prepares.setdefault(digest([key, values["preparation"]]), (data, config))
         folds = chosen_folds(data.folds, config.protocol.settings.get("folds"))
         sides = {fold: Side.of(data, fold) for fold in folds}
@@ -86,6 +84,22 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
     return Study(
         tuple(trials.values()), tuple(prepares.values()), first.results_dir, first.executor, by_trial, first.tracker
     )
+
+
+def _check_needs(method: MethodCard, data: Data) -> None:
+    """Raise FerbenchError if a dataset lacks what a method needs, or there is an extra dataset that it does not train on."""
+    if data.extra is None and EXTRA in method.needs:
+        raise FerbenchError(f"method '{method.name}' needs another dataset to train on too: add extra_dataset=NAME.")
+    if data.extra is not None and not method.takes_extra:
+        raise FerbenchError(
+            f"method '{method.name}' does not train on extra data: leave extra_dataset={data.extra.card.name} out."
+        )
+    for card in (data.card, *([data.extra.card] if data.extra else [])):
+        if lacking := sorted(method.needs - card.provides - {EXTRA}):
+            raise FerbenchError(
+                f"method '{method.name}' needs '{lacking[0]}', which dataset '{card.name}' does not provide "
+                f"(it has: {', '.join(sorted(card.provides)) or 'none'})."
+            )
 
 
 def _assignments(config: RunConfig) -> list[RunConfig]:

@@ -71,11 +71,11 @@ def ablations(
     by_id = {record.trial.id: record for record in records}
     found = []
     for board in boards(records, query=BoardQuery(dataset=dataset, cards=cards)):
-        groups: dict[tuple[str, str], list[Row]] = {}
+        groups: dict[tuple[str, str, str], list[Row]] = {}
         for row in board.rows:
             if (method is None or row.method == method) and not row.superseded:
-                groups.setdefault((row.method, row.backbone), []).append(row)
-        for (name, backbone), rows in sorted(groups.items()):
+                groups.setdefault((row.method, row.backbone, row.extra), []).append(row)
+        for (name, backbone, extra), rows in sorted(groups.items()):
             full = next((row for row in rows if row.variant == FULL), None)
             if full is None or len(rows) < 2:
                 continue
@@ -84,7 +84,9 @@ def ablations(
             for variant, p in zip(variants, statistics.holm(p_values), strict=True):
                 variant.corrected = p
             variants.sort(key=lambda v: (v.row is not full, v.difference.mean if v.difference else math.inf))
-            found.append(Ablations(board, name, backbone, cards.metric(metric), variants))
+            found.append(
+                Ablations(board, f"{name}+{extra}" if extra else name, backbone, cards.metric(metric), variants)
+            )
     return found
 
 

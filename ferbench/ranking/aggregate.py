@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -159,7 +159,8 @@ def _board(
     board.identity = head.identity
     board.metric = query.cards.metric(query.metric)
     board.expressions = next((r.expressions for found in members.values() for r in found), ())
-    board.notes += [*_versions(members), *_trained_on(members), *_unmeasured(members), *_doubts(rows, query.cards)]
+    board.notes += [*_versions(members), *_trained_on(members), *_extra(rows.values())]
+    board.notes += [*_unmeasured(members), *_doubts(rows, query.cards)]
     samples = [_sample(members[name], query.metric, query.cards, answers[name]) for name in complete]
     known = [sample for sample in samples if sample is not None]
     if query.metric.partition("/")[0] in query.cards.unclear:
@@ -237,6 +238,15 @@ def _trained_on(members: Mapping[str, Sequence[Record]]) -> Iterator[str]:
         yield "Training set and test set are of the same people, on request; which of them are on both sides is not known."
 
 
+def _extra(rows: Collection[Row]) -> Iterator[str]:
+    """A sentence where some rows were trained on more data than others."""
+    if names := sorted({row.extra for row in rows if row.extra}):
+        yield (
+            f"Rows with +{' or +'.join(names)} were trained on that dataset too (extra_dataset), and on its additional steps; a "
+            "difference to rows without it may be the data's and not the method's."
+        )
+
+
 def _pretrained(item: Record | Outcome, cards: Cards) -> bool:
     """Whether the backbone's weights were trained before, as the record or the backbone's card says."""
     return cards.pretrained(item.trial) or (isinstance(item, Record) and bool(item.provenance.get("pretraining")))
@@ -254,7 +264,7 @@ class _Keys:
         identity = trial.identity
         parts = (
             identity.dataset, identity.protocol, identity.preparation, identity.budget, identity.augment, identity.trainer,
-            identity.backbone, identity.method,
+            identity.backbone, identity.method, identity.extra,
         )  # fmt: skip
         place = (*map(id, parts), trial.fold_count, pretrained)
         if place not in self._known:  # with the identity, so that no other object gets the numbers of its parts
@@ -286,7 +296,8 @@ def _training(identity: Identity) -> dict[str, Any]:
 
 
 def _row_key(trial: Trial) -> str:
-    return _key([vars(trial.identity.method), vars(trial.identity.backbone)])
+    extra = trial.identity.extra
+    return _key([vars(trial.identity.method), vars(trial.identity.backbone), extra and vars(extra)])
 
 
 def _key(parts: Any) -> str:
@@ -326,6 +337,7 @@ def _row(
         method=first.method,
         version=first.identity.method.version,
         variant=first.variant,
+        extra=first.identity.extra.name if first.identity.extra else "",
         backbone=cards.backbone(first, _pretrained(items[0], cards)),
         fold_count=first.fold_count,
         seeds=seeds,

@@ -54,6 +54,7 @@ class Row:
 
     Attributes:
         superseded: the board has a newer version of the method.
+        extra: name of the extra dataset that it was trained on too; empty for none.
         rank: 1 for the best; None where folds or seeds are missing, or rows cannot be compared. tied: another row has the same.
             rank_low, rank_high: 1 and the number of rows that are told to be better, and the number of rows less those that are
             told to be worse: simultaneous 95 % intervals of all ranks.
@@ -81,6 +82,7 @@ class Row:
     backbone: str
     fold_count: int
     seeds: tuple[int, ...]
+    extra: str = ""
     assignments: tuple[int, ...] = (0,)
     spread: float = math.nan
     scores: dict[str, Score] = field(default_factory=dict)
@@ -113,8 +115,10 @@ class Row:
 
     @property
     def name(self) -> str:
-        """As it is typed: 'degan', 'degan/no_identity_head'; 'degan v1' where the board has a newer version."""
-        method = f"{self.method} v{self.version}" if self.superseded else self.method
+        """As it is typed: 'degan', 'degan/no_identity_head', 'derl+bu3dfe' with extra data; 'degan v1' where the board has a newer
+        version."""
+        method = f"{self.method}+{self.extra}" if self.extra else self.method
+        method = f"{method} v{self.version}" if self.superseded else method
         return method if self.variant == "full" else f"{method}/{self.variant}"
 
 

@@ -55,7 +55,8 @@ class Identity:
             are aligned, `preparation` includes "detector_version", the version of the face detector's card.
         core: version of ferbench's computations in training and evaluation.
         code: digest of the code of each component without a released version (`--plugin` files and editable installs of
-            plugins), by "method", "backbone", "dataset", "protocol", "test_dataset" or "detector".
+            plugins), by "method", "backbone", "dataset", "protocol", "test_dataset", "extra_dataset" or "detector".
+        extra: the extra dataset; None where there is none, which `to_dict` then leaves out.
         version: version of the format of the identity; 1 for records that are not migrated yet.
     """
 
@@ -76,10 +77,14 @@ class Identity:
     core: int = 1
     code: Mapping[str, str] = field(default_factory=dict)
     version: int = IDENTITY
+    extra: DatasetIdentity | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The identity as dicts, tuples, strings and numbers."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if self.extra is None:  # as before there was such a part: the names of stored trials stay
+            del values["extra"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Identity:
@@ -89,6 +94,7 @@ class Identity:
                 **values,
                 "dataset": DatasetIdentity(**values["dataset"]),
                 **{name: ComponentIdentity(**values[name]) for name in ("protocol", "backbone", "method")},
+                "extra": DatasetIdentity(**values["extra"]) if values.get("extra") else None,
                 "test_subjects": tuple(values["test_subjects"]),
                 "train_subjects": tuple(values["train_subjects"]),
             }

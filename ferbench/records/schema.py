@@ -96,6 +96,8 @@ class Trial:
     def label(self) -> str:
         """Text for progress and tables, such as "degan no_identity_head · fold 3 · seed 0"."""
         variant = "" if self.variant == "full" else f" {self.variant}"
+        if self.identity.extra is not None:
+            variant = f"+{self.identity.extra.name}{variant}"
         assignment = f" · assignment {self.repetition.assignment}" if self.repetition.assignment else ""
         return f"{self.method}{variant} · fold {self.fold} · seed {self.seed}{assignment}"
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ferbench.cards import (
+    EXTRA,
     BackboneCard,
     Card,
     DatasetCard,
@@ -173,6 +174,8 @@ def _method_checks(registry: Registry, card: MethodCard, settings: Mapping[str, 
     for rule in OF_METHODS:
         yield check(rule, FULL, card, partial(make_method, registry, card, dict(settings)))
     yield check(weights.shared_weights, FULL, registry, card, settings)
+    if card.takes_extra and EXTRA not in card.needs:
+        yield check(steps.without_extra, FULL, registry, card, settings)
 
 
 def _component_checks(card: Card, settings: Mapping[str, Any]) -> Iterator[Check]:

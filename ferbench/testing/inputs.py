@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ferbench.cards import BackboneCard, MethodCard
+from ferbench.cards import EXTRA, BackboneCard, MethodCard
 from ferbench.errors import FerbenchError
 from ferbench.interfaces.evaluator import Outputs, Syntheses
 from ferbench.interfaces.method import PARTNERS, Batch, Method, Stage, Task
@@ -54,17 +54,41 @@ def global_seed(seed: int) -> Iterator[None]:
             random.setstate(pythons)
 
 
-def make_task(seed: int = 0, card: MethodCard | None = None) -> Task:
-    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels, and the factors that a method asks for."""
+def make_task(seed: int = 0, card: MethodCard | None = None, extra: bool | None = None) -> Task:
+    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels, and the factors that a method asks for.
+
+    Args:
+        extra: whether there is an extra dataset, of 5 expressions and 3 subjects; None for where the method takes one.
+    """
     factors = {} if card is None else columns_for(card)
-    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed, (2,) * len(EXPRESSIONS), factors)
+    extra = card is not None and card.takes_extra if extra is None else extra
+    theirs = Task(EXPRESSIONS[:5], SUBJECTS[:3], SIZE, seed, (2,) * 5, factors) if extra else None
+    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed, (2,) * len(EXPRESSIONS), factors, theirs)
+
+
+def data_of(card: MethodCard | None, stage: Stage) -> str:
+    """`StageCard.data` of a stage."""
+    return next((stated.data for stated in card.stages if stated.name == stage.name), "train") if card else "train"
 
 
 def make_batch(
-    task: Task, count: int = 12, seed: int = 0, device: str = "cpu", stage: Stage | None = None, partner: bool = False
+    task: Task,
+    count: int = 12,
+    seed: int = 0,
+    device: str = "cpu",
+    stage: Stage | None = None,
+    partner: bool = False,
+    data: str = "train",
 ) -> Batch:
     """A batch of `count` random images with labels in which every expression and subject occurs (for `count` >= 6), composed as a
-    stage asks. `partner`: the batch is that of partners, some of which stand in for others."""
+    stage asks.
+
+    Args:
+        partner: the batch is that of partners, some of which stand in for others.
+        data: as `StageCard.data`.
+    """
+    if data == EXTRA and task.extra is not None:
+        return make_batch(task.extra, count, seed, device, stage, partner)
     frames = stage.batches.frames if stage is not None and isinstance(stage.batches, PK) else 1
     count = -(-count // frames) * frames
     generator = torch.Generator().manual_seed(seed)
@@ -88,6 +112,7 @@ def make_batch(
         (index % 3 > 0).to(device) if partner else None,
         {name: values.to(device) for name, values in make_factors(task, count, generator).items()},
         (images, *(images.flip(0) for _ in range(views - 1))) if views > 1 else (),
+        make_batch(task.extra, count, seed + 3, device) if data == "both" and task.extra is not None else None,
     )
 
 
@@ -101,11 +126,13 @@ class Drawn:
 
     Attributes:
         task: what is to be learnt.
+        card: of the method, which says what data a stage is trained on; None for the training set.
         stage: the stage; None for plain batches.
         stop: the step whose batch raises `Stopped`; None for none.
     """
 
     task: Task
+    card: MethodCard | None = None
     stage: Stage | None = None
     stop: int | None = None
     frames = 24
@@ -113,7 +140,7 @@ class Drawn:
     def __call__(self, step: int) -> Batch:
         if step == self.stop:
             raise Stopped
-        return make_batch(self.task, seed=step, stage=self.stage)
+        return self._batch(step)
 
     def of(self, stage: Stage, accumulate: int = 1) -> Drawn:
         """The batches of a stage."""
@@ -125,14 +152,22 @@ class Drawn:
 
     def unaugmented(self) -> Iterator[Batch]:
         """Each training frame once."""
-        return (make_batch(self.task, seed=-1 - number) for number in range(2))
+        return (self._batch(-1 - number) for number in range(2))
+
+    def _batch(self, seed: int) -> Batch:
+        data = "train" if self.stage is None else data_of(self.card, self.stage)
+        return make_batch(self.task, seed=seed, stage=self.stage, data=data)
 
 
 def make_method(
-    registry: Registry, card: MethodCard, overrides: dict[str, object] | None = None, seed: int = 0
+    registry: Registry,
+    card: MethodCard,
+    overrides: dict[str, object] | None = None,
+    seed: int = 0,
+    extra: bool | None = None,
 ) -> Method:
-    """A method with the small default backbone. `overrides` are settings that differ from the defaults."""
-    task = make_task(seed, card)
+    """A method with the small default backbone. `overrides`: settings that differ from the defaults. `extra`: as of `make_task`."""
+    task = make_task(seed, card, extra)
     backbone_card = small_backbone(registry)
     with task.init("backbone"):
         backbone = backbone_card.load()(backbone_card.settings(**(backbone_card.small or {})), SIZE)
@@ -162,7 +197,7 @@ def variants_of(card: MethodCard) -> dict[str, dict[str, object]]:
 
 def training(seed: int = 0, device: Device = CPU, card: MethodCard | None = None, **more: Any) -> Training:
     """A training on random batches, of the method of a card if there is one. `more` are further fields of Training."""
-    return Training(**{"batches": Drawn(make_task(seed, card)), "device": device, "seed": seed, **more})
+    return Training(**{"batches": Drawn(make_task(seed, card), card), "device": device, "seed": seed, **more})
 
 
 def make_frames(subjects: int = 12, takes: int = 1) -> pd.DataFrame:

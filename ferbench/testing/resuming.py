@@ -27,16 +27,16 @@ def resume(card: MethodCard, make: Make) -> None:
             train(whole, ours, 4, training(card=card))
             path = Path(folder) / f"{index}.safetensors"
             stopped = copy.deepcopy(broken)
-            _train_and_stop(stopped, stopped.stages()[index], 4, 2, training(card=card, checkpoint=path))
+            _train_and_stop(card, stopped, stopped.stages()[index], 4, 2, training(card=card, checkpoint=path))
             assert path.is_file(), "no checkpoint was written"
             train(broken, theirs, 4, training(card=card, checkpoint=path))
             differ = [n for n, v in broken.state_dict().items() if not torch.equal(v, whole.state_dict()[n])]
             assert not differ, f"stage '{ours.name}' resumed from a checkpoint differs in {enumerate_first(differ)}"
 
 
-def _train_and_stop(method: Method, stage: Stage, steps: int, stop: int, whole: Training) -> None:
+def _train_and_stop(card: MethodCard, method: Method, stage: Stage, steps: int, stop: int, whole: Training) -> None:
     """Train `stop` steps and stop, so that there is a checkpoint."""
     try:
-        train(method, stage, steps, replace(whole, batches=Drawn(method.task, stop=stop), checkpoint_every=stop))
+        train(method, stage, steps, replace(whole, batches=Drawn(method.task, card, stop=stop), checkpoint_every=stop))
     except Stopped:
         return

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from ferbench.cards import MethodCard
 from ferbench.errors import enumerate_first
 from ferbench.interfaces.method import Clock
-from ferbench.testing.inputs import EXPRESSIONS, STEPS, Make, make_batch, training
+from ferbench.registry.loader import Registry
+from ferbench.testing.inputs import EXPRESSIONS, STEPS, Make, data_of, make_batch, make_method, training
 from ferbench.training.checkpoint import trained_state
 from ferbench.training.loop import Device, freeze_all_but, train
 from ferbench.training.state import modules_of
@@ -25,6 +29,16 @@ def stages_match_card(card: MethodCard, make: Make) -> None:
     for stage in method.stages():
         freeze_all_but(method, stage)
         trained_state(method, modules_of(stage))
+
+
+def without_extra(registry: Registry, card: MethodCard, settings: Mapping[str, Any]) -> None:
+    """Without an extra dataset, stages() returns the stages that need none.
+
+    Leave a stage whose card says data="extra" out where `self.task.extra` is None.
+    """
+    names = [stage.name for stage in make_method(registry, card, dict(settings), extra=False).stages()]
+    stated = [stage.name for stage in card.stages_with(extra=False)]
+    assert names == stated, f"without an extra dataset (task.extra is None) stages() returns {names}, not {stated}"
 
 
 def step_on_cpu(card: MethodCard, make: Make) -> None:
@@ -49,9 +63,8 @@ def step_on_meta(card: MethodCard, make: Make) -> None:
     compute with tensors instead of `.item()`, `float(...)` or `if tensor:`.
     """
     method = make().to("meta")
-    batch = make_batch(method.task, device="meta")
     for stage in method.stages():
-        batch = make_batch(method.task, device="meta", stage=stage)
+        batch = make_batch(method.task, device="meta", stage=stage, data=data_of(card, stage))
         parameters = freeze_all_but(method, stage)
         outputs: dict[str, Tensor] = {}
         clock = Clock(0, STEPS)
@@ -62,6 +75,7 @@ def step_on_meta(card: MethodCard, make: Make) -> None:
             with torch.no_grad():
                 stage.after(batch, outputs, clock)
     method.eval()
+    batch = make_batch(method.task, device="meta")
     assert method.logits(batch.images).shape == (len(batch), len(EXPRESSIONS))
 
 

@@ -48,17 +48,20 @@ class DeExpression(nn.Module):
         result: Tensor = self.decoder(self.encoder(images)[1])
         return result
 
-    def stage(self) -> Stage:
-        """The stage "de_expression"."""
+    def stages(self, task: Task) -> list[Stage]:
+        """The stage "de_expression", and before it, where there is an extra dataset, the same on that: "pretraining"."""
+        return [*([self._stage("pretraining")] if task.extra else []), self._stage("de_expression")]
+
+    def _stage(self, name: str) -> Stage:
         s = self.settings
         betas = (s.beta1, 0.999)
         groups = {"generator": Group([self.encoder, self.decoder], s.lr, betas)}
         if s.adversarial:
             groups["discriminator"] = Group([self.discriminator], s.lr * s.discriminator_lr_scale, betas)
-        return Stage("de_expression", self.step, groups)
+        return Stage(name, self.step, groups)
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
-        """The step of stage "de_expression"."""
+        """The step of both stages."""
         s = self.settings
         assert batch.neutral is not None  # the cards need "neutral"
         made = self(batch.images)

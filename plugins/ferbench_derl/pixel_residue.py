@@ -37,7 +37,7 @@ class PixelResidue(Method):
             weight_decay=s.classifier_weight_decay,
             schedule="cosine",
         )
-        return [self.generator.stage(), Stage("residue", self.residue, {"classifier": classifier})]
+        return [*self.generator.stages(self.task), Stage("residue", self.residue, {"classifier": classifier})]
 
     def residue(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """The step of stage "residue"."""

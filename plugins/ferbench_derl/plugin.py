@@ -116,6 +116,7 @@ def ferbench_methods() -> list[MethodCard]:
             needs=frozenset({"neutral"}),
             version=2,
             stages=[
+                StageCard(name="pretraining", share=0.7, settings=DE_EXPRESSION, data="extra"),
                 StageCard(name="de_expression", share=0.7, settings=DE_EXPRESSION),
                 StageCard(name="residue", share=0.3, settings=RESIDUE),
             ],
@@ -149,6 +150,7 @@ def ferbench_methods() -> list[MethodCard]:
             needs=frozenset({"neutral"}),
             version=2,
             stages=[
+                StageCard(name="pretraining", share=0.7, settings=DE_EXPRESSION, data="extra"),
                 StageCard(name="de_expression", share=0.7, settings=DE_EXPRESSION),
                 StageCard(name="residue", share=0.3, settings=PIXELS),
             ],

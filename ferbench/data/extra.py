@@ -1,0 +1,121 @@
+"""An extra dataset: what methods train on beside the training set of a fold, and never test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ferbench.cards import DatasetCard
+from ferbench.data.joined import check_names, image_key, plain
+from ferbench.data.loaded import Loaded, load_dataset
+from ferbench.errors import FerbenchError
+from ferbench.interfaces.dataset import Dataset
+from ferbench.protocols.select import select
+from ferbench.records.identity import DatasetIdentity
+from ferbench.registry.component import Component
+from ferbench.registry.loader import Registry
+
+
+@dataclass(frozen=True)
+class Extra:
+    """An extra dataset: the frames that the literature uses of it, of a dataset with a split of its own those of the training set.
+
+    Attributes:
+        card, dataset, frames, fingerprint: as of `Data`.
+        selected: the rows of the frame table that are trained on, with the column `person`, which names people as the frames of
+            the fold do.
+        notes: sentences that every record states.
+    """
+
+    card: DatasetCard
+    dataset: Dataset
+    frames: pd.DataFrame
+    selected: pd.DataFrame
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> DatasetIdentity:
+        """What of it is part of a trial's identity."""
+        return DatasetIdentity(self.card.name, self.card.version, self.fingerprint)
+
+    def without(self, unseen: set[str]) -> pd.DataFrame:
+        """The selected rows without those of people of whom a fold trains on nothing.
+
+        Raises:
+            FerbenchError: none is left.
+        """
+        left = self.selected[~self.selected["person"].isin(unseen)]
+        if left.empty:
+            raise FerbenchError(
+                f"extra_dataset={self.card.name} has nobody who is not tested: all of its subjects are in the test set."
+            )
+        return left
+
+
+def load_extra(registry: Registry, asked: Component, data: Loaded, joined: bool) -> Extra:
+    """Read an extra dataset.
+
+    Args:
+        data: the dataset of the configuration, or two of them joined. joined: which of the two.
+
+    Raises:
+        FerbenchError: it cannot be read, or it is of the people of the dataset, and who is who cannot be told.
+    """
+    loaded = load_dataset(registry, asked)
+    card = loaded.card
+    selected = select(loaded.frames, card, "auto")
+    notes = [f"extra: {note}" for note in loaded.notes]
+    if "split" in card.provides and (selected["split"] == "train").any():
+        others = int((selected["split"] != "train").sum())
+        selected = selected[selected["split"] == "train"]
+        if others:
+            notes.append(f"Of {card.name}, its training split is trained on; {others} other frames are left out.")
+    populations = _populations(data)
+    same = plain(card.population) in populations
+    people = selected["subject"].astype(str)
+    if same:
+        ours = data.frames["subject"].astype(str)
+        population = populations[plain(card.population)]
+        known = ours.str.removeprefix(f"{population}/") if joined else ours
+        if "subject" not in card.provides or "subject" not in data.card.provides:
+            raise FerbenchError(
+                f"extra_dataset={card.name} is of the same people as dataset={data.card.name} ({card.population}), and it cannot "
+                "be told which of them are tested."
+            )
+        check_names(data.card.name, card, [*known, *people])
+        if joined:
+            people = f"{population}/" + people
+    else:
+        people = f"extra {card.population}/" + people  # others, whatever they are called
+    notes.append(f"Trained on {card.name} too: {len(selected)} frames of {selected['subject'].nunique()} subjects.")
+    if same:
+        notes.append(f"Of {card.name}, the people whom a fold tests or keeps for validation are left out.")
+    return Extra(card, loaded.dataset, loaded.frames, selected.assign(person=people), loaded.fingerprint, tuple(notes))
+
+
+def _populations(data: Loaded) -> dict[str, str]:
+    """The populations of a dataset, or of two that were joined, as they are compared and as names of subjects begin with them."""
+    parts = getattr(data.dataset, "parts", None)
+    cards = [part.card for part in parts.values()] if parts else [data.card]
+    return {plain(card.population): card.population for card in reversed(cards)}
+
+
+def tested_twins(
+    images: np.ndarray, tested: pd.Series, extra: np.ndarray, trained: pd.Series
+) -> Iterator[tuple[str, str]]:
+    """(frame_id that is tested, frame_id of the extra dataset) of equal images, pixel by pixel. Images of one colour are no twins.
+
+    Args:
+        images, extra: (N, S, S, 3), uint8, the prepared images of both.
+        tested, trained: rows of these arrays by frame_id.
+    """
+    known = {image_key(extra[row]): frame for frame, row in trained.items()}
+    known.pop(None, None)
+    for frame, row in tested.items():
+        twin = known.get(image_key(images[row])) if known else None
+        if twin is not None:
+            yield str(frame), str(twin)
