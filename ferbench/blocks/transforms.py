@@ -36,8 +36,8 @@ def _between(uniform: Tensor, low: float, high: float) -> Tensor:
 
 def _grey(images: Tensor) -> Tensor:
     """(B, 1, S, S)."""
-    red, green, blue = images.split(1, 1)
-    return red * GREY[0] + green * GREY[1] + blue * GREY[2]
+    red, green, blue = images.unbind(1)
+    return (red * GREY[0] + green * GREY[1] + blue * GREY[2]).unsqueeze(1)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from ferbench.ranking.cards import Cards
 from ferbench.ranking.compare import Comparison
 from ferbench.records.merge import Collected
 from ferbench.report.columns import Column, cell, p_value, points
-from ferbench.report.page import _board
+from ferbench.report.site import home
 
 
 def boards(found: Sequence[Board], given: Collected, shown: Sequence[Column]) -> str | None:
-    """The tables of the page without what its rows open to; None where Jinja is not installed."""
-    tables = [_board(number, board, given, shown, (), (), lambda record: "") for number, board in enumerate(found)]
+    """The tables of the site's home page; None where Jinja is not installed."""
+    tables = [{**home.board(board, shown, (), ()), "dataset": board.dataset} for board in found]
     return _rendered(boards=tables, comparisons=[], notes=given.notes)
 
 

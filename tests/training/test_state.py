@@ -80,7 +80,7 @@ def test_a_resumed_stage_ends_the_same(stop: int, tmp_path: Path) -> None:
     whole, resumed = Remembering(), Remembering()
     train(whole, whole.stages()[0], STEPS, training())
     path, killed = tmp_path / "checkpoint", Remembering()
-    broken = training(checkpoint=path, checkpoint_every=stop, batches=Killed(killed.task, stop))
+    broken = training(checkpoint=path, checkpoint_every=stop, batches=Killed(killed.task, stop=stop))
     with pytest.raises(KeyboardInterrupt):
         train(killed, killed.stages()[0], STEPS, broken)
     train(resumed, resumed.stages()[0], STEPS, training(checkpoint=path))
@@ -364,7 +364,7 @@ def test_layers_that_compute_their_weights_are_kept(wrap: Callable[[nn.Module], 
 
     whole, resumed, killed, path = make(), make(), make(), tmp_path / "checkpoint"
     train(whole, whole.stages()[0], STEPS, training())
-    broken = training(checkpoint=path, checkpoint_every=3, batches=Killed(killed.task, 3))
+    broken = training(checkpoint=path, checkpoint_every=3, batches=Killed(killed.task, stop=3))
     with pytest.raises(KeyboardInterrupt):
         train(killed, killed.stages()[0], STEPS, broken)
     train(resumed, resumed.stages()[0], STEPS, training(checkpoint=path))
@@ -471,7 +471,7 @@ def test_an_update_in_one_step_is_enough(tmp_path: Path) -> None:
 
     stage = Stage("training", once, {"net": Group([method.net])})
     with pytest.raises(KeyboardInterrupt):
-        train(method, stage, STEPS, training(checkpoint=path, checkpoint_every=3, batches=Killed(method.task, 3)))
+        train(method, stage, STEPS, training(checkpoint=path, checkpoint_every=3, batches=Killed(method.task, stop=3)))
     assert [step for step, _, _ in train(method, stage, STEPS, training(checkpoint=path)).losses] == [0]
 
 
@@ -680,7 +680,7 @@ def test_a_pass_draws_the_same_numbers_in_a_resumed_training(tmp_path: Path) -> 
     assert same(plain, drawing)
     whole, path = found.copy(), tmp_path / "checkpoint"
     found.clear()
-    broken = training(checkpoint=path, checkpoint_every=2, batches=Killed(killed.task, 2))
+    broken = training(checkpoint=path, checkpoint_every=2, batches=Killed(killed.task, stop=2))
     with pytest.raises(KeyboardInterrupt):
         train(killed, stage_of(killed, draws), 4, broken)
     found[1:] = []
