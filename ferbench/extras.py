@@ -11,6 +11,9 @@ from ferbench.errors import FerbenchError
 REQUIREMENT = re.compile(r"(?P<package>[\w.-]+)[^;]*;.*\bextra\s*==\s*['\"](?P<extra>[\w.-]+)['\"]")
 """A line of `Requires-Dist` in the metadata of a distribution, e.g. `torch>=2.6; extra == 'train'`."""
 
+DISTRIBUTIONS = {"mlflow": "mlflow_skinny"}
+"""Distributions of packages that have another name on import, beyond '-' and '_'."""
+
 
 @contextmanager
 def needed_by(what: str) -> Iterator[None]:
@@ -54,5 +57,6 @@ def extra_of(package: str, declared: Iterable[str]) -> str:
     for line in declared:
         if found := REQUIREMENT.match(line):
             extras.setdefault(found["extra"], set()).add(found["package"].lower().replace("-", "_"))
-    having = [extra for extra, packages in extras.items() if package.lower() in packages]
+    name = DISTRIBUTIONS.get(package.lower(), package.lower())
+    having = [extra for extra, packages in extras.items() if name in packages]
     return min(having, key=lambda extra: (len(extras[extra]), extra), default="")

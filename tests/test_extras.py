@@ -30,6 +30,9 @@ DECLARED = [
         ("av", "video"),
         ("openpyxl", "excel"),
         ("uniface", "faces"),
+        ("tensorboard", "tensorboard"),
+        ("mlflow", "mlflow"),
+        ("wandb", "wandb"),
     ],
 )
 def test_a_package_is_named_with_the_smallest_extra_that_has_it(package: str, extra: str) -> None:
