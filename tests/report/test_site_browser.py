@@ -232,7 +232,10 @@ def test_rows_are_chosen_and_turned_round(browser: Any, made: Path) -> None:
     ("fragment", "said"),
     [
         ("nowhere/a/b", "There is no such board on this site."),
-        ("{board}/{alpha}/nobody", "A row of this address is not on the board, or not among those that are compared here."),
+        (
+            "{board}/{alpha}/nobody",
+            "A row of this address is not on the board, or not among those that are compared here.",
+        ),
         ("{board}/{alpha}/{alpha}", "Choose two rows."),
     ],
 )
