@@ -38,6 +38,7 @@ def generated(method: int, fold: int, seed: int, random: np.random.Generator) ->
         "method": {"name": f"method{method}", **{f"setting{i}": i * 0.1 for i in range(20)}},
         "backbone": {"name": "timm", "model": "resnet18", "pretrained": False},
         "budget": {"name": "paper", "steps": 12000, "batch_size": 64},
+        "results_dir": "results",
         **{part: {f"key{i}": i for i in range(8)} for part in ("preparation", "augment", "trainer", "evaluation")},
     }
     identity = Identity(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -15,6 +16,9 @@ from ferbench.cli.options import (
     say,
 )
 from ferbench.errors import FerbenchError
+
+if TYPE_CHECKING:
+    from ferbench.records.schema import Record
 
 TOLD = 5
 """Sentences on figures that cannot be drawn; the others are counted."""
@@ -46,7 +50,7 @@ def command(
     Written again, the folder has the present results; a file of an earlier site that this one lacks is removed.
     """
     from ferbench.cards import MethodCard
-    from ferbench.cli.records import chosen_boards, collected, installed_cards, published, reproduce, shareable
+    from ferbench.cli.records import chosen_boards, collected, installed_cards, published, shareable
     from ferbench.ranking.aggregate import BoardQuery
     from ferbench.registry.loader import load_registry
     from ferbench.report.site.build import Material, build
@@ -65,7 +69,7 @@ def command(
         cards=cards,
         methods=load_registry().catalogue(MethodCard),
         faces=shareable(),
-        command=reproduce,
+        command=_again,
         dataset=dataset,
     )
     left: list[str] = []
@@ -81,6 +85,16 @@ def command(
         f"{target / 'index.html'}: {len(shown)} boards, {len(material.rows)} methods, {len(given.records)} trials, "
         f"{len(figures)} figures."
     )
+
+
+def _again(record: Record) -> str:
+    """The command that makes a record again; empty where its configuration is not whole, as a stranger's may be."""
+    from ferbench.cli.records import reproduce
+
+    try:
+        return reproduce(record)
+    except (FerbenchError, AttributeError, KeyError, TypeError, ValueError):
+        return ""
 
 
 def _within(path: Path, folder: Path) -> bool:

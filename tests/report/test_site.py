@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -190,3 +192,14 @@ def test_nothing_outside_of_the_site_is_removed(make: Make, tmp_path: Path, name
     (target / MANIFEST).write_text(name.format(tmp_path=tmp_path) + "\n")
     site(stored(tmp_path / "results", make()), target)
     assert (tmp_path / "outside.txt").read_text() == "kept"
+
+
+def test_a_record_whose_command_cannot_be_said_has_a_page(
+    ferbench: Callable[..., Any], make: Make, tmp_path: Path
+) -> None:
+    """Its configuration says neither where results went nor what protocol it had."""
+    folder = stored(tmp_path / "results", make(), make(fold=1))
+    done = ferbench("site", folder, "--output", tmp_path / "site")
+    assert done.status == 0, done.err
+    assert "1 boards, 1 methods, 2 trials, " in done.out
+    assert [trial["command"] for trial in data(tmp_path / "site", "m")["trials"]] == ["", ""]
