@@ -11,7 +11,7 @@ import torch
 from ferbench import Average, Batch, Clock, Group, MethodCard, Stage, Update
 from ferbench.registry.loader import load_registry
 from ferbench.testing.accumulation import micro_batches
-from ferbench.testing.checks import frozen_parts, step_on_meta
+from ferbench.testing.steps import frozen_parts, step_on_meta
 from tests.training.remembering import Remembering
 
 CARD = load_registry().get(MethodCard, "cross_entropy")
