@@ -29,7 +29,7 @@ class Checkpoint:
     Attributes:
         step: number of steps that are done.
         tensors: state of the trained modules ("model/..."), of the optimisers ("optimiser/...") and of the scaling of losses
-            ("scaler/...").
+            ("scaler/..."), and of the modules after the best epoch so far, where one is chosen ("chosen/...").
         losses: losses of all steps so far.
         code: `code_key` of the code that trained so far.
     """
