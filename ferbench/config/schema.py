@@ -55,6 +55,13 @@ class Precision(StrEnum):
     fp16 = "fp16"
 
 
+class Choose(StrEnum):
+    """Which weights a trial is tested with."""
+
+    last = "last"
+    validation = "validation"
+
+
 class Sampling(StrEnum):
     """Which training frames a batch has."""
 
@@ -142,6 +149,9 @@ class Trainer:
         checkpoint_every: steps between two checkpoints, at least 1.
         sampling: uniform (every training frame is drawn equally often) or class_balanced (every class is, and within a class every
             frame).
+        choose: last (the weights after the last step) or validation (of the epoch of the last stage with the highest accuracy on
+            training subjects that are kept apart, see `protocol.validation`).
+        patience: with choose=validation, epochs without a higher accuracy after which the last stage ends; 0 for none.
     """
 
     device: str = "auto"
@@ -153,6 +163,8 @@ class Trainer:
     sampling: Sampling = added(Sampling.uniform)
     graph: str = "auto"
     devices: int = 1
+    choose: Choose = added(Choose.last)
+    patience: int = added(0)
 
 
 @dataclass
@@ -246,7 +258,7 @@ COUNTS = frozenset(
     {
         "dataset", "test_dataset", "extra_dataset", "method", "backbone", "protocol", "preparation", "augment", "seeds",
         "budget.steps", "budget.batch_size", "trainer.precision", "trainer.accumulate", "trainer.clip_norm",
-        "trainer.sampling", "evaluation",
+        "trainer.sampling", "trainer.choose", "trainer.patience", "evaluation",
     }
 )  # fmt: skip
 DOES_NOT_COUNT = {
@@ -333,6 +345,17 @@ def _check(c: RunConfig) -> None:
     at_least("trainer.devices", c.trainer.devices, 1)
     at_least("trainer.clip_norm", c.trainer.clip_norm, 0)
     at_least("trainer.checkpoint_every", c.trainer.checkpoint_every, 1)
+    at_least("trainer.patience", c.trainer.patience, 0)
+    if c.trainer.choose is Choose.validation and not c.protocol.settings.get("validation"):
+        raise FerbenchError(
+            "trainer.choose=validation chooses by the accuracy on training subjects that are kept apart, and protocol.validation "
+            "is 0. Type protocol.validation=0.2 too."
+        )
+    if c.trainer.patience and c.trainer.choose is Choose.last:
+        raise FerbenchError(
+            f"trainer.patience={c.trainer.patience} ends a training by the accuracy on validation subjects. Type "
+            "trainer.choose=validation protocol.validation=0.2 too."
+        )
     at_least("trial.timeout", c.trial.timeout, 0)
     at_least("evaluation.judges", c.evaluation.judges, 0)
     at_least("evaluation.test_curve_points", c.evaluation.test_curve_points, 0)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from ferbench.cards import MethodCard
+from ferbench.config.schema import Choose
 from ferbench.data.batches import Batches, WithExtra
 from ferbench.errors import TrainingError
 from ferbench.evaluation import inference
@@ -20,6 +21,7 @@ from ferbench.interfaces.replicas import Place
 from ferbench.records import files
 from ferbench.records.schema import StageNode, Trial, code_key
 from ferbench.records.store import Store
+from ferbench.training.choice import Choice
 from ferbench.training.cost import forget_peak, peak_memory
 from ferbench.training.graph import recorder_for
 from ferbench.training.loop import Device, Training, steps_of_test_curve, train
@@ -45,15 +47,28 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
             logits = inference.over_batches(method.logits, setup.images, fold.test.rows)
         return {files.TEST_ACCURACY: float((logits.argmax(1) == labels.numpy()).mean())}
 
+    def measure_validation() -> float:
+        with setup.device.autocast():
+            logits = inference.over_batches(method.logits, setup.images, fold.validation.rows)
+        return float((logits.argmax(1) == fold.validation.labels.numpy()).mean())
+
+    epoch = -(-len(fold.labels.rows) // config.budget.batch_size)
     for node, stage, card in zip(trial.stages, stages, setup.stage_cards, strict=True):
         training = dataclasses.replace(training, batches=setup.batches_of(card))
         if node is trial.stages[-1] and config.evaluation.test_curve_points:
-            epoch = -(-len(fold.labels.rows) // config.budget.batch_size)
             training = dataclasses.replace(
                 training,
                 measure_test=measure_test,
                 test_curve_steps=steps_of_test_curve(node.steps, config.evaluation.test_curve_points, epoch),
             )
+        if node is trial.stages[-1] and config.trainer.choose is Choose.validation:
+            if not len(fold.validation.rows):
+                raise TrainingError(
+                    f"trainer.choose=validation needs validation frames, and fold {trial.fold} has none that can be read. A larger "
+                    "protocol.validation keeps more subjects apart."
+                )
+            choice = Choice(measure_validation, epoch, config.trainer.patience)
+            training = dataclasses.replace(training, choice=choice)
         yield node, stage, training
 
 

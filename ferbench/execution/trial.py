@@ -51,6 +51,7 @@ from ferbench.records.schema import (
 from ferbench.records.store import Store
 from ferbench.registry.loader import Registry
 from ferbench.training import checkpoint as checkpoints
+from ferbench.training.choice import curve_of, sentence
 from ferbench.training.cost import forget_peak, forward_flops, parameters, peak_memory
 from ferbench.training.loop import Device
 from ferbench.training.stages import run_stage
@@ -165,7 +166,8 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     compile_networks(setup)
     forget_peak(device.device)
     runs, losses = _train(trial, store, setup, progress)
-    cost = _cost(runs, config, device, method)
+    curve = _curve(losses[-1])
+    cost = _cost(runs, config, device, method, runs[-1].steps - curve[-1][0] if curve else 0)
     cost["peak_memory"] = max(cost["peak_memory"], setup.peak)
     judges, judges_run = _judge(trial, store, setup, progress)
     progress.message("evaluating")
@@ -197,7 +199,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     measured = _measure(setup.registry, trial, store, outputs)
     for trace in measured.traces.values():
         progress.message(trace.strip())
-    metrics = measured.metrics | best_epoch_metrics(losses[-1]) | validated
+    metrics = measured.metrics | best_epoch_metrics(losses[-1], _right(outputs) if curve else None) | validated
     notes = measured.notes
     notes += setup.prepared.notes()
     if setup.prepared_extra is not None:
@@ -208,6 +210,9 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
 
     notes += _stage_notes(runs, judges_run, trial)
     notes += left_out(losses)
+    if curve:
+        subjects = ", ".join(sorted(fold.validation.table["subject"].unique()))
+        notes += [sentence(runs[-1].name, curve, runs[-1].steps), f"Validation subjects, not trained on: {subjects}."]
     if (beside := lanes() - 1) > 0:
         others = "another trial" if beside == 1 else f"up to {beside} other trials"
         notes.append(f"It ran beside {others} on one GPU: its times are longer than alone.")
@@ -315,17 +320,30 @@ def _judge(trial: Trial, store: Store, setup: Setup, progress: Progress) -> tupl
     return judges, stage_run
 
 
-def best_epoch_metrics(losses: pd.DataFrame) -> dict[str, float | None]:
+def _curve(losses: pd.DataFrame) -> list[tuple[int, float]]:
+    """The accuracy on the validation subjects after each epoch, by which one was chosen; empty if none was."""
+    return curve_of(losses[["step", "loss", "value"]].itertuples(index=False, name=None))
+
+
+def _right(outputs: Outputs) -> float:
+    """The fraction of test frames that are recognised."""
+    return float((outputs.logits.argmax(axis=1) == outputs.labels).mean())
+
+
+def best_epoch_metrics(losses: pd.DataFrame, final: float | None = None) -> dict[str, float | None]:
     """The best test accuracy during training, `best_epoch_accuracy`, and by how much it exceeds the final one, `optimism`. That is
     the overestimation from choosing the best epoch on the test set. Empty if no test curve was measured.
 
     Args:
         losses: table of losses of the last stage, with the rows files.TEST_ACCURACY.
+        final: the test accuracy of the chosen epoch; None if the last one is final.
     """
     test_curve = losses.loc[losses["loss"] == files.TEST_ACCURACY, "value"]
     if test_curve.empty:
         return {}
-    return {"best_epoch_accuracy": float(test_curve.max()), "optimism": float(test_curve.max() - test_curve.iloc[-1])}
+    last = test_curve.iloc[-1] if final is None else final
+    best = max(test_curve.max(), last)
+    return {"best_epoch_accuracy": float(best), "optimism": float(best - last)}
 
 
 def _measure(registry: Registry, trial: Trial, store: Store, outputs: Outputs) -> Measured:
@@ -361,9 +379,11 @@ def _grid(method: Method, images: Images, fold: Fold, outputs: Outputs) -> np.nd
     return inference.synthesis_grid(method, images(fold.test.rows[rows]), identities)
 
 
-def _cost(runs: Sequence[StageRun], config: RunConfig, device: Device, method: Method) -> dict[str, float]:
-    """The cost of the method, without the judges."""
-    steps = sum(run.steps for run in runs)
+def _cost(
+    runs: Sequence[StageRun], config: RunConfig, device: Device, method: Method, saved: int = 0
+) -> dict[str, float]:
+    """The cost of the method, without the judges. `saved`: steps by which the last stage ended early."""
+    steps = sum(run.steps for run in runs) - saved
     return {
         "steps": steps,
         "images_seen": steps * config.budget.batch_size,

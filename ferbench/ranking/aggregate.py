@@ -32,7 +32,7 @@ from ferbench.records.store import no_collector
 Asked = Callable[[Counts], Answers]
 """What a row answered, by which counts are asked for."""
 
-ALIKE = {"accumulate": 1, "clip_norm": 0.0, "sampling": None}
+ALIKE = {"accumulate": 1, "clip_norm": 0.0, "sampling": None, "choose": None, "patience": None}
 """Settings of the training that all trials of a board share, with the values that they have unless asked."""
 
 

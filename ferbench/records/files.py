@@ -40,6 +40,9 @@ SKIPPED = "/skipped"
 TEST_ACCURACY = "test/accuracy"
 """Name, in the table of losses, of the accuracy on the test set. It is logged during training and not used."""
 
+VALIDATION_ACCURACY = "validation/accuracy"
+"""The same of the accuracy on the validation subjects, by which the epoch is chosen (`trainer.choose=validation`)."""
+
 NOT_PACKED = frozenset({WEIGHTS, SYNTHESIS_GRID})
 """Files that are not part of a submission: weights, and images of faces."""
 

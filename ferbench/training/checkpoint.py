@@ -29,8 +29,8 @@ class Checkpoint:
 
     Attributes:
         step: number of steps that are done.
-        tensors: what the stage trained and changed ("model/..."), the state of the optimisers ("optimiser/..."), and of the scaling
-            of losses ("scaler/...").
+        tensors: what the stage trained and changed ("model/..."), the state of the optimisers ("optimiser/...") and of the scaling
+            of losses ("scaler/..."), and the model after the best epoch so far, where one is chosen ("chosen/...").
         losses: losses of all steps so far.
         code: `code_key` of the code that trained so far.
     """

@@ -13,18 +13,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ferbench.errors import FerbenchError, TrainingError
 from ferbench.interfaces.method import Batch, Method, Stage
-from ferbench.records.files import TEST_ACCURACY, Losses
+from ferbench.records.files import TEST_ACCURACY, VALIDATION_ACCURACY, Losses
 from ferbench.records.schema import StageNode
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.averages import Averages
 from ferbench.training.checkpoint import Checkpoint
+from ferbench.training.choice import Choice, best_of, curve_of
 from ferbench.training.epochs import Epochs
 from ferbench.training.graph import Graphs, Recorder
 from ferbench.training.interrupts import deferred
@@ -33,6 +34,8 @@ from ferbench.training.precision import TYPES, fastest
 from ferbench.training.replicas import Replicas, need_devices
 from ferbench.training.state import State, modules_of
 from ferbench.training.steps import Row, Steps
+
+T = TypeVar("T")
 
 LOG_EVERY = 25
 """Number of steps after which the losses are copied from the device to the CPU and logged."""
@@ -111,6 +114,7 @@ class Training:
         graph: captures steps; None to run each as Python does.
         together: trains and stores a stage on several devices, each in a process of its own; None where this process trains it.
         replicas: the processes that train with this one, each on its part of a batch; the first measures, and writes checkpoints.
+        choice: how the epoch is chosen whose weights are kept; None for the last step's.
     """
 
     batches: Callable[[int], Batch]
@@ -127,6 +131,7 @@ class Training:
     graph: Recorder | None = None
     together: Callable[[StageNode], None] | None = None
     replicas: Replicas | None = None
+    choice: Choice | None = None
 
 
 def steps_of_test_curve(steps: int, points: int, epoch: int) -> frozenset[int]:
@@ -178,9 +183,10 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
         else {}
     )
     losses: Losses = []
-    first = 0
+    chosen: dict[str, Tensor] = {}
+    first, choice = 0, training.choice
     if training.checkpoint is not None and (saved := checkpoints.load(training.checkpoint, training.code)) is not None:
-        _restore(method, optimisers, scalers, saved)
+        chosen = _restore(method, optimisers, scalers, saved)
         first, losses = saved.step, saved.losses
     replicas = training.replicas
     if replicas is not None:
@@ -188,59 +194,83 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
     leads = replicas is None or replicas.rank == 0
     if isinstance(training.batches, Composed):
         training = dataclasses.replace(training, batches=training.batches.of(stage, training.accumulate))
+    done = first
     log = _Log(stage.name, losses, first, training)
     plain = Steps(method, stage, averages, steps, optimisers, parameters, training, scalers)
     epochs = Epochs(method, stage, training)
-    updated = any(name != TEST_ACCURACY for _, name, _ in losses)
+    updated = any(name not in (TEST_ACCURACY, VALIDATION_ACCURACY) for _, name, _ in losses)
     run = plain if training.graph is None or plain.obstacle else Graphs(plain, method, training.graph)
     with run.context(), deferred() as interrupt:
         if replicas is not None:
             replicas.asked = lambda: interrupt.asked
         for step in range(first, steps):
+            if choice is not None and choice.ended(losses):  # it was interrupted at its end
+                break
             if (epoch := epochs.begins(step)) is not None:
                 run.between(functools.partial(epochs.begin, epoch))
             row, size = run(step)
             log.add(step, row)
             updated = updated or bool(row.names)
-            last = step + 1 == steps
+            done, last = step + 1, step + 1 == steps
             stop = interrupt.asked if replicas is None else replicas.stops  # all of them after the same step
             due = (step + 1) % training.checkpoint_every == 0 and not last
             measure = step + 1 in training.test_curve_steps
             if step == first + 1:
                 state.check()  # soon, and again where something is stored
-            if not (last or due or measure or stop or (step + 1) % LOG_EVERY == 0):
+            choose = choice is not None and choice.due(step + 1, steps)
+            flush = last or due or stop or choose or (step + 1) % LOG_EVERY == 0
+            if not (flush or measure):
                 continue
-            if last or due or stop or (step + 1) % LOG_EVERY == 0:
+            if flush:
                 try:
                     log.flush(step + 1, size)
                 except KeyboardInterrupt:  # raised by who is told the losses
                     interrupt.asked = True
                     stop = stop or replicas is None
             if measure and leads:
-                losses += _test_accuracy(method, stage, training, step)
+                found = _measured(method, stage, training.measure_test)
+                losses += [(step, name, value) for name, value in found.items()]
+            if choice is not None and choose:
+                value = _measured(method, stage, choice.measure) if leads else 0.0
+                losses.append((step, VALIDATION_ACCURACY, replicas.told(value) if replicas is not None else value))
+                curve = curve_of(losses)
+                if leads and best_of(curve) == len(curve) - 1:
+                    chosen = _kept(method, state)
+                last = last or choice.ended(losses)
             if training.checkpoint is not None and leads and (due or stop):
                 tensors = {f"model/{k}": v for k, v in state.tensors().items()}
                 tensors |= {f"optimiser/{k}": v for k, v in checkpoints.optimiser_state(optimisers).items()}
                 tensors |= {f"scaler/{k}": v for k, v in checkpoints.scaler_state(scalers).items()}
+                tensors |= {f"chosen/{k}": v for k, v in chosen.items()}
                 checkpoints.save(training.checkpoint, Checkpoint(step + 1, tensors, losses, training.code))
             if stop:
                 raise KeyboardInterrupt
+            if last:
+                break
     if steps and not updated:
         raise TrainingError(
             f"The step of stage '{stage.name}' yielded no update in {steps} steps, so that nothing was trained. It yields "
             "Update(group, loss) for each optimiser step; a condition around the yield may never have held.",
             stage.name,
         )
+    checkpoints.load_state(method, chosen)
     method.eval().requires_grad_(False)
-    return Trained(losses, steps - first, run.obstacle if training.graph is not None else "", state.tensors())
+    return Trained(losses, done - first, run.obstacle if training.graph is not None else "", state.tensors())
 
 
-def _test_accuracy(method: Method, stage: Stage, training: Training, step: int) -> Losses:
+def _kept(method: Method, state: State) -> dict[str, Tensor]:
+    """Copies of what the stage stores, and of all buffers, which may change later only."""
+    names = {*state.tensors(), *(name for name, _ in method.named_buffers())}
+    return {name: value.detach().clone() for name, value in method.state_dict().items() if name in names}
+
+
+def _measured(method: Method, stage: Stage, measure: Callable[[], T]) -> T:
+    """What `measure` finds with the method in eval mode."""
     method.eval()
-    measured = [(step, name, value) for name, value in training.measure_test().items()]
+    found = measure()
     for module in modules_of(stage):
         module.train()
-    return measured
+    return found
 
 
 def freeze_all_but(method: Method, stage: Stage) -> dict[str, list[nn.Parameter]]:
@@ -281,13 +311,16 @@ def _restore(
     optimisers: Mapping[str, torch.optim.Optimizer],
     scalers: Mapping[str, torch.amp.GradScaler],
     saved: Checkpoint,
-) -> None:
+) -> dict[str, Tensor]:
+    """Continue from a checkpoint. Returns the weights of the best epoch so far."""
+
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
 
     checkpoints.load_state(method, part("model/"))
     checkpoints.load_optimiser_state(optimisers, part("optimiser/"))
     checkpoints.load_scaler_state(scalers, part("scaler/"))
+    return part("chosen/")
 
 
 class _Log:

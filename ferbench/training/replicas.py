@@ -162,6 +162,13 @@ class Replicas:
                 gradient.copy_(part.view(gradient.shape))
         return True
 
+    def told(self, value: float) -> float:
+        """The value that the first process has, in each of them."""
+        same = torch.tensor(value, dtype=torch.float64)
+        with _others():
+            dist.broadcast(same, 0)
+        return float(same)
+
     def mean(self, values: Tensor) -> Tensor:
         """The mean over all processes, the same in each of them."""
         with _others():

@@ -19,6 +19,7 @@ from ferbench.records.schema import StageNode, StageRun
 from ferbench.records.store import Store
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.checkpoint import Checkpoint, CheckpointError
+from ferbench.training.choice import curve_of, sentence
 from ferbench.training.loop import Training, train
 from ferbench.training.state import needed
 
@@ -137,6 +138,8 @@ def train_and_store(
     trained = train(method, stage, node.steps, dataclasses.replace(training, checkpoint=path))
     if trained.obstacle:
         progress.message(trained.obstacle)
+    if training.choice is not None:
+        progress.message(sentence(node.name, curve_of(trained.losses), node.steps))
     draft = draft_of(store.stage(node.key))
     draft.mkdir()
     try:

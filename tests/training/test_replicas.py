@@ -123,6 +123,19 @@ def test_devices_go_uphill_together(found: Found) -> None:
     assert not torch.allclose(one.state_dict()["a.1.weight"], plain.state_dict()["a.1.weight"])
 
 
+def test_the_first_device_chooses_for_all(found: Found) -> None:
+    """The second epoch is better than the first and the third, after which both devices end."""
+    for rank in range(2):
+        curve = [
+            (step, value) for step, name, value in found[rank]["chosen"]["losses"][0] if name == "validation/accuracy"
+        ]
+        assert curve == [(0, 0.2), (1, 0.6), (2, 0.4)]
+    with double():
+        one = toy("plain")
+        run(one, 2, accumulate=2)
+    agree(found[0]["chosen"]["weights"], dict(one.state_dict()))
+
+
 def test_synchronised_batch_norm_is_differentiated_twice(found: Found) -> None:
     with double():
         one = toy("penalises", norm=True)

@@ -19,6 +19,7 @@ from ferbench.errors import TrainingError
 from ferbench.interfaces.executor import Progress
 from ferbench.registry.loader import load_registry
 from ferbench.testing import Drawn, make_batch, make_method, make_task, training
+from ferbench.training.choice import Choice
 from ferbench.training.loop import Device, train
 from ferbench.training.replicas import Replicas, synchronise
 from tests.training.remembering import Remembering
@@ -216,6 +217,9 @@ def everything(trial: Any, node: Any, device: Device, replicas: Replicas, progre
         keep("remembering", remembering, run(remembering, 5, replicas, batches=parts, accumulate=2))
         remembering = Remembering().double()
         keep("remembering with norm", remembering, run(remembering, 5, replicas, batches=parts))
+        made = toy("plain", rank)
+        measure = iter([0.2, 0.6, 0.4]).__next__ if rank == 0 else None
+        keep("chosen", made, run(made, 4, replicas, choice=Choice(measure, 1, patience=1)))  # type: ignore[arg-type]
         for step in ("disagrees", "ends_early", "remembers", "replaces"):
             try:
                 run(toy(step, rank), replicas=replicas)
