@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import Batch, Clock, Group, Stage, Update, derive_seed, fraction
+from ferbench.randomness import set_seed
 
 if TYPE_CHECKING:
     from ferbench.training.loop import Device, Training
@@ -57,6 +58,7 @@ class Steps:
         self.optimisers = optimisers
         self.parameters = parameters
         self.training = training
+        self._seed: int | None = None
 
     def context(self) -> contextlib.AbstractContextManager[object]:
         """The context in which the steps are run."""
@@ -71,10 +73,23 @@ class Steps:
         return self.run(batch, Clock(step, self.steps)), len(batch) * (replicas.count if replicas else 1)
 
     def seed(self, step: int) -> None:
-        """Set the random state, which is a function of seed, stage and step, and of the replica from the second on."""
+        """Set the random states of torch, numpy and Python, which are a function of seed, stage and step, and of the replica from
+        the second on.
+
+        Raises:
+            TrainingError: since the last step something has seeded torch.
+        """
         replica = (self.training.replicas.rank,) if self.training.replicas and self.training.replicas.rank else ()
         seed = derive_seed("step", self.training.seed, self.stage.name, step, *replica)
-        torch.default_generator.manual_seed(seed)
+        if self._seed is not None and torch.default_generator.initial_seed() != self._seed:
+            raise TrainingError(
+                f"Stage '{self.stage.name}' sets torch's random seed (torch.manual_seed or the like), so that all its steps would "
+                "draw the same numbers. Leave it out: each step is seeded, in a way that a resumed training repeats.",
+                self.stage.name,
+                step,
+            )
+        self._seed = seed
+        set_seed(seed)
         if self.training.device.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
