@@ -18,6 +18,7 @@ from ferbench.files import cache_folder
 from ferbench.interfaces.dataset import Dataset, check_frames
 from ferbench.interfaces.protocol import TRAIN_ONLY, Protocol
 from ferbench.protocols.select import SIDE, Sides, sides, split
+from ferbench.randomness import own_random_state
 from ferbench.records.identity import ComponentIdentity
 from ferbench.registry.component import Component
 from ferbench.registry.loader import Registry
@@ -103,7 +104,7 @@ def load_data(registry: Registry, config: RunConfig) -> Data:
         raise FerbenchError(
             f"protocol=image_kfold is for datasets without identities; '{card.name}' has them: write protocol=subject_kfold."
         )
-    with registry.blaming(protocol_card):
+    with registry.blaming(protocol_card), own_random_state(0):
         selected = split(frames, card, protocol)
     tested = selected["fold"] if SIDE not in selected else selected.loc[selected[SIDE] == "test", "fold"]
     folds = tuple(sorted({int(fold) for fold in tested} - {TRAIN_ONLY}))

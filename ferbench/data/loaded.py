@@ -11,6 +11,7 @@ from ferbench.cards import CLASSES, DatasetCard
 from ferbench.data.counts import compared
 from ferbench.hashing import digest
 from ferbench.interfaces.dataset import Dataset, Describes, ReportsIrregularities, StatesCopy, check_frames
+from ferbench.randomness import own_random_state
 from ferbench.registry.component import Component
 from ferbench.registry.loader import Registry
 
@@ -48,7 +49,7 @@ def load_dataset(registry: Registry, asked: Component) -> Loaded:
     """
     registered = registry.get(DatasetCard, asked.name)
     dataset = asked.make(registry, DatasetCard)
-    with registry.blaming(registered):
+    with registry.blaming(registered), own_random_state(0):
         whole = dataset.describe(registered) if isinstance(dataset, Describes) else registered
         frames = check_frames(dataset.frames(), whole)
     card = whole.with_classes(asked.settings.get(CLASSES)) if registered.takes_classes else whole

@@ -16,6 +16,7 @@ import pandas as pd
 from ferbench.cards import EvaluatorCard
 from ferbench.errors import FerbenchError, NotMeasurable, enumerate_first
 from ferbench.interfaces.evaluator import Outputs, PerSubject, Syntheses, Value
+from ferbench.randomness import own_random_state
 from ferbench.records.metrics import CORE, as_stated
 from ferbench.registry.loader import Registry
 
@@ -78,7 +79,8 @@ def measure(registry: Registry, cards: Iterable[EvaluatorCard], outputs: Outputs
     given = _Guarded(outputs)
     for card in cards:
         try:
-            found = card.load()(given.outputs)
+            with own_random_state(0):
+                found = card.load()(given.outputs)
             _check(registry, card, found, owners)
             if changed := given.changed():
                 raise FerbenchError(

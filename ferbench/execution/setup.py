@@ -18,8 +18,9 @@ from ferbench.errors import FerbenchError
 from ferbench.evaluation.judges import Judges
 from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
-from ferbench.interfaces.method import Batch, Method, Task
+from ferbench.interfaces.method import Batch, Method, Task, derive_seed
 from ferbench.interfaces.replicas import ALONE, Place
+from ferbench.randomness import own_random_state
 from ferbench.records.schema import Trial
 from ferbench.registry.loader import Registry, load_registry
 from ferbench.training.loop import Device
@@ -247,7 +248,7 @@ def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard
     with task.init("backbone"):
         backbone = config.backbone.make(registry, BackboneCard, task.image_size)
     card = registry.get(MethodCard, config.method.name)
-    with registry.blaming(card):
+    with registry.blaming(card), own_random_state(derive_seed("construction", task.seed)):
         method = card.load()(task, backbone, card.settings(**config.method.settings))
     return card, method, backbone
 

@@ -16,7 +16,7 @@ import torch
 
 from ferbench.config.schema import RunConfig
 from ferbench.data.batches import Images
-from ferbench.errors import FerbenchError, TrainingError
+from ferbench.errors import FerbenchError, TrainingError, enumerate_first
 from ferbench.evaluation import inference
 from ferbench.evaluation.evaluators.recognition import by_subject
 from ferbench.evaluation.judges import Judges
@@ -33,6 +33,7 @@ from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.method import Batch, Estimates, Identifies, Method, Synthesizes
 from ferbench.limits import TimeUp, alarm, leave_if_forked
 from ferbench.plan.identity import Cards, evaluator_functions
+from ferbench.randomness import own_random_state
 from ferbench.records import files
 from ferbench.records.lease import Held
 from ferbench.records.schema import (
@@ -178,6 +179,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
         }
         if judges is not None:
             references["identity"] = inference.over_batches(judges.features, images, fold.test.rows)
+        _need_repeatable(method, images, fold)
         outputs = Outputs(
             frames=fold.test.table,
             expressions=setup.data.card.expressions,
@@ -193,7 +195,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             device="cuda" if device.device.type == "cuda" else "cpu",
             estimates=inference.estimates(method, images, fold.test.rows) if isinstance(method, Estimates) else {},
         )
-        _need_finite(outputs)
+        _need_finite(method, outputs)
         validated = _validated(method, images, fold)
         grid = _grid(method, images, fold, outputs)
     measured = _measure(setup.registry, trial, store, outputs)
@@ -258,13 +260,49 @@ def _validated(method: Method, images: Images, fold: Fold) -> dict[str, float | 
     return {"validation_accuracy": float((logits.argmax(axis=1) == fold.validation.labels.numpy()).mean())}
 
 
-def _need_finite(outputs: Outputs) -> None:
-    """Raise TrainingError if logits are NaN or infinite: they say no class. The trained stages are stored and are not lost."""
-    if bad := int((~np.isfinite(outputs.logits).all(axis=1)).sum()):
-        raise TrainingError(
-            f"The logits of {bad} of {len(outputs.logits)} test frames are NaN or infinite, so that no class can be read from "
-            "them. The trained stages are kept."
-        )
+REPEATED = 1e-3
+"""Largest difference, as a share of the largest value, between two evaluations of the same images."""
+
+
+def _need_repeatable(method: Method, images: Images, fold: Fold) -> None:
+    """Evaluate the first batch twice. Raise TrainingError if a method gives something else the second time: what is judged would be
+    chance. The trained stages are stored and are not lost."""
+    rows = fold.test.rows.split(inference.batch_on(images))[0]
+    faces = fold.faces(images)
+    places = torch.arange(len(rows), device=faces.images.device) % len(faces)
+    identities = Batch(faces.images[places], faces.expression[places], faces.subject[places])
+    asked: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"features": method.features, "logits": method.logits}
+    if isinstance(method, Identifies):
+        asked["identity_features"] = method.identity_features
+    if isinstance(method, Synthesizes):
+        asked["synthesize"] = lambda batch: method.synthesize(batch, identities)
+    for name, function in asked.items():
+        once, again = (inference.over_batches(function, images, rows) for _ in range(2))
+        finite = np.isfinite(once) & np.isfinite(again)
+        if np.abs(once[finite] - again[finite]).max(initial=0) > REPEATED * np.abs(once[finite]).max(initial=0):
+            raise TrainingError(
+                f"{name} of {type(method).__module__}:{type(method).__name__} gives something else each time for the same images: "
+                "it draws random numbers, as dropout does that is not turned off by eval(). What is judged has to be the same each "
+                "time. The trained stages are kept."
+            )
+
+
+def _need_finite(method: Method, outputs: Outputs) -> None:
+    """Raise TrainingError if logits or features are NaN or infinite: they say no class, and nothing can be measured of them. The
+    trained stages are stored and are not lost."""
+    whose = f"{type(method).__module__}:{type(method).__name__}"
+    for name, values, so in (
+        ("logits", outputs.logits, "so that no class can be read from them"),
+        ("features", outputs.features, "so that nothing can be measured of them"),
+        ("identity_features", outputs.identity_features, "so that nothing can be measured of them"),
+    ):
+        bad = np.zeros(0, bool) if values is None else ~np.isfinite(values).all(axis=1)
+        if bad.any():
+            frames = enumerate_first(outputs.frames["frame_id"].to_numpy()[bad])
+            raise TrainingError(
+                f"The {name} of {bad.sum()} of {len(bad)} test frames are NaN or infinite, {so}: {whose} gives them for {frames}. "
+                "The trained stages are kept."
+            )
 
 
 def _stage_notes(runs: Sequence[StageRun], judges: StageRun | None, trial: Trial) -> list[str]:
@@ -303,7 +341,8 @@ def _train(
     """Train the stages of a trial in turn, up to the one with the key `last` if there is one."""
     runs, tables = [], []
     for node, stage, training in stages_of(trial, setup, progress):
-        stage_run, losses = run_stage(store, node, setup.method, stage, training, progress, bool(trial.replaces))
+        with own_random_state():
+            stage_run, losses = run_stage(store, node, setup.method, stage, training, progress, bool(trial.replaces))
         runs.append(stage_run)
         tables.append(files.losses_table(losses, node.name))
         if node.key == last:

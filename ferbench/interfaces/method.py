@@ -17,6 +17,7 @@ from ferbench.errors import FerbenchError
 from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.sampling import PK, Balanced, Partner, Transform
+from ferbench.randomness import own_random_state
 
 
 def derive_seed(*parts: object) -> int:
@@ -56,10 +57,19 @@ class Task:
     @contextlib.contextmanager
     def init(self, part: str) -> Iterator[None]:
         """A context in which random initial weights depend only on the trial's seed and on `part`, so that the variants of a
-        method start from equal weights in equal parts. The global random state is restored afterwards."""
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(derive_seed("init", self.seed, part))
+        method start from equal weights in equal parts. The global random states are restored afterwards.
+
+        Raises:
+            FerbenchError: torch was seeded inside, so that every seed would start from the same weights.
+        """
+        seed = derive_seed("init", self.seed, part)
+        with own_random_state(seed):
             yield
+            if torch.default_generator.initial_seed() != seed:
+                raise FerbenchError(
+                    f"torch was seeded inside task.init({part!r}), so that the trials of all seeds would start from the same "
+                    "weights. Leave torch.manual_seed out: task.init has set the seed."
+                )
 
     def scope(self, name: str) -> Callable[[str], contextlib.AbstractContextManager[None]]:
         """`init` for the parts of the network `name`, as the networks of `ferbench.blocks` expect it: part P is initialised

@@ -20,8 +20,8 @@ from pathlib import Path
 from ferbench.hashing import digest
 
 CORE = (
-    "ferbench.interfaces", "ferbench.blocks", "ferbench.protocols", "ferbench.factors", "ferbench.data", "ferbench.training",
-    "ferbench.evaluation", "ferbench.execution.setup", "ferbench.execution.trial",
+    "ferbench.interfaces", "ferbench.randomness", "ferbench.blocks", "ferbench.protocols", "ferbench.factors", "ferbench.data",
+    "ferbench.training", "ferbench.evaluation", "ferbench.execution.setup", "ferbench.execution.trial",
 )  # fmt: skip
 """Packages of the core whose code determines the result of a trial."""
 

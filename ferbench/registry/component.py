@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ferbench.cards import Card
+from ferbench.randomness import own_random_state
 from ferbench.registry.loader import Registry
 
 
@@ -34,5 +35,5 @@ class Component:
             FerbenchError: the component cannot be imported, or does not accept its settings.
         """
         card = registry.get(kind, self.name)
-        with registry.blaming(card):
+        with registry.blaming(card), own_random_state():
             return card.load()(card.own(self.settings), *more)

@@ -44,6 +44,7 @@ from ferbench.testing import (
     inputs,
     outputs,
     protocols,
+    randomness,
     resuming,
     steps,
     weights,
@@ -59,8 +60,11 @@ OF_VARIANTS: Sequence[Rule] = (
     steps.step_in_bf16,
     steps.frozen_parts,
     outputs.outputs,
+    randomness.outputs_repeat,
     factors.estimates,
     weights.own_randomness,
+    randomness.construction_randomness,
+    randomness.step_randomness,
     accumulation.micro_batches,
 )
 """Rules of a method and of each of its ablations, called with (card, make); `make` creates the variant."""

@@ -12,7 +12,7 @@ from ferbench.testing.inputs import EXPRESSIONS, Make, make_batch
 def outputs(card: MethodCard, make: Make) -> None:
     """features, logits, identity_features and synthesize return finite tensors of the documented shapes.
 
-    Return one row for each image, of finite numbers, and draw no random numbers outside training; `synthesize` ends in a tanh.
+    Return one row for each image, of finite numbers; `synthesize` ends in a tanh.
     """
     method = make().eval()
     batch = make_batch(method.task)
@@ -23,7 +23,6 @@ def outputs(card: MethodCard, make: Make) -> None:
         assert logits.shape == (len(batch), len(EXPRESSIONS)), f"logits has the shape {tuple(logits.shape)}"
         assert features.isfinite().all(), "features has NaN or infinite values"
         assert logits.isfinite().all(), "logits has NaN or infinite values"
-        assert torch.equal(logits, method.logits(batch.images)), "logits differs from one call to the next"
         if isinstance(method, Identifies):
             identity = method.identity_features(batch.images)
             assert identity.ndim == 2, f"identity_features has the shape {tuple(identity.shape)}, not (B, D)"

@@ -9,6 +9,7 @@ import torch
 
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import Batch, Epoch, Method, Stage, derive_seed
+from ferbench.randomness import set_seed
 from ferbench.training.state import modules_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Epochs:
         assert self._stage.before_epoch is not None
         replicas, device = self._training.replicas, self._training.device
         seed = derive_seed("epoch", self._training.seed, self._stage.name, number)
-        torch.default_generator.manual_seed(seed)
+        set_seed(seed)
         if device.device.type == "cuda":
             torch.cuda.manual_seed(seed)
         self._method.eval()

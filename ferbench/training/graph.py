@@ -273,7 +273,7 @@ class Graphs:
     def between(self, do: Callable[[], None]) -> None:
         """Do something between two steps. Recordings see what it changes in place; where it changes anything else, they end."""
         before = _plain_state(self.method)
-        do()
+        self.steps.between(do)
         now = _plain_state(self.method)
         if not self.obstacle and (changed := sorted(name for name, value in now.items() if before.get(name) != value)):
             self._stop(f"its before_epoch changes {changed[0]}, and not in place")

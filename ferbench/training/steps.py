@@ -19,6 +19,7 @@ from torch.autograd.graph import increment_version
 from ferbench.errors import FerbenchError, TrainingError
 from ferbench.interfaces.method import Batch, Clock, Method, Stage, Update, derive_seed, fraction
 from ferbench.interfaces.replicas import whole_batch
+from ferbench.randomness import set_seed
 from ferbench.records.files import SKIPPED
 from ferbench.training.averages import Averages
 from ferbench.training.optimisers import gradient_norm, rate_of, rates_of, set_rates, uphill
@@ -85,6 +86,7 @@ class Steps:
         self.training = training
         self.averages = averages
         self._run = 0
+        self._seeded: int | None = None
         self.scalers = scalers or {}
         why = ["their losses are scaled (fp16)"] if self.scalers else []
         why += [
@@ -107,17 +109,30 @@ class Steps:
         return self.run(batch, Clock(step, self.steps), guarded), len(batch) * (replicas.count if replicas else 1)
 
     def between(self, do: Callable[[], None]) -> None:
-        """Do something between two steps."""
+        """Do something between two steps, which may set random states."""
         do()
+        self._seeded = None
 
     def seed(self, step: int) -> None:
-        """Set the random state, which is a function of seed, stage and step, and of the replica from the second on."""
+        """Set the random states of torch, numpy and Python, which are a function of seed, stage and step, and of the replica from
+        the second on.
+
+        Raises:
+            TrainingError: since the last step something has seeded torch.
+        """
         replica = (self.training.replicas.rank,) if self.training.replicas and self.training.replicas.rank else ()
+        if self._seeded is not None and torch.default_generator.initial_seed() != self._seeded:
+            raise TrainingError(
+                f"Stage '{self.stage.name}' sets torch's random seed (torch.manual_seed or the like), so that all its steps would "
+                "draw the same numbers. Leave it out: each step is seeded, in a way that a resumed training repeats.",
+                self.stage.name,
+                step,
+            )
         self._seed("step", step, *replica)
 
     def _seed(self, part: str, *more: object) -> None:
-        seed = derive_seed(part, self.training.seed, self.stage.name, *more)
-        torch.default_generator.manual_seed(seed)
+        self._seeded = seed = derive_seed(part, self.training.seed, self.stage.name, *more)
+        set_seed(seed)
         if self.training.device.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
