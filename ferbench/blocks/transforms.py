@@ -37,7 +37,8 @@ def _between(uniform: Tensor, low: float, high: float) -> Tensor:
 def _grey(images: Tensor) -> Tensor:
     """(B, 1, S, S)."""
     red, green, blue = images.split(1, 1)
-    return red * GREY[0] + green * GREY[1] + blue * GREY[2]
+    grey: Tensor = red * GREY[0] + green * GREY[1] + blue * GREY[2]
+    return grey
 
 
 @dataclass(frozen=True)
