@@ -43,7 +43,12 @@ def _grey(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Flip:
-    """A horizontal mirror image, with probability `p`."""
+    """A horizontal mirror image, with probability `p`.
+
+    >>> images = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2).expand(2, 3, 1, 2)
+    >>> Flip(p=0.5)(images, torch.tensor([[0.2, 0.7]]))[:, 0, 0].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
 
     p: float = 0.5
     draws: ClassVar[int] = 1
