@@ -36,13 +36,19 @@ def _between(uniform: Tensor, low: float, high: float) -> Tensor:
 
 def _grey(images: Tensor) -> Tensor:
     """(B, 1, S, S)."""
-    red, green, blue = images.unbind(1)
-    return (red * GREY[0] + green * GREY[1] + blue * GREY[2]).unsqueeze(1)
+    red, green, blue = images.split(1, 1)
+    grey: Tensor = red * GREY[0] + green * GREY[1] + blue * GREY[2]
+    return grey
 
 
 @dataclass(frozen=True)
 class Flip:
-    """A horizontal mirror image, with probability `p`."""
+    """A horizontal mirror image, with probability `p`.
+
+    >>> images = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2).expand(2, 3, 1, 2)
+    >>> Flip(p=0.5)(images, torch.tensor([[0.2, 0.7]]))[:, 0, 0].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
 
     p: float = 0.5
     draws: ClassVar[int] = 1
