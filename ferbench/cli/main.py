@@ -22,7 +22,7 @@ from ferbench.extras import needed_by
 
 COMMANDS = (
     "run", "status", "doctor", "power", "leaderboard", "report", "compare", "ablations", "evaluate", "show", "why",
-    "gradients", "submit", "migrate", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "plugins", "check",
+    "gradients", "submit", "migrate", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "plugins", "check", "new",
 )  # fmt: skip
 """Each is a module of this package with a click command called `command`."""
 

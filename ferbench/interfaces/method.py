@@ -175,7 +175,9 @@ class Stage:
 class Method(nn.Module, ABC):
     """A method to be benchmarked. Constructed with (task, backbone, settings).
 
-    A subclass creates its networks inside `with task.init(part):`, so that their initial weights are reproducible.
+    A subclass creates its networks inside `with task.init(part):`, so that their initial weights are reproducible. State that
+    training changes and no optimiser updates, such as class centres or a queue, is in buffers of a module that a group of the stage
+    has, never in a plain attribute: it is then saved with the stage, and there again where a training is resumed or a stage shared.
     """
 
     def __init__(self, task: Task, backbone: Backbone, settings: Any) -> None:

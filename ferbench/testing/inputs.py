@@ -13,10 +13,10 @@ import pandas as pd
 import torch
 
 from ferbench.cards import BackboneCard, MethodCard
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, UnknownName
 from ferbench.interfaces.evaluator import Outputs, Syntheses
 from ferbench.interfaces.method import Batch, Method, Task
-from ferbench.registry.loader import Registry
+from ferbench.registry.loader import Registry, load_registry
 from ferbench.training.loop import Device, Training
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -73,7 +73,13 @@ def make_batch(task: Task, count: int = 12, seed: int = 0, device: str = "cpu") 
 def make_method(
     registry: Registry, card: MethodCard, overrides: dict[str, object] | None = None, seed: int = 0
 ) -> Method:
-    """A method with the small default backbone. `overrides` are settings that differ from the defaults."""
+    """A method with the small default backbone. `overrides` are settings that differ from the defaults.
+
+    Raises:
+        UnknownName: the method has no such setting.
+    """
+    if unknown := sorted(set(overrides or {}) - set(card.setting_names)):
+        raise UnknownName(f"setting of method '{card.name}'", unknown[0], card.setting_names)
     task = make_task(seed)
     backbone_card = small_backbone(registry)
     with task.init("backbone"):
@@ -81,6 +87,12 @@ def make_method(
     method = card.load()(task, backbone, card.settings(**{**card.defaults(), **(overrides or {})}))
     assert isinstance(method, Method), f"{card.target} is not a subclass of ferbench.Method"
     return method
+
+
+def method_named(name: str, seed: int = 0, **settings: object) -> Method:
+    """An installed method with the small default backbone. `settings` are those that differ from the defaults."""
+    registry = load_registry()
+    return make_method(registry, registry.get(MethodCard, name), settings, seed)
 
 
 def small_backbone(registry: Registry) -> BackboneCard:
