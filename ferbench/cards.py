@@ -176,7 +176,8 @@ class PublishedResult:
     Args:
         method, year, venue: of the paper.
         dataset: as `DatasetCard.known_as`.
-        accuracy: in percent. mean_class: mean over classes, in percent; 0 where none is given.
+        accuracy: in percent.
+        mean_class: mean over classes, in percent; 0 where none is given.
         source: where the figure was read.
         runs: the name of the method here that implements it; empty where none does.
         classes, frames, folds: of its protocol, as cards and protocols here call them; empty where the source does not say.
@@ -541,7 +542,12 @@ class CountScore(StrEnum):
 
 @dataclass(frozen=True)
 class BySubject:
-    """A metric that is a score of confusion counts: boards work it out over all folds together, with an interval and a test."""
+    """A metric that is a score of confusion counts: boards work it out over all folds together, with an interval and a test.
+
+    Attributes:
+        counts: of what.
+        score: of these counts.
+    """
 
     counts: Counts
     score: CountScore

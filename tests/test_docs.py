@@ -104,6 +104,26 @@ def test_the_notebook_of_the_howto_runs(tmp_path: Path, monkeypatch: pytest.Monk
     assert set(names["board"].frame["method"]) == {"cross_entropy", "grl"}
 
 
+def test_the_howto_on_a_first_plugin(ferbench: Callable[..., Any], tmp_path: Path) -> None:
+    """Its commands are those of the package's README, its code runs, and what it shows of a broken rule is what check says."""
+    from ferbench.kit.package import first_steps
+    from ferbench.testing import checks
+
+    page = (ROOT / "docs" / "howto" / "write-your-first-plugin.md").read_text()
+    assert ferbench("new", "method", "my-method", "--into", tmp_path).status == 0
+    assert all(f"    {command}" in page for command in first_steps(tmp_path / "ferbench-my-method"))
+    (conformance, own_test) = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert conformance in (tmp_path / "ferbench-my-method" / "tests" / "test_my_method.py").read_text().replace(
+        "import conformance, make_batch, method_named", "import conformance"
+    )
+    found: dict[str, Any] = {}
+    exec(own_test, found)
+    assert found["features"].ndim == 2
+    check = next(c for c in checks.checks_of("method", "cross_entropy") if c.name == "step_on_cpu")
+    assert f"The rule: {check.rule}\n" in page
+    assert f"What to do: {check.mend}\n" in page
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):

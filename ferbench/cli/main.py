@@ -25,7 +25,7 @@ from ferbench.registry.loader import load_registry
 
 COMMANDS = (
     "run", "status", "doctor", "power", "leaderboard", "site", "compare", "ablations", "evaluate", "show", "why",
-    "gradients", "submit", "migrate", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "plugins", "check",
+    "gradients", "submit", "migrate", "list", "datasets", "prepare", "splits", "audit", "contact-sheet", "plugins", "check", "new",
 )  # fmt: skip
 """Each is a module of this package with a click command called `command`."""
 

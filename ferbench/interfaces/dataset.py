@@ -41,7 +41,9 @@ class Dataset(ABC):
             subject: str, the person.
             sequence: str, unique in the dataset; a sequence shows one subject.
             position: int, index of the frame in its sequence, from 0.
-            phase: str, one of PHASES.
+            phase: str, one of PHASES: "neutral" is a face without expression, which methods that need it get as `Batch.neutral`
+                and `protocol.frames=all` leaves out unless neutral is a class; "apex" is the strongest expression, which
+                `protocol.frames=apex` selects; "onset" comes before it and "offset" after it.
             expression: str, the label of the sequence: one of the card's expressions or "neutral"; missing if unlabelled.
             Every other column is a factor of variation, such as illumination, under its own name.
         """

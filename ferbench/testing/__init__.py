@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ferbench.testing.inputs import make_method as make_method
     from ferbench.testing.inputs import make_outputs as make_outputs
     from ferbench.testing.inputs import make_task as make_task
+    from ferbench.testing.inputs import method_named as method_named
     from ferbench.testing.inputs import small_backbone as small_backbone
     from ferbench.testing.inputs import training as training
     from ferbench.testing.inputs import variants_of as variants_of
@@ -47,6 +48,7 @@ _LAZY = {
     "make_method": "ferbench.testing.inputs",
     "make_outputs": "ferbench.testing.inputs",
     "make_task": "ferbench.testing.inputs",
+    "method_named": "ferbench.testing.inputs",
     "small_backbone": "ferbench.testing.inputs",
     "training": "ferbench.testing.inputs",
     "variants_of": "ferbench.testing.inputs",
@@ -68,6 +70,7 @@ __all__ = [
     "make_method",
     "make_outputs",
     "make_task",
+    "method_named",
     "small_backbone",
     "training",
     "variants_of",

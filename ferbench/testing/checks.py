@@ -220,7 +220,7 @@ CHECKED: Mapping[str, type[Card]] = {
 }
 """The kinds of components that have checks."""
 
-_RULES = {
+_RULES: Mapping[str, Sequence[Rule]] = {
     "backbone": OF_BACKBONES,
     "dataset": OF_DATASETS,
     "protocol": OF_PROTOCOLS,
@@ -228,6 +228,13 @@ _RULES = {
     "executor": OF_EXECUTORS,
 }
 _BASES: Mapping[str, type] = {"backbone": Backbone, "dataset": Dataset, "protocol": Protocol, "executor": Executor}
+
+
+def all_rules() -> list[Rule]:
+    """Every rule once, those of methods first."""
+    found: list[Rule] = [cards.card_without_torch, cards.can_be_made, *OF_VARIANTS, *OF_METHODS]
+    found += [cards.ablation_name, weights.stage_settings, weights.shared_weights]
+    return [*found, *(rule for rules in _RULES.values() for rule in rules)]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,11 +14,11 @@ import pandas as pd
 import torch
 
 from ferbench.cards import EXTRA, BackboneCard, MethodCard
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, UnknownName
 from ferbench.interfaces.evaluator import Outputs, Syntheses
 from ferbench.interfaces.method import PARTNERS, Batch, Method, Stage, Task
 from ferbench.interfaces.sampling import PK
-from ferbench.registry.loader import Registry
+from ferbench.registry.loader import Registry, load_registry
 from ferbench.testing.factors import columns_for, make_factors
 from ferbench.training.loop import Device, Training
 
@@ -166,7 +166,17 @@ def make_method(
     seed: int = 0,
     extra: bool | None = None,
 ) -> Method:
-    """A method with the small default backbone. `overrides`: settings that differ from the defaults. `extra`: as of `make_task`."""
+    """A method with the small default backbone.
+
+    Args:
+        overrides: settings that differ from the defaults.
+        extra: as of `make_task`.
+
+    Raises:
+        UnknownName: the method has no such setting.
+    """
+    if unknown := sorted(set(overrides or {}) - set(card.setting_names)):
+        raise UnknownName(f"setting of method '{card.name}'", unknown[0], card.setting_names)
     task = make_task(seed, card, extra)
     backbone_card = small_backbone(registry)
     with task.init("backbone"):
@@ -174,6 +184,12 @@ def make_method(
     method = card.load()(task, backbone, card.settings(**{**card.defaults(), **(overrides or {})}))
     assert isinstance(method, Method), f"{card.target} is not a subclass of ferbench.Method"
     return method
+
+
+def method_named(name: str, seed: int = 0, **settings: object) -> Method:
+    """An installed method with the small default backbone. `settings` are those that differ from the defaults."""
+    registry = load_registry()
+    return make_method(registry, registry.get(MethodCard, name), settings, seed)
 
 
 def small_backbone(registry: Registry) -> BackboneCard:

@@ -59,8 +59,9 @@ def step_on_cpu(card: MethodCard, make: Make) -> None:
 def step_on_meta(card: MethodCard, make: Make) -> None:
     """A step and logits run on the meta device: no tensor is on a wrong device, and no value is copied to the CPU.
 
-    Make new tensors on the device of those that are given (`torch.zeros_like`, `images.new_zeros`, `device=images.device`), and
-    compute with tensors instead of `.item()`, `float(...)` or `if tensor:`.
+    Make new tensors on the device of those that are given (`torch.zeros_like`, `images.new_zeros`, `device=images.device`). Compute
+    with tensors instead of `.item()`, `float(...)` or `if tensor:`, and with `torch.where` or `F.one_hot` instead of picking rows
+    by a mask, which makes the shape depend on values.
     """
     method = make().to("meta")
     for stage in method.stages():

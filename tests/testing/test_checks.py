@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from ferbench import UnknownName
-from ferbench.testing import checks, conformance
+from ferbench.testing import checks, conformance, method_named
 
 LISTS = {name: rules for name, rules in vars(checks).items() if name.startswith("OF_")}
 
@@ -38,6 +38,8 @@ def test_settings_reach_the_component(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_setting_or_kind() -> None:
     with pytest.raises(UnknownName, match=r"no setting of dataset 'synthfaces' 'subject'\. Did you mean 'subjects'"):
         checks.checks_of("dataset", "synthfaces", settings={"subject": 3})
+    with pytest.raises(UnknownName, match=r"no setting of method 'cross_entropy' 'lrr'\. Did you mean 'lr'"):
+        method_named("cross_entropy", lrr=0.1)
     with pytest.raises(UnknownName, match="no kind of component with checks 'metod'. Did you mean 'method'"):
         checks.checks_of("metod", "degan")
 

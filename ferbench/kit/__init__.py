@@ -1,0 +1,1 @@
+"""`ferbench new`: packages to start a plugin from."""

@@ -1,0 +1,48 @@
+"""The page of the plugin interface is that of the classes, and has all that plugins use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import ferbench
+from ferbench import testing
+from ferbench.kit.reference import _docstring, page
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "plugin-interface.md"
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return page()
+
+
+def test_the_page_is_that_of_the_classes(text: str) -> None:
+    assert PAGE.read_text(encoding="utf-8") == text, (
+        "python -m ferbench.kit.reference > docs/reference/plugin-interface.md"
+    )
+
+
+def test_every_public_name_is_on_it(text: str) -> None:
+    headings = {line.removeprefix("### ") for line in text.splitlines() if line.startswith("### ")}
+    constants = {"CPU", "EXPRESSIONS", "SIZE", "STEPS", "SUBJECTS"}
+    names = {*ferbench.__all__, *testing.__all__} - constants - {"__version__", "hookimpl"}
+    assert names <= headings, sorted(names - headings)
+
+
+def test_every_field_has_a_meaning(text: str) -> None:
+    """A row of a table of fields ends with what the field means."""
+    rows = [line for line in text.splitlines() if line.startswith("| `") and line.count(" | ") == 3]
+    assert len(rows) > 100
+    assert not [row for row in rows if row.endswith("|  |")]
+
+
+def test_how_a_docstring_is_read() -> None:
+    args = "Args:\n    a, b: both,\n        on two lines.\n    c: one."
+    prose, tables = _docstring(f"What it is,\nin two lines.\n\n{args}\n\nReturns:\n    (N,), int.\n\n>>> 1 + 1\n2")
+    assert prose == "What it is,\nin two lines.\n\n    >>> 1 + 1\n    2"
+    assert tables == {
+        "Args": {"a": "both, on two lines.", "b": "both, on two lines.", "c": "one."},
+        "Returns": {"": "(N,), int."},
+    }
