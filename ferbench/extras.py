@@ -11,9 +11,6 @@ from ferbench.errors import FerbenchError
 REQUIREMENT = re.compile(r"(?P<package>[\w.-]+)[^;]*;.*\bextra\s*==\s*['\"](?P<extra>[\w.-]+)['\"]")
 """A line of `Requires-Dist` in the metadata of a distribution, e.g. `torch>=2.6; extra == 'train'`."""
 
-DISTRIBUTIONS = {"mlflow": "mlflow_skinny"}
-"""Distributions of packages that have another name on import, beyond '-' and '_'."""
-
 
 @contextmanager
 def needed_by(what: str) -> Iterator[None]:
@@ -57,6 +54,9 @@ def extra_of(package: str, declared: Iterable[str]) -> str:
     for line in declared:
         if found := REQUIREMENT.match(line):
             extras.setdefault(found["extra"], set()).add(found["package"].lower().replace("-", "_"))
-    name = DISTRIBUTIONS.get(package.lower(), package.lower())
-    having = [extra for extra, packages in extras.items() if name in packages]
+    names = {
+        package.lower(),
+        f"{package.lower()}_skinny",
+    }  # as some distributions call a smaller one of the same package
+    having = [extra for extra, packages in extras.items() if names & packages]
     return min(having, key=lambda extra: (len(extras[extra]), extra), default="")
