@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ferbench_synthfaces.fields import Face, lump, over, rgb, ridge, sine, step
+from ferbench_synthfaces.fields import Face, lump, over, rgb, ridge, root, sine, step
 from ferbench_synthfaces.geometry import Shape
 
 
@@ -116,7 +116,7 @@ def paint_eye(f: Face, s: Shape, sign: int, u: Tensor, v: Tensor, image: Tensor,
         rgb(f.zero + 0.90, f.zero + 0.88, f.zero + 0.87) * ((0.45 + 0.5 * shade) * (0.62 + 0.38 * below_lid))[..., None]
     )
     gaze = w - sign * (0.02 * f("gaze") + 0.05 * sine(f("yaw")))
-    r = (gaze * gaze + (v - s.eye_y + 0.006) ** 2).sqrt()
+    r = root(gaze * gaze + (v - s.eye_y + 0.006) ** 2)
     radius = 0.056 + 0.003 * who("eye_size")
     iris = step(radius - r, edge)
     ring = 1 - 0.55 * ridge(r - radius, 0.018)

@@ -67,6 +67,12 @@ def step(distance: Tensor, width: float | Tensor) -> Tensor:
     return t * t * (3 - 2 * t)
 
 
+def root(x: Tensor) -> Tensor:
+    """The square root, rounded as IEEE asks. torch leaves that of float32 on CPUs to MKL, whose last bit depends on the CPU; from
+    float64, which has more than twice the digits, it is rounded right."""
+    return x.double().sqrt().float()
+
+
 def lump(u: Tensor, v: Tensor, x: Tensor | float, y: Tensor | float, a: Tensor | float, b: Tensor | float) -> Tensor:
     """A smooth hill: 1 at (x, y), and 0 outside the ellipse with half axes a and b."""
     t = (1 - ((u - x) / a) ** 2 - ((v - y) / b) ** 2).clamp(min=0)

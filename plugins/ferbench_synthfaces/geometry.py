@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ferbench_synthfaces.fields import Face, lump, ridge, step
+from ferbench_synthfaces.fields import Face, lump, ridge, root, step
 
 
 class Shape:
@@ -62,8 +62,8 @@ def head(f: Face, s: Shape, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     down = (y - 0.1).clamp(0, 1)
     narrow = 1 - s.jaw * down * down * 2.2 - 0.10 * down
     half = s.half_width * narrow
-    radius = ((x / half) ** 2 + ((y - s.centre) / s.half_height) ** 2).clamp(min=1e-8).sqrt()
-    depth = (1 - radius * radius).clamp(min=0).sqrt()
+    radius = root(((x / half) ** 2 + ((y - s.centre) / s.half_height) ** 2).clamp(min=1e-8))
+    depth = root((1 - radius * radius).clamp(min=0))
     return (1 - radius) * half, depth
 
 

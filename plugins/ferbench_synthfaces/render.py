@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ferbench_synthfaces.features import paint_beard, paint_brows, paint_eye, paint_lips, paint_marks, paint_mouth
-from ferbench_synthfaces.fields import Face, cosine, lump, rgb, sine
+from ferbench_synthfaces.fields import Face, cosine, lump, rgb, root, sine
 from ferbench_synthfaces.geometry import Shape, head, height, slope
 from ferbench_synthfaces.surroundings import paint_glasses, surroundings
 
@@ -63,9 +63,9 @@ def _draw(f: Face, size: int) -> Tensor:
 
     # light
     nx, ny = -slope(z, 2, spacing), -slope(z, 1, spacing)
-    length = (nx * nx + ny * ny + 1).sqrt()
+    length = root(nx * nx + ny * ny + 1)
     lx, ly = f("light_x"), f("light_y") - 0.55
-    lamp = ((nx * lx + ny * ly + 1) / (length * (lx * lx + ly * ly + 1).sqrt())).clamp(min=0)
+    lamp = ((nx * lx + ny * ly + 1) / (length * root(lx * lx + ly * ly + 1))).clamp(min=0)
     sky = 0.5 - 0.5 * ny / length
     strength = f("light_strength")
     shade = 0.14 + 0.22 * sky + (0.72 + 0.2 * strength) * lamp

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ferbench_synthfaces.features import hair_colour
-from ferbench_synthfaces.fields import Face, lump, over, rgb, ridge, step
+from ferbench_synthfaces.fields import Face, lump, over, rgb, ridge, root, step
 from ferbench_synthfaces.geometry import Shape
 
 
@@ -31,7 +31,7 @@ def surroundings(
     hair = hair_colour(f)
     # long hair falls behind the head
     long = who("hair_length")
-    back = ((x / (s.half_width + 0.13)) ** 2 + ((y + 0.05) / 0.98) ** 2).sqrt()
+    back = root((x / (s.half_width + 0.13)) ** 2 + ((y + 0.05) / 0.98) ** 2)
     falls = torch.maximum(step(1 - back, edge * 2), step(s.half_width + 0.14 - x.abs(), 0.03) * step(y, 0.05))
     canvas = over(
         canvas, hair * (0.65 + 0.15 * (0.5 + 0.5 * f("light_x") * x))[..., None], falls * step(long - 0.15, 0.02)
@@ -57,7 +57,7 @@ def surroundings(
     strands = 0.95 + 0.10 * ridge(((u * 9 + v * 3 + 0.6 * u * v) % 1.0) - 0.5, 0.5)
     lit = (0.55 + 0.40 * shade + 0.12 * (f("light_x") * x - y * 0.3)).clamp(0.3, 1.3) * strands
     volume = 0.05 + 0.05 * who("hair_volume").clamp(-0.6, 1)
-    crown = ((x / (s.half_width + volume)) ** 2 + ((y - s.centre) / (s.half_height + volume)) ** 2).sqrt()
+    crown = root((x / (s.half_width + volume)) ** 2 + ((y - s.centre) / (s.half_height + volume)) ** 2)
     cap = step(1 - crown, edge * 2) * step(top - v, 0.03)
     sideburn = (
         step(x.abs() - s.half_width + 0.07 - 0.05 * long, 0.02)
@@ -101,7 +101,7 @@ def paint_glasses(f: Face, s: Shape, u: Tensor, v: Tensor, image: Tensor, edge: 
         return image
     w, h = u.abs() - s.eye_x, v - s.eye_y - 0.01
     across, up = (w / 0.19) ** 2, (h / 0.14) ** 2
-    r = (across * across + up * up).sqrt().sqrt()
+    r = root(root(across * across + up * up))
     rim = ridge((r - 1) * 0.16, 0.022)
     bridge = ridge(h + 0.02, 0.018) * step(s.eye_x - 0.17 - u.abs(), edge)
     temple = ridge(h + 0.02, 0.018) * step(u.abs() - s.eye_x - 0.18, edge)

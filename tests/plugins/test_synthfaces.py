@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -87,6 +89,27 @@ def test_the_pixels_are_these_on_every_machine() -> None:
     """Only IEEE arithmetic touches pixels."""
     pixels = small(preset="wild").images(small(preset="wild").frames()["frame_id"].iloc[7::16].tolist())
     assert hashlib.sha256(pixels.tobytes()).hexdigest()[:16] == PIXELS
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="torch without MKL")
+def test_the_pixels_are_these_whatever_kernels_the_cpu_gets() -> None:
+    """MKL rounds square roots otherwise on other CPUs, and torch leaves them to it."""
+    code = (
+        "import hashlib\n"
+        "from ferbench_synthfaces.dataset import SynthFaces\n"
+        "from ferbench_synthfaces.plugin import SynthFacesSettings\n"
+        "faces = SynthFaces(SynthFacesSettings(subjects=4, takes=1, image_size=32, device='cpu'))\n"
+        "pixels = faces.images(faces.frames()['frame_id'].tolist())\n"
+        "print(hashlib.sha256(pixels.tobytes()).hexdigest())\n"
+    )
+    kernels = [{}, {"MKL_CBWR": "COMPATIBLE"}, {"ATEN_CPU_CAPABILITY": "default"}]
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **variables}, check=True, capture_output=True, text=True
+        ).stdout
+        for variables in kernels
+    }
+    assert len(outputs) == 1
 
 
 def test_the_tables_are_these_on_every_machine() -> None:
