@@ -122,15 +122,16 @@ def _check_array(source: IO[bytes], size: int) -> int:
     return stated
 
 
-# -- the values of record.json. A form is a type, a list of one form, {str: form}, {name: form} with all its names, or a tuple of
-# forms
+# -- the values of record.json. A form is a type, a list of one form, {str: form}, {name: form} with all its names but
+# those that may be None, or a tuple of forms
 
 Form = Any
 ANY = object()
 COMPONENT = {"name": str, "version": int, "settings": {str: ANY}}
 STAGE = {"name": str, "key": str, "steps": int}
+DATASET = {"name": str, "version": int, "fingerprint": str}
 IDENTITY = {
-    "dataset": {"name": str, "version": int, "fingerprint": str},
+    "dataset": DATASET,
     "protocol": COMPONENT,
     "backbone": COMPONENT,
     "method": COMPONENT,
@@ -147,6 +148,7 @@ IDENTITY = {
     "core": int,
     "code": {str: str},
     "version": int,
+    "extra": (None, DATASET),
 }
 TRIAL = {
     "id": str,
@@ -218,9 +220,9 @@ def _misfit(value: Any, form: Form, place: str) -> str:
 def _misfit_of_names(value: Any, form: Mapping[Any, Form], place: str) -> str:
     if not isinstance(value, dict):
         return _not(place, value)
-    if str not in form and set(value) != set(form):
-        odd = sorted(set(value) ^ set(form))[0]
-        return f"{place} has not the names that it should have: {printable(odd)[:80]}"
+    may_lack = {name for name, own in form.items() if isinstance(own, tuple) and None in own}
+    if str not in form and (odd := sorted((set(value) ^ set(form)) - (may_lack - set(value)))):
+        return f"{place} has not the names that it should have: {printable(odd[0])[:80]}"
     for name, item in value.items():
         expected = form[str] if str in form else form[name]
         if place == "record.provenance":

@@ -113,7 +113,7 @@ class Trial:
 
     def to_dict(self) -> dict[str, Any]:
         """The trial as dicts, lists, strings and numbers."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "identity": self.identity.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Trial:
@@ -183,7 +183,7 @@ class Record:
 
     def to_json(self) -> str:
         """The text of record.json, sealed."""
-        return seal(as_json(dataclasses.asdict(self), allow_nan=False))
+        return seal(as_json({**dataclasses.asdict(self), "trial": self.trial.to_dict()}, allow_nan=False))
 
     @classmethod
     def from_json(cls, text: str) -> Record:
@@ -243,7 +243,7 @@ class Outcome:
 
     def to_json(self) -> str:
         """The text of the file of a failure, sealed."""
-        return seal(as_json({"schema": SCHEMA, **dataclasses.asdict(self)}))
+        return seal(as_json({"schema": SCHEMA, **dataclasses.asdict(self), "trial": self.trial.to_dict()}))
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:

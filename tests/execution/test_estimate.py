@@ -20,6 +20,8 @@ from tests.training.test_graph import batches
 class Watched(Method):
     """A method whose steps take time on a clock of ours: five seconds each at first, a hundredth later."""
 
+    scratch = ("begun", "now")
+
     def __init__(self, slow: int) -> None:
         nn.Module.__init__(self)
         self.task = make_task()

@@ -32,7 +32,11 @@ from tests.onehead import plugin
 
 Run = Callable[..., Any]
 
-SINGLE = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+def single() -> dict[str, str]:
+    """The environment of a command with one thread, and with the cache of the tests."""
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
 
 DEADLY = plugin(
     "deadly",
@@ -69,7 +73,7 @@ def command(*arguments: str) -> list[str]:
 def test_workers_find_what_one_process_finds(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
     """With one thread each, since sums depend on their number in the last digit."""
     study = ("run", "--multirun", "method=grl,cross_entropy", "seeds=[0,1]", *smoke)
-    subprocess.run(command(*study, f"results_dir={tmp_path / 'alone'}"), env=SINGLE, capture_output=True, check=True)
+    subprocess.run(command(*study, f"results_dir={tmp_path / 'alone'}"), env=single(), capture_output=True, check=True)
     together = ferbench(
         *study, f"results_dir={tmp_path / 'together'}", "executor=processes", "executor.workers=2", "executor.threads=1"
     )
@@ -361,7 +365,7 @@ def test_gpus_are_those_that_the_user_shows(smoke: tuple[str, ...], monkeypatch:
 def test_two_commands_divide_a_study(smoke: tuple[str, ...], results: Path) -> None:
     study = command("run", "--multirun", "method=cross_entropy,grl", "seeds=[0,1]", *smoke)
     pipe = subprocess.PIPE
-    both = [subprocess.Popen(study, env=SINGLE, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
+    both = [subprocess.Popen(study, env=single(), stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
     told = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], told
     trained = sum(out.count("training: 8 steps") for out, _ in told)

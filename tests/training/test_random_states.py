@@ -19,7 +19,7 @@ from ferbench.execution.trial import _need_finite, _need_repeatable
 from ferbench.randomness import own_random_state, set_seed, states
 from ferbench.records.store import Store
 from ferbench.registry.loader import load_registry
-from ferbench.testing import checks
+from ferbench.testing import make_batch, make_method, training
 from ferbench.testing.randomness import construction_randomness, outputs_repeat, step_randomness
 from ferbench.training.loop import train
 from tests.conftest import SMOKE
@@ -56,7 +56,7 @@ def method(tmp_path: Path) -> Callable[..., tuple[MethodCard, Make]]:
     def load(**lines: str) -> tuple[MethodCard, Make]:
         registry = load_registry([str(written(tmp_path, **lines))])
         card = registry.get(MethodCard, "mine")
-        return card, lambda: checks.make_method(registry, card)
+        return card, lambda: make_method(registry, card)
 
     return load
 
@@ -139,7 +139,7 @@ def test_noise_in_what_a_method_may_have_besides(method: Callable[..., Any], nam
 
 
 def repeat(method: Method) -> None:
-    batch = checks.make_batch(method.task)
+    batch = make_batch(method.task)
     fold = SimpleNamespace(test=SimpleNamespace(rows=torch.arange(len(batch))), faces=lambda images: batch.split(2)[0])
     _need_repeatable(method.eval(), lambda rows: batch.images[rows], fold)  # type: ignore[arg-type]
 
@@ -197,7 +197,7 @@ def test_a_seed_in_the_step_ends_the_training(method: Callable[..., Any]) -> Non
     with pytest.raises(
         TrainingError, match=r"Stage 'training' sets torch's random seed .* each step is seeded"
     ) as failed:
-        train(made, made.stages()[0], 3, checks.training())
+        train(made, made.stages()[0], 3, training())
     assert failed.value.step == 1
 
 
@@ -208,7 +208,7 @@ def test_what_a_step_draws_depends_on_the_step_alone(method: Callable[..., Any],
     for seed in (1, 2):
         made = make()
         with own_random_state(seed):
-            train(made, made.stages()[0], 3, checks.training())
+            train(made, made.stages()[0], 3, training())
         weights.append(made.state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
