@@ -251,7 +251,8 @@ class Group:
         schedule: "constant", "cosine" (half a cosine from lr to 0 over the stage), or any function of the fraction of the stage
             that is done, in [0, 1), to a factor of lr: `ferbench.blocks.schedules` has the usual ones.
         optimiser: "adamw", "adam" or "sgd".
-        momentum: of SGD, in [0, 1). nesterov: whether it is Nesterov's.
+        momentum: of SGD, in [0, 1).
+        nesterov: whether SGD's momentum is Nesterov's.
         sam: radius of sharpness-aware minimisation, in units of the weights (Foret et al., ICLR 2021, equation 2); 0 turns it off.
             The gradient is that at the weights plus sam * g / |g|, where g is the gradient at the weights. For it the step runs a
             second time, with the same random numbers, up to its first update, which has to be this group's; buffers of the

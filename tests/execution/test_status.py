@@ -15,7 +15,7 @@ import pytest
 from ferbench.records.schema import FAILED, Outcome
 from ferbench.records.seals import seal, unseal
 from ferbench.records.store import Store
-from tests.execution.test_executors import SINGLE, by_place, command, hears_sigint, wait_for
+from tests.execution.test_executors import by_place, command, hears_sigint, single, wait_for
 
 Run = Callable[..., Any]
 
@@ -57,14 +57,14 @@ def test_jobs_go_on_without_the_command_and_are_found_again(
         "budget.steps=150",
     )
     engine = ("executor=detached", "executor.jobs=2")
-    first = subprocess.Popen(command(*study, *engine), env=SINGLE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    first = subprocess.Popen(command(*study, *engine), env=single(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(lambda: len(list((results / ".leases").glob("stage-*.json"))) == 2)
     assert "3 trials, 2 running, 3 left" in told(ferbench, results)
     first.kill()
     first.communicate()
     assert "2 running" in (said := told(ferbench, results))
     assert re.search(r"cross_entropy · fold 0 · seed 0 \S+ \d+ training \d+/150", said)
-    again = subprocess.run(command(*study, *engine), env=SINGLE, capture_output=True, text=True, check=True)
+    again = subprocess.run(command(*study, *engine), env=single(), capture_output=True, text=True, check=True)
     assert "3 trials: " in again.stdout
     assert len(by_place(results)) == 3
     assert len(list((results / ".detached").glob("*.json"))) == 3, "each was submitted once"
@@ -73,7 +73,7 @@ def test_jobs_go_on_without_the_command_and_are_found_again(
     assert "Nothing is left." in said
     assert list((results / ".progress").iterdir()) == []
     alone = subprocess.run(
-        command(*study, f"results_dir={results}-alone"), env=SINGLE, capture_output=True, text=True, check=True
+        command(*study, f"results_dir={results}-alone"), env=single(), capture_output=True, text=True, check=True
     )
     assert alone.returncode == 0
     for place, record in by_place(Path(f"{results}-alone")).items():
@@ -95,7 +95,7 @@ def test_jobs_are_cancelled_by_the_same_command(
         "budget.steps=100000",
     )
     first = subprocess.Popen(
-        command(*study, "executor=detached"), env=SINGLE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command(*study, "executor=detached"), env=single(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=hears_sigint,
     )  # fmt: skip
     wait_for(lambda: len(list((results / ".leases").glob("stage-*.json"))) == 2)
