@@ -90,7 +90,9 @@ def test_the_tracker_of_the_howto_runs(ferbench: Callable[..., Any], smoke: tupl
     (file,) = (tmp_path / "results").glob(".lines-*.txt")
     text = file.read_text()
     assert "switched off" not in done.out
-    assert all(what in text for what in (" settings {", " training 8 {", " test 8 {'accuracy'", " done {'accuracy'"))
+    assert all(
+        what in text for what in (" settings {", " training 8 {", " test 8 {'accuracy'", " done {", "'macro_f1'")
+    )
 
 
 @pytest.mark.slow

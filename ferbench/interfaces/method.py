@@ -6,7 +6,7 @@ import contextlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
@@ -410,6 +410,7 @@ class Stage:
     name: str
     step: Callable[[Batch, Clock], Iterator[Update]]
     trains: Mapping[str, Group]
+    _: KW_ONLY
     after: Callable[[Batch, Mapping[str, Tensor], Clock], None] | None = None
     before_epoch: Callable[[Epoch], None] | None = None
     epoch_steps: int | None = None

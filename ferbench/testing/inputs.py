@@ -79,6 +79,7 @@ def make_batch(
     stage: Stage | None = None,
     partner: bool = False,
     data: str = "train",
+    parts: int = 1,
 ) -> Batch:
     """A batch of `count` random images with labels in which every expression and subject occurs (for `count` >= 6), composed as a
     stage asks.
@@ -86,11 +87,12 @@ def make_batch(
     Args:
         partner: the batch is that of partners, some of which stand in for others.
         data: as `StageCard.data`.
+        parts: number of micro-batches into which it is to be divided; a larger one is made where they would tear groups apart.
     """
     if data == EXTRA and task.extra is not None:
-        return make_batch(task.extra, count, seed, device, stage, partner)
+        return make_batch(task.extra, count, seed, device, stage, partner, parts=parts)
     frames = stage.batches.frames if stage is not None and isinstance(stage.batches, PK) else 1
-    count = -(-count // frames) * frames
+    count = -(-count // (frames * parts)) * frames * parts
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand((count, 3, task.image_size, task.image_size), generator=generator) * 2 - 1
     neutral = torch.rand(images.shape, generator=generator) * 2 - 1
@@ -129,12 +131,14 @@ class Drawn:
         card: of the method, which says what data a stage is trained on; None for the training set.
         stage: the stage; None for plain batches.
         stop: the step whose batch raises `Stopped`; None for none.
+        parts: as of `make_batch`.
     """
 
     task: Task
     card: MethodCard | None = None
     stage: Stage | None = None
     stop: int | None = None
+    parts: int = 1
     frames = 24
 
     def __call__(self, step: int) -> Batch:
@@ -144,7 +148,7 @@ class Drawn:
 
     def of(self, stage: Stage, accumulate: int = 1) -> Drawn:
         """The batches of a stage."""
-        return replace(self, stage=stage)
+        return replace(self, stage=stage, parts=accumulate)
 
     def epoch(self, step: int) -> int:
         """The number of the epoch in which a step is."""
@@ -156,7 +160,7 @@ class Drawn:
 
     def _batch(self, seed: int) -> Batch:
         data = "train" if self.stage is None else data_of(self.card, self.stage)
-        return make_batch(self.task, seed=seed, stage=self.stage, data=data)
+        return make_batch(self.task, seed=seed, stage=self.stage, data=data, parts=self.parts)
 
 
 def make_method(
@@ -232,7 +236,8 @@ def make_frames(subjects: int = 12, takes: int = 1) -> pd.DataFrame:
 
 
 def make_outputs(subjects: int = 6, least: bool = False) -> Outputs:
-    """Outputs of a trial: features and logits that know something of expression and identity, and noise.
+    """Outputs of a trial: features and logits that know something of expression and identity, estimates that know something of an
+    action unit, intensity, valence and arousal, and noise.
 
     Args:
         subjects: number of test subjects, of 36 frames each.
@@ -267,4 +272,17 @@ def make_outputs(subjects: int = 6, least: bool = False) -> Outputs:
         psnr=psnr,
         ssim=np.where(np.isnan(psnr), np.nan, generator.uniform(0, 1, len(frames))),
     )
-    return Outputs(frames, EXPRESSIONS, logits, features, references, mixed(0.1, 1.0, 5), syntheses)
+    true = {
+        "au12": (label == EXPRESSIONS.index("happiness")).astype(float),
+        "intensity": frames["position"].to_numpy() / 2,
+        "valence": np.sin(label),
+        "arousal": np.cos(label),
+    }
+    estimates = {
+        name: np.clip(values + generator.normal(0, 0.3, len(frames)), 0 if name == "au12" else -1, 1).astype(np.float32)
+        for name, values in true.items()
+    }
+    frames = frames.assign(**true)
+    return Outputs(
+        frames, EXPRESSIONS, logits, features, references, mixed(0.1, 1.0, 5), syntheses, estimates=estimates
+    )

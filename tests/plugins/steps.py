@@ -13,7 +13,7 @@ from ferbench.training.loop import freeze_all_but
 def make(name: str, **overrides: object) -> Method:
     """The method on the small default backbone, for four subjects and six expressions at 32 px."""
     registry = load_registry()
-    return make_method(registry, registry.get(MethodCard, name), overrides)
+    return make_method(registry, registry.get(MethodCard, name), overrides, extra=False)
 
 
 def updates(method: Method, stage: int = 0, clock: Clock | None = None, batch: Batch | None = None) -> dict[str, dict]:

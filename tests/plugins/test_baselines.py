@@ -121,7 +121,7 @@ def test_the_classifier_of_identity_moves_first_and_alone() -> None:
     assert modules(reached(method, "identity")) == {"identity"}
     assert modules(reached(method, "network")) == {"backbone", "classifier", "identity"}
     trained = method.stages()[0].trains
-    assert trained["network"].modules == [method.backbone, method.classifier]
+    assert list(trained["network"].modules) == [method.backbone, method.classifier]
     assert trained["identity"].lr == pytest.approx(3 * trained["network"].lr)
 
 

@@ -99,7 +99,7 @@ def test_every_method_on_a_timm_backbone_with_other_reductions(name: str) -> Non
     method = card.load()(make_task(), backbone, card.settings()).eval()
     images = make_batch(method.task).images
     assert method.logits(images).shape == (12, len(EXPRESSIONS))
-    for stage in range(len(card.stages)):
+    for stage in range(len(method.stages())):
         assert all(math.isfinite(terms[""].item()) for terms in updates(method, stage).values())
 
 

@@ -18,7 +18,7 @@ from ferbench.records import files
 from ferbench.records.merge import Collected
 from ferbench.records.schema import Outcome
 from ferbench.registry.loader import load_registry
-from ferbench.report.columns import points
+from ferbench.report.columns import REFERENCES, points
 from ferbench.report.site.build import Material, build
 from ferbench.report.site.folder import MANIFEST
 from ferbench.report.site.names import board_key, key
@@ -89,7 +89,7 @@ def test_a_trial_has_its_figures_and_its_curves(made: Path, make: Make) -> None:
     trial = next(t for t in method["trials"] if t["at"] == [0, 0, 0])
     shared = method["shared"]
     accuracy = shared[trial["headings"]].index("accuracy %")
-    assert trial["figures"][accuracy] == ["90.0", "-", "-", "-"]
+    assert trial["figures"][accuracy] == ["90.0", *("-" for _ in REFERENCES)]
     assert trial["confusion"] == [[18, 2], [0, 0]]
     assert dict(zip(shared[trial["subjects"]], zip(trial["frames"], trial["right"], strict=True), strict=True)) == {
         "P0": (10, 9), "P1": (10, 9),

@@ -30,8 +30,12 @@ class Pairs(Method):
     def stages(self):
         groups = {"all": Group([self.backbone, self.head])}
         return [
-            Stage("pairs", self.pairs, groups, PK(self.settings.frames), Partner.SUBJECT, Partner.EXPRESSION),
-            Stage("balanced", self.balanced, groups, Balanced(), Partner.NEUTRAL, views=2, transforms=self.transforms),
+            Stage(
+                "pairs", self.pairs, groups, batches=PK(self.settings.frames), second=Partner.SUBJECT, third=Partner.EXPRESSION
+            ),
+            Stage(
+                "balanced", self.balanced, groups, batches=Balanced(), second=Partner.NEUTRAL, views=2, transforms=self.transforms
+            ),
         ]
 
     def pairs(self, batch, clock):

@@ -44,7 +44,7 @@ class Remembering(Method):
         groups = {"network": Group([self.student, self.head], 1e-2)}
         averages = [Average(self.student, self.teacher, 0.9, self.warmup)]
         return [
-            Stage("first", self.step, groups, self.remember, self.look_over, averages=averages),
+            Stage("first", self.step, groups, after=self.remember, before_epoch=self.look_over, averages=averages),
             Stage("second", self.last, {"head": Group([self.head])}),
         ]
 

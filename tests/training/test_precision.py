@@ -90,6 +90,8 @@ def test_fp16_is_refused_on_a_cpu() -> None:
 class Half(Method):
     """A network and two groups; `large` is a step in which the gradient of the first becomes infinite."""
 
+    scratch = ("moved",)
+
     def __init__(self, large: int = -1, sam: float = 0.0) -> None:
         super().__init__(make_task(), None, None)  # type: ignore[arg-type]
         with self.task.init("half"):

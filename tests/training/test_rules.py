@@ -55,15 +55,8 @@ def test_a_method_that_says_what_it_changes() -> None:
     ("step", "names"), [(momentum, r"teacher\.1\.weight, teacher\.1\.bias"), (statistics, r"teacher\.2\.running")]
 )
 def test_weights_and_statistics_that_change_without_a_word(step: Any, names: str) -> None:
-    with pytest.raises(AssertionError, match=rf"'training' changes {names}.*`Stage\.averages`.*`changes`"):
+    with pytest.raises(AssertionError, match=rf"'training' changes {names}.*, which it does not train"):
         frozen_parts(CARD, made(step))
-
-
-def test_many_names_are_counted() -> None:
-    with pytest.raises(
-        AssertionError, match=r"changes teacher\.1\.weight, teacher\.1\.bias, teacher\.2\.weight and 1 more,"
-    ):
-        frozen_parts(CARD, made(momentum))
 
 
 def test_momentum_for_each_micro_batch() -> None:
