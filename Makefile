@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 LIGHT_TESTS := tests/config tests/registry tests/plan tests/protocols tests/ranking tests/test_cards.py \
     tests/test_deprecation.py tests/test_extras.py
 
-.PHONY: demo test test-engines test-light test-lowest lint rooms bench dist clean
+.PHONY: demo test test-slow test-engines test-light test-lowest lint rooms bench dist clean
 
 # Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, writes a site with boards and figures.
 demo: .venv/installed
@@ -19,7 +19,11 @@ demo: .venv/installed
 # In JOBS processes of one thread and some 2 GB each. `make test COVERAGE=--cov` also reports coverage, which costs two fifths more
 # time.
 test: .venv/tested
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(COVERAGE) --ignore tests/engines
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(COVERAGE) --ignore tests/engines -m 'not slow'
+
+# What takes longer than some half a minute each: studies that are killed, packages that are built and installed.
+test-slow: .venv/tested
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(COVERAGE) --ignore tests/engines -m slow
 
 # On clusters of Slurm and Ray that are started here and stopped again, and with the libraries of trackers. The Slurm daemons are Debian's packages slurmctld, slurmd,
 # slurm-client and munge; without them, or where there may be no namespaces for Ray, tests are skipped.

@@ -36,6 +36,7 @@ def one(results: Path, method: str = "tergan") -> Record:
     return next(r for r in Store(results).scan()[0] if r.trial.method == method)
 
 
+@pytest.mark.slow
 def test_metrics_on_request(ferbench: Ferbench, results: Path) -> None:
     assert "mig" not in one(results).metrics
     done = ferbench("evaluate", results, "--metric", "mig")
@@ -112,6 +113,7 @@ def test_leakage_is_compared_and_ranked_by_subject(ferbench: Ferbench, results: 
     assert "no metric 'nonsense'" in ferbench("compare", "tergan", "cross_entropy", results, "--metric", "nonsense").err
 
 
+@pytest.mark.slow
 def test_metrics_of_another_version_are_computed_again(
     ferbench: Ferbench, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

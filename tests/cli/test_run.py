@@ -79,6 +79,7 @@ def test_the_main_job_on_oulus_layout(ferbench: Run, oulu_tree: Callable[..., Pa
     assert "1/10" in board.out
 
 
+@pytest.mark.slow
 def test_all_ablations_share_stage_one_where_they_may(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
     done = ferbench("run", "method=degan", "ablation=all", *smoke)
     assert done.status == 0, done.err
@@ -109,6 +110,7 @@ def test_two_runs_are_bit_identical(ferbench: Run, smoke: tuple[str, ...], tmp_p
     assert np.array_equal(embeddings, other_embeddings)
 
 
+@pytest.mark.slow
 def test_killed_and_run_again_ends_with_the_same_metrics(smoke: tuple[str, ...], tmp_path: Path) -> None:
     """kill -9 in the middle of stage 1; the same command goes on from the checkpoint."""
     budget = ("budget.steps=120", "trainer.checkpoint_every=5")
@@ -173,6 +175,7 @@ def test_a_method_from_a_file(ferbench: Run, smoke: tuple[str, ...], mine: Path)
     assert ferbench("check", "--plugin", mine, "mine", "--only", "step_on_meta[mine]").status == 0
 
 
+@pytest.mark.slow
 def test_one_that_fails_does_not_cost_the_others(
     ferbench: Run, smoke: tuple[str, ...], mine: Path, tmp_path: Path
 ) -> None:
@@ -247,6 +250,7 @@ def test_a_figure_that_cannot_be_drawn_costs_nothing(
     assert len(records(tmp_path / "results")) == 1
 
 
+@pytest.mark.slow
 def test_dry_run_says_what_is_known(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
     plan = ferbench("run", "method=degan", "ablation=all", *smoke, "--dry-run")
     assert plan.status == 0

@@ -54,12 +54,14 @@ def test_a_path_is_taken_as_it_is_typed(path: str) -> None:
     assert (config.results_dir, config.cache_dir, config.preparation.detector) == (path,) * 3
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(path=ABSOLUTE)
 def test_any_path_is_taken_as_it_is_typed(path: str) -> None:
     assert one("dataset=table", f"dataset.file={path}").dataset.settings["file"] == path
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(root=ABSOLUTE, results=ABSOLUTE, plugin=ABSOLUTE)
 def test_the_printed_command_gives_the_same_configuration(root: str, results: str, plugin: str) -> None:

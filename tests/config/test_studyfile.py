@@ -51,6 +51,7 @@ def test_every_method_on_every_dataset(tmp_path: Path) -> None:
     assert {t.variant for t in study.trials if t.method == "degan"} == {"no_identity_head+no_residue_loss"}
 
 
+@pytest.mark.slow
 @pytest.mark.needs("torch")
 def test_the_shipped_studies_can_be_planned(monkeypatch: pytest.MonkeyPatch, lab_tree: Callable[[str], Path]) -> None:
     runs = expand(find("synthfaces", load_registry()), REGISTRY)
@@ -62,6 +63,7 @@ def test_the_shipped_studies_can_be_planned(monkeypatch: pytest.MonkeyPatch, lab
     assert len(plan(REGISTRY, [c for words in runs for c in compose(REGISTRY, words)]).trials) == 3 * 10 * 3 * (10 + 9)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("torch")
 def test_a_study_runs(ferbench: Run, tmp_path: Path) -> None:
     file = write(tmp_path, SMALL.replace("seeds: [0, 1]", ""))

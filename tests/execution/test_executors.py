@@ -70,6 +70,7 @@ def command(*arguments: str) -> list[str]:
 # -- one command, several workers
 
 
+@pytest.mark.slow
 def test_workers_find_what_one_process_finds(ferbench: Run, smoke: tuple[str, ...], tmp_path: Path) -> None:
     """With one thread each, since sums depend on their number in the last digit."""
     study = ("run", "--multirun", "method=grl,cross_entropy", "seeds=[0,1]", *smoke)
@@ -105,6 +106,7 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
 
 
+@pytest.mark.slow
 def test_trials_that_share_a_gpu_find_what_one_after_another_finds(
     ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, one_gpu: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +255,7 @@ def test_a_service_of_the_user_is_used(tmp_path: Path, monkeypatch: pytest.Monke
 # -- workers that end
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_trial_alone(
     ferbench: Run, smoke: tuple[str, ...], tmp_path: Path, results: Path
 ) -> None:
@@ -268,6 +271,7 @@ def test_a_worker_that_is_killed_costs_its_trial_alone(
     assert {place[2] for _, place in by_place(results)} == {0, 2}
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_ends_its_workers_and_goes_on_later(smoke: tuple[str, ...], results: Path) -> None:
     study = command(
         "run", "method=cross_entropy", "seeds=[0,1]", *smoke, "budget.steps=400", "trainer.checkpoint_every=10",
@@ -362,6 +366,7 @@ def test_gpus_are_those_that_the_user_shows(smoke: tuple[str, ...], monkeypatch:
 # -- several commands
 
 
+@pytest.mark.slow
 def test_two_commands_divide_a_study(smoke: tuple[str, ...], results: Path) -> None:
     study = command("run", "--multirun", "method=cross_entropy,grl", "seeds=[0,1]", *smoke)
     pipe = subprocess.PIPE

@@ -136,6 +136,7 @@ def test_a_damaged_record_is_run_again_after_it_was_mended(
 # -- kill -9
 
 
+@pytest.mark.slow
 def test_killed_while_the_record_is_written(smoke: tuple[str, ...], tmp_path: Path) -> None:
     """The draft that it leaves is removed by the same command, which completes the study."""
     results = tmp_path / "results"

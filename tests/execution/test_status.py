@@ -43,6 +43,7 @@ def told(ferbench: Run, results: Path) -> str:
     return " ".join(found.out.split())
 
 
+@pytest.mark.slow
 def test_jobs_go_on_without_the_command_and_are_found_again(
     ferbench: Run, smoke: tuple[str, ...], detached: Path, results: Path
 ) -> None:
