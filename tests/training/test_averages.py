@@ -94,7 +94,7 @@ def test_it_is_in_eval_mode_and_judged() -> None:
         "first",
         stage.step,
         stage.trains,
-        lambda b, o, c: modes.append(method.teacher.training),
+        after=lambda b, o, c: modes.append(method.teacher.training),
         averages=stage.averages,
     )
     train(method, stage, STEPS, training())

@@ -15,7 +15,7 @@ from ferbench import Batch, Clock, Group, Method, Stage, Update
 from ferbench.errors import TrainingError
 from ferbench.records import files
 from ferbench.records.store import Store
-from ferbench.testing.checks import make_task, training
+from ferbench.testing import make_task, training
 from ferbench.training.choice import Choice, best_of, curve_of, sentence
 from ferbench.training.graph import Rehearsal
 from ferbench.training.loop import train

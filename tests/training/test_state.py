@@ -505,7 +505,7 @@ def test_the_queue_holds_the_last_keys_in_order() -> None:
     """By hand: with learning rate 0 the teacher stays the student it was."""
     method = Remembering(norm=False)
     (stage, _) = method.stages()
-    stage = Stage(stage.name, stage.step, {"network": Group([method.student, method.head], 0.0)}, method.remember)
+    stage = Stage(stage.name, stage.step, {"network": Group([method.student, method.head], 0.0)}, after=method.remember)
     keys = torch.cat([method.teacher(make_batch(method.task, seed=step).images) for step in range(3)]).detach()
     train(method, stage, 3, training(accumulate=2))
     expected = torch.cat([keys[QUEUE:], keys[36 - QUEUE : QUEUE]])
@@ -589,7 +589,7 @@ def told(outputs: dict[str, Any], second: bool = False) -> tuple[Remembering, St
             yield Update("network", method.student(batch.images).square().mean(), outputs={"a": batch.images})
 
     groups = {"network": Group([method.student, method.head])}
-    return method, Stage("first", step, groups, lambda batch, outputs, clock: None)
+    return method, Stage("first", step, groups, after=lambda batch, outputs, clock: None)
 
 
 @pytest.mark.parametrize(
@@ -618,7 +618,7 @@ def test_outputs_that_differ_between_micro_batches() -> None:
         yield Update("network", method.student(batch.images).mean(), outputs={next(names): batch.images})
 
     with pytest.raises(TrainingError, match="reports different outputs for different micro-batches"):
-        train(method, Stage("first", step, stage.trains, stage.after), 2, training(accumulate=2))
+        train(method, Stage("first", step, stage.trains, after=stage.after), 2, training(accumulate=2))
 
 
 def test_after_gets_the_whole_batch_without_gradients() -> None:
@@ -628,7 +628,7 @@ def test_after_gets_the_whole_batch_without_gradients() -> None:
     def after(batch: Batch, outputs: Any, clock: Clock) -> None:
         found.append((batch, dict(outputs), torch.is_grad_enabled(), clock.every(2)))
 
-    train(method, Stage(stage.name, stage.step, stage.trains, after), 3, training(accumulate=3))
+    train(method, Stage(stage.name, stage.step, stage.trains, after=after), 3, training(accumulate=3))
     assert [every for *_, every in found] == [True, False, True]
     for step, (batch, outputs, gradients, _) in enumerate(found):
         expected = make_batch(method.task, seed=step)
