@@ -11,10 +11,10 @@ import pytest
 from ferbench import FerbenchError
 from ferbench.cards import EvaluatorCard
 from ferbench.config.compose import compose
-from ferbench.execution.setup import build
-from ferbench.interfaces.method import Task
 from ferbench.registry.loader import Plugin, Registry, load_registry
 from tests.conftest import SMOKE
+
+pytestmark = pytest.mark.needs("torch")  # the plugin has a method
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -124,6 +124,9 @@ def test_what_a_command_meets(
 
 @pytest.mark.parametrize(("word", "component"), [("backbone=net", "backbone 'net'"), ("method=mine", "method 'mine'")])
 def test_what_a_trial_meets(file: Path, word: str, component: str) -> None:
+    from ferbench.execution.setup import build
+    from ferbench.interfaces.method import Task
+
     registry = load_registry([str(file)])
     (config,) = compose(registry, ["method=cross_entropy", "dataset=synthfaces", word])
     with pytest.raises(KeyError) as failed:

@@ -172,6 +172,7 @@ def test_a_whole_name_works_where_nobody_shares_it() -> None:
         as_registered(registry, ["method=ferbench/degun"])
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize(
     "words",
     [
