@@ -156,7 +156,8 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 usual = importlib.util.find_spec
 sys.argv = ["ferbench", *{words!r}]
-from ferbench.cli import drawing, main
+from ferbench.api import drawing
+from ferbench.cli import main
 drawing.find_spec = lambda name: None
 main.main()
 """
