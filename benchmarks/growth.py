@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from test_leaderboard import generated
 
-from ferbench.cli.records import installed_cards
+from ferbench.api.reading import installed_cards
 from ferbench.config.compose import compose
 from ferbench.config.schema import Augment
 from ferbench.data.batches import Batches, Images, Labels

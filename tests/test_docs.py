@@ -190,7 +190,7 @@ def test_the_results_are_those_of_their_records(tmp_path: Path) -> None:
     """Each row of the two tables that has records: trials, accuracy with its interval, leakage."""
     import tarfile
 
-    from ferbench.cli.records import installed_cards
+    from ferbench.api.reading import installed_cards
     from ferbench.ranking.aggregate import BoardQuery, boards
     from ferbench.records.store import Store
     from ferbench.report.columns import cell

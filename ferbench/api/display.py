@@ -20,11 +20,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from ferbench.execution.study import state
 from ferbench.interfaces.executor import Node, Progress
-from ferbench.plan.study import Study
 from ferbench.records.schema import DONE, FAILED, INTERRUPTED, OOM, STORED, Outcome, Trial
-from ferbench.records.store import Store
 
 EVERY = 15.0
 """Seconds between two lines about a running stage where there is no terminal."""
@@ -139,10 +136,8 @@ def _losses(losses: Mapping[str, float]) -> str:
 
 
 @contextlib.contextmanager
-def progress_display(study: Study, retry: str = "") -> Iterator[Progress]:
-    """The live display where there is a terminal, else plain lines."""
-    store = Store(study.results_dir)
-    missing = sum(state(store, trial, retry) is None for trial in study.trials)
+def progress_display(missing: int) -> Iterator[Progress]:
+    """The live display where there is a terminal, else plain lines. `missing`: how many trials are to be run."""
     if not sys.stdout.isatty():
         yield PlainProgress(missing)
         return

@@ -10,7 +10,7 @@ from ferbench.api.display import progress_display
 from ferbench.api.drawing import Drawing
 from ferbench.config.compose import compose
 from ferbench.config.studyfile import expand, find
-from ferbench.execution.study import made_by_other_code, replacing, run_study, state
+from ferbench.execution.study import made_by_other_code, missing, replacing, run_study
 from ferbench.execution.tracking import tracked
 from ferbench.interfaces.executor import Progress
 from ferbench.plan.study import Study, plan
@@ -72,12 +72,6 @@ def reviewed(study: Study, retry: str, fresh: bool, note: Callable[[str], None],
     return study
 
 
-def missing(study: Study, retry: str) -> int:
-    """How many trials have to be run."""
-    store = Store(study.results_dir)
-    return sum(state(store, trial, retry) is None for trial in study.trials)
-
-
 def carried_out(
     registry: Registry, study: Study, retry: str, command: Sequence[str], progress: Progress | None = None
 ) -> list[Outcome]:
@@ -98,7 +92,7 @@ def carried_out(
             store.prepare()
             executor = study.executor.to_dict()
             stack.enter_context(remembered(store, command, executor, study.trials, registry.files))
-        shown = progress or stack.enter_context(progress_display(study, retry))
+        shown = progress or stack.enter_context(progress_display(something))
         if something:
             shown = stack.enter_context(tracked(registry, study, shown))
         figures = stack.enter_context(Drawing(store, shown))

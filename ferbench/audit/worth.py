@@ -14,7 +14,6 @@ from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
     from ferbench.interfaces.executor import Progress
-    from ferbench.plan.study import Study
     from ferbench.registry.loader import Registry
 
 
@@ -23,20 +22,20 @@ def show(
     root: str | None,
     overrides: Sequence[str],
     plugins: Sequence[str],
-    display: Callable[[Study], AbstractContextManager[Progress]],
+    display: Callable[[int], AbstractContextManager[Progress]],
 ) -> None:
     """Train and test on both, and print the accuracies with intervals by subject.
 
     Args:
         file: the split. Its frames are those of the dataset that `overrides` name, or its own (path, expression).
         root: folder that the paths in it start from.
-        display: gives the listener that shows the trials while they run.
+        display: gives the listener that shows so many trials while they run.
 
     Raises:
         FerbenchError: the frames cannot be had, or a trial failed.
     """
     from ferbench.config.compose import compose
-    from ferbench.execution.study import run_study
+    from ferbench.execution.study import missing, run_study
     from ferbench.plan.study import plan
     from ferbench.protocols.listed import read_folds
     from ferbench.ranking.aggregate import boards
@@ -57,7 +56,7 @@ def show(
     click.echo(
         f"\nWhat the leak is worth: {len(study.trials)} trials, on this split and on {k} folds of whole subjects."
     )
-    with display(study) as progress:
+    with display(missing(study)) as progress:
         failed = [o for o in run_study(registry, study, progress) if o.status not in (DONE, STORED)]
     if failed:
         raise FerbenchError(f"{len(failed)} of {len(study.trials)} trials failed, the first with: {failed[0].error}")

@@ -47,7 +47,8 @@ def command(
     which subjects and trainings are both samples, corrected by Holm over the table. Training time is of whatever machine the
     trials ran on.
     """
-    from ferbench.cli.records import collected, installed_cards, need_metric, need_names
+    from ferbench.api.reading import installed_cards, need_metric, need_names
+    from ferbench.cli.records import collected
     from ferbench.ranking.ablations import ablations
     from ferbench.report.figures.ablations import draw
 

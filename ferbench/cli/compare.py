@@ -25,7 +25,8 @@ def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | Non
     The interval and the p-value are of a t-test in which subjects and trainings (fold and seed) are both samples; see
     docs/reference/statistics.md. With one seed, training luck cannot be measured, and the sentence at the end says so.
     """
-    from ferbench.cli.records import collected, installed_cards, need_metric
+    from ferbench.api.reading import installed_cards, need_metric
+    from ferbench.cli.records import collected
     from ferbench.ranking.compare import compare
     from ferbench.report.columns import cell, p_value, points
 

@@ -76,7 +76,8 @@ def command(
     ferbench leaderboard --by expression
     ferbench leaderboard --format latex --output board.tex
     """
-    from ferbench.cli.records import chosen_boards, collected, installed_cards, published
+    from ferbench.api.reading import chosen_boards, installed_cards, published
+    from ferbench.cli.records import collected
     from ferbench.ranking.aggregate import BoardQuery
     from ferbench.report import export
     from ferbench.report.columns import DEFAULT, OPTIMISM, columns

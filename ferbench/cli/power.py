@@ -81,8 +81,9 @@ def _earlier(folders: Sequence[str]) -> Spread:
     Raises:
         FerbenchError: no board has two complete rows and two seeds.
     """
+    from ferbench.api.reading import installed_cards
     from ferbench.cards import Counts
-    from ferbench.cli.records import collected, installed_cards
+    from ferbench.cli.records import collected
     from ferbench.ranking.aggregate import BoardQuery, boards
     from ferbench.ranking.answers import Answers
     from ferbench.ranking.power import spread_of

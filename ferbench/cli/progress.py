@@ -13,7 +13,7 @@ from ferbench.api.display import MARKS
 from ferbench.api.studies import summary
 from ferbench.cli.output import in_words
 from ferbench.errors import FerbenchError, enumerate_first
-from ferbench.execution.study import state
+from ferbench.execution.study import missing, state
 from ferbench.plan.study import Study
 from ferbench.records import files
 from ferbench.records.differences import differences
@@ -70,8 +70,7 @@ def print_plan(study: Study, retry: str) -> None:
 
 def print_estimate(registry: Registry, study: Study, retry: str) -> None:
     """How long what is left will take, from a short measurement; a reason where it cannot be measured."""
-    store = Store(study.results_dir)
-    if all(state(store, trial, retry) is not None for trial in study.trials):
+    if not missing(study, retry):
         return
     from ferbench.extras import needed_by
 

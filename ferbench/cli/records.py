@@ -1,4 +1,4 @@
-"""Records for commands that read results folders: which there are, with what `ferbench.api.reading` makes of them."""
+"""Records for commands that read results folders."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from ferbench.api.reading import chosen_boards as chosen_boards
-from ferbench.api.reading import installed_cards as installed_cards
-from ferbench.api.reading import need_metric as need_metric
-from ferbench.api.reading import need_names as need_names
-from ferbench.api.reading import published as published
-from ferbench.api.reading import reproduce as reproduce
-from ferbench.api.reading import shareable as shareable
 from ferbench.cli.options import by_beginning
 from ferbench.errors import FerbenchError
 

@@ -27,8 +27,9 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
 
     TRIAL is the name of its folder, or the first letters of it.
     """
+    from ferbench.api.reading import reproduce
     from ferbench.cli.apart import apart, candidates, nearest
-    from ferbench.cli.records import find, reproduce
+    from ferbench.cli.records import find
     from ferbench.records.metrics import CARDS, UNMEASURED
 
     record, folder = find(trial, folders)

@@ -49,8 +49,9 @@ def command(
 
     Written again, the folder has the present results; a file of an earlier site that this one lacks is removed.
     """
+    from ferbench.api.reading import chosen_boards, installed_cards, published, shareable
     from ferbench.cards import MethodCard
-    from ferbench.cli.records import chosen_boards, collected, installed_cards, published, shareable
+    from ferbench.cli.records import collected
     from ferbench.ranking.aggregate import BoardQuery
     from ferbench.registry.loader import load_registry
     from ferbench.report.site.build import Material, build
@@ -89,7 +90,7 @@ def command(
 
 def _again(record: Record) -> str:
     """The command that makes a record again; empty where its configuration is not whole, as a stranger's may be."""
-    from ferbench.cli.records import reproduce
+    from ferbench.api.reading import reproduce
 
     try:
         return reproduce(record)

@@ -30,8 +30,9 @@ def pack_command(folders: tuple[str, ...], method: str | None, output: str) -> N
     \b
     ferbench submit pack results --method mine --output mine.zip
     """
+    from ferbench.api.reading import need_names
     from ferbench.audit.submission import pack
-    from ferbench.cli.records import collected, need_names
+    from ferbench.cli.records import collected
 
     given = collected(folders)
     need_names(given, method=method)

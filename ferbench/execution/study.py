@@ -33,6 +33,12 @@ def state(store: Store, trial: Trial, retry: str = "") -> Outcome | None:
     return None
 
 
+def missing(study: Study, retry: str = "") -> int:
+    """How many trials have to be run."""
+    store = Store(study.results_dir)
+    return sum(state(store, trial, retry) is None for trial in study.trials)
+
+
 def _left_alone(damaged: Damaged, store: Store) -> str:
     if damaged.newer:
         remedy = "Install that version, or choose another folder with results_dir=FOLDER."

@@ -6,11 +6,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
+
+from ferbench.docstrings import parsed
 
 HEAD = """# The plugin interface
 
@@ -163,9 +164,6 @@ SECTIONS: Sequence[tuple[str, str, Sequence[str]]] = (
 )
 """Heading, a sentence, and the public names of each section."""
 
-_ENTRY = re.compile(r"(?P<names>\w+(, \w+)*): (?P<text>.*)")
-_SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Columns):")
-
 
 def page() -> str:
     """The page's text."""
@@ -205,7 +203,7 @@ def _described(path: str) -> str:
     module, _, name = path.partition(":")
     thing = getattr(import_module(module), name)
     lines = [f"### {name}", "", f"    from {module} import {name}", ""]
-    text, tables = _docstring(inspect.getdoc(thing) or "")
+    text, tables = parsed(inspect.getdoc(thing) or "")
     if not inspect.isclass(thing):
         return "\n".join([*lines, f"`{name}{_signature(thing)}`", "", text, *_sections(tables), ""])
     documented = {**tables.pop("Args", {}), **tables.pop("Attributes", {})}
@@ -220,7 +218,7 @@ def _member(name: str, value: Any) -> list[str]:
     function: Any = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
     if name.startswith("_") or not inspect.isfunction(inspect.unwrap(function)) or not function.__doc__:
         return []
-    text, tables = _docstring(inspect.getdoc(function) or "")
+    text, tables = parsed(inspect.getdoc(function) or "")
     title = f"`.{name}`" if isinstance(value, property) else f"`.{name}{_signature(inspect.unwrap(function))}`"
     return ["", f"**{title}**", "", text, *_sections(tables)]
 
@@ -273,37 +271,6 @@ def _signature(function: Callable[..., Any]) -> str:
         sign = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
         parts.append(f"{sign}{p.name}: {p.annotation}" + ("" if p.default is p.empty else f" = {p.default!r}"))
     return f"({', '.join(parts)}) -> {found.return_annotation}"
-
-
-def _docstring(text: str) -> tuple[str, dict[str, dict[str, str]]]:
-    """(prose as Markdown, the entries of each section by name): examples of the interpreter are indented."""
-    prose: list[str] = []
-    tables: dict[str, dict[str, str]] = {}
-    for block in re.split(r"\n\n(?=\S)", text):
-        first, _, rest = block.partition("\n")
-        if _SECTION.fullmatch(first.strip()):
-            tables[first.strip()[:-1]] = _entries(inspect.cleandoc(rest))
-        elif first.startswith(">>> "):
-            prose.append("\n".join(f"    {line}" for line in block.splitlines()))
-        else:
-            prose.append(block)
-    return "\n\n".join(prose), tables
-
-
-def _entries(text: str) -> dict[str, str]:
-    """`name: meaning` by name; what has no name, as after Returns, by ""."""
-    found: dict[str, str] = {}
-    last: list[str] = []
-    for line in text.splitlines():
-        match = None if line.startswith(" ") else _ENTRY.fullmatch(line)
-        if match:
-            last = match["names"].split(", ")
-            found |= dict.fromkeys(last, match["text"])
-        else:
-            last = last if line.startswith(" ") and last else [""]
-            for name in last:
-                found[name] = f"{found.get(name, '')} {line.strip()}".strip()
-    return found
 
 
 def _sections(tables: Mapping[str, Mapping[str, str]]) -> list[str]:

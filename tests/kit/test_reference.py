@@ -8,7 +8,8 @@ import pytest
 
 import ferbench
 from ferbench import testing
-from ferbench.kit.reference import _docstring, page
+from ferbench.docstrings import parsed
+from ferbench.kit.reference import page
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "plugin-interface.md"
 
@@ -40,7 +41,7 @@ def test_every_field_has_a_meaning(text: str) -> None:
 
 def test_how_a_docstring_is_read() -> None:
     args = "Args:\n    a, b: both,\n        on two lines.\n    c: one."
-    prose, tables = _docstring(f"What it is,\nin two lines.\n\n{args}\n\nReturns:\n    (N,), int.\n\n>>> 1 + 1\n2")
+    prose, tables = parsed(f"What it is,\nin two lines.\n\n{args}\n\nReturns:\n    (N,), int.\n\n>>> 1 + 1\n2")
     assert prose == "What it is,\nin two lines.\n\n    >>> 1 + 1\n    2"
     assert tables == {
         "Args": {"a": "both, on two lines.", "b": "both, on two lines.", "c": "one."},

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ferbench import BackboneCard, BySubject, Counts, CountScore, EvaluatorCard, Metric, UnknownName
-from ferbench.cli.records import installed_cards
+from ferbench.api.reading import installed_cards
 from ferbench.ranking.aggregate import BoardQuery, boards
 from ferbench.ranking.cards import Cards
 from ferbench.records.schema import Record

@@ -5,14 +5,12 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ferbench.cards import MethodCard
-
-_ATTRIBUTE = re.compile(r"^(\w+(?:, \w+)*): (.*)$")
+from ferbench.docstrings import parsed
 
 
 @dataclass(frozen=True)
@@ -44,33 +42,13 @@ def described(card: MethodCard) -> Described:
     readings: list[str] = []
     meanings: dict[str, str] = {}
     for kind in reversed(card.settings.__mro__[:-1]):
-        head, found = attributes(inspect.cleandoc(kind.__doc__ or "") if "__doc__" in vars(kind) else "")
+        head, sections = parsed(inspect.cleandoc(kind.__doc__ or "") if "__doc__" in vars(kind) else "")
         readings += [head] if head and not head.startswith(f"{kind.__name__}(") else []
-        meanings |= found
+        meanings |= sections.get("Attributes", {})
     settings = [Setting(name, _text(value), meanings.get(name, "")) for name, value in card.defaults().items()]
     modules = dict.fromkeys([card.target.partition(":")[0], card.settings.__module__])
     texts = [text for module in modules if (text := _docstring(module))]
     return Described(card, texts, readings, settings)
-
-
-def attributes(text: str) -> tuple[str, dict[str, str]]:
-    """The paragraphs before "Attributes:", and the meaning of each attribute.
-
-    >>> attributes("Stage 1.\\n\\nAttributes:\\n    lr: learning rate,\\n        constant.\\n    width: of all layers.")
-    ('Stage 1.', {'lr': 'learning rate, constant.', 'width': 'of all layers.'})
-    """
-    head, _, rest = text.partition("Attributes:")
-    found: dict[str, str] = {}
-    names: list[str] = []
-    margin = min((len(line) - len(line.lstrip()) for line in rest.splitlines() if line.strip()), default=0)
-    for line in rest.splitlines():
-        match = _ATTRIBUTE.match(line[margin:])
-        if match:
-            names = match[1].split(", ")
-            found |= dict.fromkeys(names, match[2])
-        elif line.strip() and names:
-            found |= {name: f"{found[name]} {line.strip()}" for name in names}
-    return head.strip(), found
 
 
 def _docstring(module: str) -> str:
