@@ -199,7 +199,7 @@ def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data:
         FerbenchError: the data cannot be read, or `settings` are for a test dataset, and the record has none.
     """
     from ferbench.config.schema import from_dict
-    from ferbench.data.load import load_data
+    from ferbench.data.load import data_key, load_data
 
     config = {**record.trial.config, "extra_dataset": {}}  # which the host need not have: it is not tested
     for key, value in settings.items():
@@ -207,7 +207,7 @@ def _host(registry: Registry, record: Record, settings: Mapping[str, Any], data:
         if group == "test_dataset" and not config.get(group):
             raise FerbenchError(f"'{key}' is set, and the record has no test dataset.")
         config[group] = {**(config.get(group) or {}), name: value}
-    key = json.dumps([config["dataset"], config["test_dataset"], {**config["protocol"], "folds": None}], sort_keys=True)
+    key = data_key(config)
     if key not in data:
         data[key] = load_data(registry, from_dict(config))
     found = data[key]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ferbench.cards import EXTRA
 from ferbench.config.schema import Augment, Sampling
 from ferbench.data.samplers import Groups, Partners, subjects_of_step
 from ferbench.errors import TrainingError
@@ -169,6 +170,8 @@ class Batches:
         Raises:
             TrainingError: the stage asks for what the run or the training frames do not allow.
         """
+        if self.stage is stage:
+            return self
         plain = stage.batches is None and all(getattr(stage, name) is None for name in PARTNERS)
         if plain and stage.views == 1 and not stage.transforms:
             return self
@@ -432,6 +435,13 @@ class WithExtra:
         """As `Batches.assemble`."""
         extra = {name.removeprefix("extra."): values for name, values in plan.items() if name.startswith("extra.")}
         return replace(self.batches.assemble(plan), extra=self.extra.assemble(extra))
+
+
+def batches_for(data: str, own: Batches, extra: Batches | None) -> Batches | WithExtra:
+    """The batches of a stage whose card says `StageCard.data`. `extra`: of the extra dataset; None for none."""
+    if extra is None or data == "train":
+        return own
+    return extra if data == EXTRA else WithExtra(own, extra)
 
 
 def transforms(augment: Augment, uniform: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from ferbench.cards import DatasetCard
-from ferbench.data.joined import check_names, image_key, plain
+from ferbench.data.joined import check_names, counting_frames, plain
 from ferbench.data.loaded import Loaded, load_dataset
 from ferbench.errors import FerbenchError
 from ferbench.interfaces.dataset import Dataset
-from ferbench.protocols.select import select
 from ferbench.records.identity import DatasetIdentity
 from ferbench.registry.component import Component
 from ferbench.registry.loader import Registry
@@ -67,13 +64,8 @@ def load_extra(registry: Registry, asked: Component, data: Loaded, joined: bool)
     """
     loaded = load_dataset(registry, asked)
     card = loaded.card
-    selected = select(loaded.frames, card, "auto")
     notes = [f"extra: {note}" for note in loaded.notes]
-    if "split" in card.provides and (selected["split"] == "train").any():
-        others = int((selected["split"] != "train").sum())
-        selected = selected[selected["split"] == "train"]
-        if others:
-            notes.append(f"Of {card.name}, its training split is trained on; {others} other frames are left out.")
+    selected = counting_frames(loaded, "train", notes)
     populations = _populations(data)
     same = plain(card.population) in populations
     people = selected["subject"].astype(str)
@@ -102,20 +94,3 @@ def _populations(data: Loaded) -> dict[str, str]:
     parts = getattr(data.dataset, "parts", None)
     cards = [part.card for part in parts.values()] if parts else [data.card]
     return {plain(card.population): card.population for card in reversed(cards)}
-
-
-def tested_twins(
-    images: np.ndarray, tested: pd.Series, extra: np.ndarray, trained: pd.Series
-) -> Iterator[tuple[str, str]]:
-    """(frame_id that is tested, frame_id of the extra dataset) of equal images, pixel by pixel. Images of one colour are no twins.
-
-    Args:
-        images, extra: (N, S, S, 3), uint8, the prepared images of both.
-        tested, trained: rows of these arrays by frame_id.
-    """
-    known = {image_key(extra[row]): frame for frame, row in trained.items()}
-    known.pop(None, None)
-    for frame, row in tested.items():
-        twin = known.get(image_key(images[row])) if known else None
-        if twin is not None:
-            yield str(frame), str(twin)

@@ -90,13 +90,7 @@ class Joined(Dataset):
         """The rows of one side; sentences about what it leaves out are added to `said`."""
         part = self.parts[side]
         card, frames = part.card, part.frames
-        counting = select(frames, card, "auto")
-        if "split" in card.provides and (counting["split"] == side).any():
-            others = int((counting["split"] != side).sum())
-            counting = counting[counting["split"] == side]
-            if others:
-                done = "its training split is trained on" if side == "train" else "its test split is tested"
-                said.append(f"Of {card.name}, {done}; {others} other frames are left out.")
+        counting = counting_frames(part, side, said)
         names = counting["expression"].map(canonical)
         dropped = names[~names.isin(self.card.expressions)].value_counts()
         if len(dropped):
@@ -144,6 +138,23 @@ class Joined(Dataset):
     def fingerprint(self) -> str:
         parts = [[p.card.name, p.card.version, list(p.card.expressions), p.fingerprint] for p in self.parts.values()]
         return digest([JOINED, parts], 24)
+
+
+def counting_frames(part: Loaded, side: str, said: list[str]) -> pd.DataFrame:
+    """The rows that the literature uses of a dataset; of one with a split of its own, those of the training set or the test set.
+
+    Args:
+        side: "train" or "test".
+        said: gets a sentence about what is left out.
+    """
+    counting = select(part.frames, part.card, "auto")
+    if "split" in part.card.provides and (counting["split"] == side).any():
+        others = int((counting["split"] != side).sum())
+        counting = counting[counting["split"] == side]
+        if others:
+            done = "its training split is trained on" if side == "train" else "its test split is tested"
+            said.append(f"Of {part.card.name}, {done}; {others} other frames are left out.")
+    return counting
 
 
 def check_names(dataset: str, other: DatasetCard, names: Iterable[str]) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from ferbench.cards import DatasetCard, DetectorCard, ProtocolCard, counted
 from ferbench.config.schema import Preparation, RunConfig
 from ferbench.data.cache import LazyDetector, Prepared, prepare
-from ferbench.data.extra import Extra, load_extra, tested_twins
-from ferbench.data.joined import Joined, twins
+from ferbench.data.extra import Extra, load_extra
+from ferbench.data.joined import Joined, image_key, twins
 from ferbench.data.loaded import Loaded, load_dataset
 from ferbench.errors import FerbenchError
 from ferbench.files import cache_folder
+from ferbench.hashing import digest
 from ferbench.interfaces.dataset import Dataset, check_frames
 from ferbench.interfaces.protocol import TRAIN_ONLY, Protocol
 from ferbench.protocols.select import SIDE, Sides, sides, split
@@ -76,6 +78,12 @@ WITHOUT_IDENTITIES = ("fixed", CROSS_DATASET, IMAGE_KFOLD)
 NOT_COUNTED = ("folds", "repeats", "file")
 """Settings of protocols that are not part of a trial's identity: a trial has one fold and one assignment, and its identity
 contains the digest of its frames."""
+
+
+def data_key(values: Mapping[str, Any]) -> str:
+    """A digest of what of a configuration, as `RunConfig.to_dict` gives it, its data and their folds depend on."""
+    protocol = {name: value for name, value in values["protocol"].items() if name != "folds"}
+    return digest([*(values.get(name) for name in ("dataset", "test_dataset", "extra_dataset")), protocol])
 
 
 def load_data(registry: Registry, config: RunConfig) -> Data:
@@ -230,23 +238,24 @@ def check_twins(data: Data, prepared: Prepared, allowed: str) -> None:
 
 
 def check_extra_twins(data: Data, prepared: Prepared, extra: Prepared) -> None:
-    """Raise FerbenchError if a fold tests an image that is in the extra dataset that it trains on."""
+    """Raise FerbenchError if a fold tests an image that is in the extra dataset that it trains on, pixel by pixel."""
     assert data.extra is not None
+    known: dict[bytes | None, list[str]] = {}
+    for frame in data.extra.selected["frame_id"]:
+        if frame in extra.rows:
+            known.setdefault(image_key(extra.images[extra.rows[frame]]), []).append(frame)
+    known.pop(None, None)
+    keys = {f: image_key(prepared.images[prepared.rows[f]]) for f in data.selected["frame_id"] if f in prepared.rows}
     for fold in data.folds:
         tested = data.selected.loc[data.sides(fold).tested, "frame_id"]
-        trained = data.extra_of(fold)["frame_id"]
-        pairs = list(tested_twins(prepared.images, _rows(tested, prepared), extra.images, _rows(trained, extra)))
+        trained = set(data.extra_of(fold)["frame_id"])
+        twins_of = {f: next((t for t in known.get(keys.get(f), ()) if t in trained), None) for f in tested}
+        pairs = [(f, twin) for f, twin in twins_of.items() if twin is not None]
         if pairs:
             raise FerbenchError(
                 f"{len(pairs)} of the {len(tested)} test images of fold {fold} are in extra_dataset={data.extra.card.name} too, "
                 f"pixel by pixel, such as {pairs[0][0]} and {pairs[0][1]}: they would be trained on. Take another extra dataset."
             )
-
-
-def _rows(frames: pd.Series, prepared: Prepared) -> pd.Series:
-    """Rows of the image array by frame_id; of those that can be read."""
-    readable = frames[frames.isin(prepared.rows)]
-    return pd.Series(readable.map(prepared.rows).to_numpy(dtype=int), index=readable.to_numpy())
 
 
 def _protocol(registry: Registry, asked: Component, card: DatasetCard) -> Component:

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ferbench.cards import EXTRA, MethodCard
+from ferbench.cards import MethodCard
 from ferbench.config.schema import RunConfig, from_dict
 from ferbench.cores import usable_cores
-from ferbench.data.batches import Batches, Images, Labels, WithExtra
+from ferbench.data.batches import Batches, Images, Labels, batches_for
 from ferbench.data.load import Data, load_data
 from ferbench.evaluation import inference
 from ferbench.evaluation.judges import Judges
@@ -221,10 +221,9 @@ class _Probe:
         batch = (
             times * self.config.budget.batch_size // trainer.devices
         )  # the parts of several devices take the time of one
-        batches: Batches | WithExtra = self._batches(self.task, batch)
-        if self.task.extra is not None and self.index is not None and (data := self.stages[self.index].data) != "train":
-            extra = self._batches(self.task.extra, batch)
-            batches = extra if data == EXTRA else WithExtra(self._batches(self.task, batch), extra)
+        extra = None if self.task.extra is None else self._batches(self.task.extra, batch)
+        data = "train" if self.index is None else self.stages[self.index].data
+        batches = batches_for(data, self._batches(self.task, batch), extra)
         graph = recorder_for(trainer, self.device.device)
         training = Training(
             batches, self.device, trainer.accumulate, trainer.clip_norm, seed=self.trial.seed, graph=graph

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import torch
 
-from ferbench.cards import EXTRA, BackboneCard, MethodCard, StageCard
+from ferbench.cards import BackboneCard, MethodCard, StageCard
 from ferbench.config.schema import RunConfig, from_dict
-from ferbench.data.batches import Batches, Images, Labels, WithExtra
+from ferbench.data.batches import Batches, Images, Labels, WithExtra, batches_for
 from ferbench.data.cache import Prepared
 from ferbench.data.extra import Extra
 from ferbench.data.frames import factor_columns, neutral_frames
@@ -92,9 +92,7 @@ class Setup:
 
     def batches_of(self, stage: StageCard) -> Batches | WithExtra:
         """The batches of a stage."""
-        if self.extra is None or stage.data == "train":
-            return self.batches
-        return self.extra if stage.data == EXTRA else WithExtra(self.batches, self.extra)
+        return batches_for(stage.data, self.batches, self.extra)
 
     @property
     def stage_cards(self) -> list[StageCard]:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from ferbench.config.schema import RunConfig, from_dict
-from ferbench.data.load import Data, check_extra_twins, check_twins, load_data, prepare_data
+from ferbench.data.load import Data, check_extra_twins, check_twins, data_key, load_data, prepare_data
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors.processes import Processes
 from ferbench.execution.watch import store_failure
@@ -105,9 +105,7 @@ def prepare(work: Sequence[Node], progress: Progress) -> None:
     asked: dict[str, tuple[Registry, RunConfig]] = {}
     for node in work:
         config = node.trial.config
-        protocol = {name: value for name, value in config["protocol"].items() if name != "folds"}
-        datasets = [config.get(name) for name in ("dataset", "test_dataset", "extra_dataset")]
-        key = digest([datasets, protocol, config["preparation"]])
+        key = digest([data_key(config), config["preparation"]])
         if key not in asked:
             asked[key] = load_registry(node.trial.plugin_files), from_dict(config)
     for registry, run_config in asked.values():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ferbench.cards import EXTRA, MethodCard
 from ferbench.config.schema import RunConfig
 from ferbench.data.frames import factor_columns
-from ferbench.data.load import Data, load_data
+from ferbench.data.load import Data, data_key, load_data
 from ferbench.errors import FerbenchError
 from ferbench.hashing import digest
 from ferbench.plan.identity import Cards, Side, make_trial
@@ -58,9 +58,8 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
     data_of: dict[str, Data] = {}
     prepares: dict[str, tuple[Data, RunConfig]] = {}
     for config in [single for asked in configs for single in _assignments(asked)]:
-        protocol = {k: v for k, v in config.protocol.to_dict().items() if k != "folds"}
         values = config.to_dict()
-        key = digest([values["dataset"], values["test_dataset"], values["extra_dataset"], protocol])
+        key = data_key(values)
         method = registry.get(MethodCard, config.method.name)
         chosen = variants(method, config)
         if key not in data_of:
