@@ -19,12 +19,14 @@ def states() -> dict[str, Any]:
     return found
 
 
-def set_seed(seed: int) -> None:
-    """Seed all of them. `seed` is not negative. On a GPU torch has a state of its own, which stays."""
+def set_seed(seed: int, cuda: bool = False) -> None:
+    """Seed all of them. `seed` is not negative. `cuda`: also torch's state on a GPU, which is another one."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     if (torch := sys.modules.get("torch")) is not None:
         torch.default_generator.manual_seed(seed)
+        if cuda:
+            torch.cuda.manual_seed(seed)
 
 
 @contextlib.contextmanager

@@ -9,12 +9,12 @@ import torch
 
 from ferbench.cards import MethodCard
 from ferbench.config.schema import Choose
-from ferbench.data.batches import Batches, WithExtra
+from ferbench.data.batches import Batches, Images, WithExtra
 from ferbench.errors import TrainingError
 from ferbench.evaluation import inference
 from ferbench.evaluation.judges import Judges
 from ferbench.execution import replicas
-from ferbench.execution.setup import Setup, build_judges
+from ferbench.execution.setup import Frames, Setup, build_judges
 from ferbench.interfaces.executor import Progress
 from ferbench.interfaces.method import Method, Stage
 from ferbench.interfaces.replicas import Place
@@ -38,27 +38,20 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
             f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}"
             + (" without an extra dataset." if len(setup.stage_cards) < len(setup.card.stages) else ".")
         )
-    composed(setup, stages)  # refuses what a stage asks for before the first is trained
+    drawn = composed(setup, stages)  # refuses what a stage asks for before the first is trained
     training = _training(trial, setup, progress)
-    labels = fold.test.labels
 
-    def measure_test() -> dict[str, float]:
+    def accuracy(frames: Frames) -> float:
         with setup.device.autocast():
-            logits = inference.over_batches(method.logits, setup.images, fold.test.rows)
-        return {files.TEST_ACCURACY: float((logits.argmax(1) == labels.numpy()).mean())}
-
-    def measure_validation() -> float:
-        with setup.device.autocast():
-            logits = inference.over_batches(method.logits, setup.images, fold.validation.rows)
-        return float((logits.argmax(1) == fold.validation.labels.numpy()).mean())
+            return accuracy_on(method, setup.images, frames)
 
     epoch = -(-len(fold.labels.rows) // config.budget.batch_size)
-    for node, stage, card in zip(trial.stages, stages, setup.stage_cards, strict=True):
-        training = dataclasses.replace(training, batches=setup.batches_of(card))
+    for node, stage, batches in zip(trial.stages, stages, drawn, strict=True):
+        training = dataclasses.replace(training, batches=batches)
         if node is trial.stages[-1] and config.evaluation.test_curve_points:
             training = dataclasses.replace(
                 training,
-                measure_test=measure_test,
+                measure_test=lambda: {files.TEST_ACCURACY: accuracy(fold.test)},
                 test_curve_steps=steps_of_test_curve(node.steps, config.evaluation.test_curve_points, epoch),
             )
         if node is trial.stages[-1] and config.trainer.choose is Choose.validation:
@@ -67,9 +60,15 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
                     f"trainer.choose=validation needs validation frames, and fold {trial.fold} has none that can be read. A larger "
                     "protocol.validation keeps more subjects apart."
                 )
-            choice = Choice(measure_validation, epoch, config.trainer.patience)
+            choice = Choice(lambda: accuracy(fold.validation), epoch, config.trainer.patience)
             training = dataclasses.replace(training, choice=choice)
         yield node, stage, training
+
+
+def accuracy_on(method: Method, images: Images, frames: Frames) -> float:
+    """The fraction of frames that a method recognises."""
+    logits = inference.over_batches(method.logits, images, frames.rows)
+    return float((logits.argmax(1) == frames.labels.numpy()).mean())
 
 
 def composed(setup: Setup, stages: Sequence[Stage]) -> list[Batches | WithExtra]:

@@ -25,7 +25,7 @@ from ferbench.execution.executors.lanes import lanes
 from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
 from ferbench.execution.setup import Fold, Setup
-from ferbench.execution.training import compile_networks, composed, judges_of, shared_code, stages_of
+from ferbench.execution.training import accuracy_on, compile_networks, composed, judges_of, shared_code, stages_of
 from ferbench.execution.watch import Watched, store_failure, too_long
 from ferbench.hashing import digest
 from ferbench.interfaces.evaluator import Outputs
@@ -256,8 +256,7 @@ def _validated(method: Method, images: Images, fold: Fold) -> dict[str, float | 
     """The accuracy on the validation set; nothing where there is none."""
     if not len(fold.validation.rows):
         return {}
-    logits = inference.over_batches(method.logits, images, fold.validation.rows)
-    return {"validation_accuracy": float((logits.argmax(axis=1) == fold.validation.labels.numpy()).mean())}
+    return {"validation_accuracy": accuracy_on(method, images, fold.validation)}
 
 
 REPEATED = 1e-3
@@ -268,13 +267,13 @@ def _need_repeatable(method: Method, images: Images, fold: Fold) -> None:
     """Evaluate the first batch twice. Raise TrainingError if a method gives something else the second time: what is judged would be
     chance. The trained stages are stored and are not lost."""
     rows = fold.test.rows.split(inference.batch_on(images))[0]
-    faces = fold.faces(images)
-    places = torch.arange(len(rows), device=faces.images.device) % len(faces)
-    identities = Batch(faces.images[places], faces.expression[places], faces.subject[places])
     asked: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"features": method.features, "logits": method.logits}
     if isinstance(method, Identifies):
         asked["identity_features"] = method.identity_features
     if isinstance(method, Synthesizes):
+        faces = fold.faces(images)
+        places = torch.arange(len(rows), device=faces.images.device) % len(faces)
+        identities = Batch(faces.images[places], faces.expression[places], faces.subject[places])
         asked["synthesize"] = lambda batch: method.synthesize(batch, identities)
     for name, function in asked.items():
         once, again = (inference.over_batches(function, images, rows) for _ in range(2))

@@ -10,7 +10,8 @@ import numpy as np
 from ferbench.cards import EvaluatorCard
 from ferbench.errors import NotMeasurable, enumerate_first
 from ferbench.interfaces.evaluator import Outputs, PerSubject, Value
-from ferbench.testing.inputs import NotTried, global_seed, make_outputs
+from ferbench.randomness import own_random_state
+from ferbench.testing.inputs import NotTried, make_outputs
 
 Evaluate = Callable[[Outputs], Mapping[str, Value]]
 
@@ -44,9 +45,9 @@ def same_metrics_twice(card: EvaluatorCard, evaluate: Evaluate) -> None:
     Draw from `np.random.default_rng(seed)` with a fixed seed, not from `np.random`, and compute on copies of the arrays.
     """
     outputs = make_outputs()
-    with global_seed(0):
+    with own_random_state(0):
         first = _numbers(_measured(evaluate, outputs))
-    with global_seed(1):
+    with own_random_state(1):
         second = _numbers(_measured(evaluate, make_outputs()))
     differ = [name for name in first if not np.array_equal(first[name], second.get(name, np.nan), equal_nan=True)]
     assert not differ, f"{enumerate_first(differ)} differ from one call to the next"

@@ -3,8 +3,6 @@ table, and the outputs of a trial."""
 
 from __future__ import annotations
 
-import contextlib
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,21 +35,6 @@ Make = Callable[[], Method]
 
 class NotTried(Exception):
     """A rule does not apply to a component, or not to the made-up data of a check. The text says why."""
-
-
-@contextlib.contextmanager
-def global_seed(seed: int) -> Iterator[None]:
-    """A context in which the global random generators of Python, numpy and torch start from `seed`; afterwards they go on."""
-    before, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002 (the generators that plugins are not to use)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        random.seed(seed)
-        try:
-            yield
-        finally:
-            np.random.set_state(before)  # noqa: NPY002
-            random.setstate(pythons)
 
 
 def make_task(seed: int = 0, card: MethodCard | None = None, extra: bool | None = None) -> Task:

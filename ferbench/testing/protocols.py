@@ -8,7 +8,8 @@ import pandas as pd
 from ferbench.cards import ProtocolCard
 from ferbench.errors import FerbenchError
 from ferbench.interfaces.protocol import UNUSED, Protocol
-from ferbench.testing.inputs import NotTried, global_seed, make_frames
+from ferbench.randomness import own_random_state
+from ferbench.testing.inputs import NotTried, make_frames
 
 
 def folds_of_frames(card: ProtocolCard, protocol: Protocol) -> None:
@@ -50,10 +51,10 @@ def folds_reproducible(card: ProtocolCard, protocol: Protocol) -> None:
     """
     frames = make_frames()
     before = frames.copy()
-    with global_seed(0):
+    with own_random_state(0):
         first = pd.Series(_assigned(protocol, frames), index=frames["frame_id"])
     assert frames.equals(before), "assign_folds changes the frame table"
-    with global_seed(1):
+    with own_random_state(1):
         again = pd.Series(_assigned(protocol, frames), index=frames["frame_id"])
     assert first.equals(again), "assign_folds returns other folds the second time"
     shuffled = frames.sample(frac=1, random_state=0)

@@ -10,7 +10,7 @@ import torch
 from ferbench.errors import TrainingError
 from ferbench.interfaces.method import Batch, Epoch, Method, Stage, derive_seed
 from ferbench.randomness import set_seed
-from ferbench.training.state import modules_of
+from ferbench.training.state import in_eval_mode
 
 if TYPE_CHECKING:
     from ferbench.training.loop import Training
@@ -56,18 +56,13 @@ class Epochs:
         assert self._stage.before_epoch is not None
         replicas, device = self._training.replicas, self._training.device
         seed = derive_seed("epoch", self._training.seed, self._stage.name, number)
-        set_seed(seed)
-        if device.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
-        self._method.eval()
-        with torch.no_grad(), device.autocast():
+        set_seed(seed, cuda=device.device.type == "cuda")
+        with in_eval_mode(self._method, self._stage), torch.no_grad(), device.autocast():
             if replicas is None:
                 self._stage.before_epoch(self._epoch(number))
             else:
                 with replicas.apart(follow=True):
                     self._stage.before_epoch(self._epoch(number))
-        for module in modules_of(self._stage):
-            module.train()
 
     def _epoch(self, number: int) -> Epoch:
         return Epoch(number, self._passes.frames, self._passes.unaugmented)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -32,10 +32,8 @@ from ferbench.training.interrupts import deferred
 from ferbench.training.optimisers import optimiser_of, shares
 from ferbench.training.precision import TYPES, fastest
 from ferbench.training.replicas import Replicas, need_devices
-from ferbench.training.state import State, modules_of
+from ferbench.training.state import State, in_eval_mode, modules_of
 from ferbench.training.steps import Row, Steps
-
-T = TypeVar("T")
 
 LOG_EVERY = 25
 """Number of steps after which the losses are copied from the device to the CPU and logged."""
@@ -228,10 +226,11 @@ def train(method: Method, stage: Stage, steps: int, training: Training) -> Train
                     interrupt.asked = True
                     stop = stop or replicas is None
             if measure and leads:
-                found = _measured(method, stage, training.measure_test)
-                losses += [(step, name, value) for name, value in found.items()]
+                with in_eval_mode(method, stage):
+                    losses += [(step, name, value) for name, value in training.measure_test().items()]
             if choice is not None and choose:
-                value = _measured(method, stage, choice.measure) if leads else 0.0
+                with in_eval_mode(method, stage):
+                    value = choice.measure() if leads else 0.0
                 losses.append((step, VALIDATION_ACCURACY, replicas.told(value) if replicas is not None else value))
                 curve = curve_of(losses)
                 if leads and best_of(curve) == len(curve) - 1:
@@ -262,15 +261,6 @@ def _kept(method: Method, state: State) -> dict[str, Tensor]:
     """Copies of what the stage stores, and of all buffers, which may change later only."""
     names = {*state.tensors(), *(name for name, _ in method.named_buffers())}
     return {name: value.detach().clone() for name, value in method.state_dict().items() if name in names}
-
-
-def _measured(method: Method, stage: Stage, measure: Callable[[], T]) -> T:
-    """What `measure` finds with the method in eval mode."""
-    method.eval()
-    found = measure()
-    for module in modules_of(stage):
-        module.train()
-    return found
 
 
 def freeze_all_but(method: Method, stage: Stage) -> dict[str, list[nn.Parameter]]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ferbench.blocks.schedules import Constant, Cosine, Schedule
 from ferbench.errors import FerbenchError
 from ferbench.interfaces.method import Group, Part
+
+NAMED: Mapping[str, Schedule] = {"constant": Constant(), "cosine": Cosine()}
+"""The schedules that `Group.schedule` names."""
 
 SCALE = "lr_scale"
 """Key in a torch parameter group: its learning rate / that of the `Group`."""
@@ -79,12 +83,8 @@ def rate_of(group: Group, progress: float) -> float:
     Raises:
         FerbenchError: its schedule gives a number that no learning rate can have.
     """
-    if group.schedule == "constant":
-        return group.lr
-    if group.schedule == "cosine":
-        return group.lr * 0.5 * (1 + math.cos(math.pi * progress))
-    assert callable(group.schedule)
-    factor = float(group.schedule(progress))
+    schedule = NAMED[group.schedule] if isinstance(group.schedule, str) else group.schedule
+    factor = float(schedule(progress))
     if not 0 <= factor < math.inf:
         raise FerbenchError(f"its schedule gives {factor} at progress {progress:.4g}; a factor of lr is at least 0")
     return group.lr * factor
@@ -92,9 +92,7 @@ def rate_of(group: Group, progress: float) -> float:
 
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor:
     """(), the L2 norm of the gradients of parameters."""
-    norms = [torch.linalg.vector_norm(p.grad) for p in parameters if p.grad is not None]
-    total: Tensor = torch.linalg.vector_norm(torch.stack(norms))
-    return total
+    return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ taken from the results folder; a stage that changes it is refused.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import random
@@ -97,6 +98,15 @@ class State:
 def modules_of(stage: Stage) -> list[nn.Module]:
     """All modules that a stage trains."""
     return [module for group in stage.trains.values() for module in group.all_modules]
+
+
+@contextlib.contextmanager
+def in_eval_mode(method: Method, stage: Stage) -> Iterator[None]:
+    """A context in which all of the method is in eval mode; afterwards what the stage trains is in training again."""
+    method.eval()
+    yield
+    for module in modules_of(stage):
+        module.train()
 
 
 def needed(method: Method, stage: Stage) -> set[str]:

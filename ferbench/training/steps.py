@@ -132,9 +132,7 @@ class Steps:
 
     def _seed(self, part: str, *more: object) -> None:
         self._seeded = seed = derive_seed(part, self.training.seed, self.stage.name, *more)
-        set_seed(seed)
-        if self.training.device.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
+        set_seed(seed, cuda=self.training.device.device.type == "cuda")
 
     def rates(self, step: int) -> dict[str, list[float]]:
         """The learning rates of each group in a step: of what is in no part, and of its parts."""

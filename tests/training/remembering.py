@@ -84,3 +84,11 @@ class Remembering(Method):
     def logits(self, images: Tensor) -> Tensor:
         result: Tensor = self.head(self.features(images))
         return result
+
+
+def momentum(method: Remembering, batch: Batch, clock: Clock) -> Iterator[Update]:
+    """A step that moves the teacher's weights itself, after its update."""
+    yield from method.step(batch, clock)
+    with torch.no_grad():
+        for ours, theirs in zip(method.teacher.parameters(), method.student.parameters(), strict=True):
+            ours.lerp_(theirs, 0.1)

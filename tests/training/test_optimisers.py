@@ -21,6 +21,7 @@ from ferbench.interfaces.method import derive_seed
 from ferbench.testing import make_batch, make_task, training
 from ferbench.training.graph import Rehearsal
 from ferbench.training.loop import train
+from tests.training.killed import Killed
 
 STEPS = 6
 
@@ -221,14 +222,9 @@ def test_a_training_resumes_bit_for_bit(group: dict[str, Any], tmp_path: Path) -
     whole, cut, resumed = Two(**group), Two(**group), Two(**group)
     losses = run(whole, 6)
 
-    def batches(step: int) -> Batch:
-        if step == 5:
-            raise KeyboardInterrupt
-        return make_batch(make_task(), seed=step)
-
     path = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        run(cut, 6, batches=batches, checkpoint=path, checkpoint_every=2)
+        run(cut, 6, batches=Killed(make_task(), stop=5), checkpoint=path, checkpoint_every=2)
     assert run(resumed, 6, checkpoint=path) == losses
     assert same(whole, resumed)
 

@@ -20,6 +20,7 @@ from ferbench.testing import make_batch, make_task, training
 from ferbench.training import checkpoint, precision
 from ferbench.training.graph import Rehearsal
 from ferbench.training.loop import Device, train
+from tests.training.killed import Killed
 
 
 @pytest.fixture
@@ -173,14 +174,9 @@ def test_a_checkpoint_holds_the_scales(tmp_path: Path) -> None:
     whole, cut, resumed = Half(large=2), Half(large=2), Half(large=2)
     losses = run(whole)
 
-    def batches(step: int) -> Batch:
-        if step == 5:
-            raise KeyboardInterrupt
-        return make_batch(make_task(), seed=step)
-
     path = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        run(cut, batches=batches, checkpoint=path, checkpoint_every=2)
+        run(cut, batches=Killed(make_task(), stop=5), checkpoint=path, checkpoint_every=2)
     saved = checkpoint.load(path)
     assert saved is not None
     assert {name: value.tolist() for name, value in saved.tensors.items() if name.startswith("scaler/")} == {

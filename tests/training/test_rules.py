@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import torch
 
 from ferbench import Average, Batch, Clock, Group, MethodCard, Stage, Update
 from ferbench.registry.loader import load_registry
 from ferbench.testing.accumulation import micro_batches
 from ferbench.testing.steps import frozen_parts, step_on_meta
-from tests.training.remembering import Remembering
+from tests.training.remembering import Remembering, momentum
 
 CARD = load_registry().get(MethodCard, "cross_entropy")
 """The rules do not look at it."""
@@ -26,13 +25,6 @@ def made(step: Callable[[Remembering, Batch, Clock], Iterator[Update]], **more: 
             return [Stage("training", lambda batch, clock: step(self, batch, clock), groups, **fields)]
 
     return Changing
-
-
-def momentum(method: Remembering, batch: Batch, clock: Clock) -> Iterator[Update]:
-    yield from method.step(batch, clock)
-    with torch.no_grad():
-        for ours, theirs in zip(method.teacher.parameters(), method.student.parameters(), strict=True):
-            ours.lerp_(theirs, 0.1)
 
 
 def statistics(method: Remembering, batch: Batch, clock: Clock) -> Iterator[Update]:

@@ -27,7 +27,8 @@ from ferbench.testing import Drawn, make_batch, make_task, training
 from ferbench.training.checkpoint import load_tensors
 from ferbench.training.loop import train
 from ferbench.training.stages import run_stage
-from tests.training.remembering import QUEUE, Remembering
+from tests.training.killed import Killed
+from tests.training.remembering import QUEUE, Remembering, momentum
 
 STEPS = 7
 
@@ -86,13 +87,6 @@ def test_a_resumed_stage_ends_the_same(stop: int, tmp_path: Path) -> None:
     train(resumed, resumed.stages()[0], STEPS, training(checkpoint=path))
     assert same(whole, resumed)
     assert (int(resumed.steps), int(resumed.epochs)) == (STEPS, (STEPS + 1) // 2)
-
-
-class Killed(Drawn):
-    def __call__(self, step: int) -> Batch:
-        if step == self.stop:
-            raise KeyboardInterrupt
-        return make_batch(self.task, seed=step)
 
 
 def test_a_stage_of_a_variant_with_other_parts_is_not_loaded(store: Store) -> None:
@@ -519,13 +513,6 @@ def momentum_in_the_step(method: Remembering, batch: Batch, clock: Clock) -> Ite
     yield from method.step(batch, clock)
 
 
-def momentum_after_the_update(method: Remembering, batch: Batch, clock: Clock) -> Iterator[Update]:
-    yield from method.step(batch, clock)
-    with torch.no_grad():
-        for ours, theirs in zip(method.teacher.parameters(), method.student.parameters(), strict=True):
-            ours.lerp_(theirs, 0.1)
-
-
 def counts_after_the_update(method: Remembering, batch: Batch, clock: Clock) -> Iterator[Update]:
     yield from method.step(batch, clock)
     method.steps += 1
@@ -541,7 +528,7 @@ def shrinks_what_it_trains(method: Remembering, batch: Batch, clock: Clock) -> I
     ("step", "name"),
     [
         (momentum_in_the_step, r"teacher\.1\.weight"),
-        (momentum_after_the_update, r"teacher\.1\.weight"),
+        (momentum, r"teacher\.1\.weight"),
         (counts_after_the_update, "steps"),
         (shrinks_what_it_trains, r"head\.weight"),
     ],
