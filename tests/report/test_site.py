@@ -84,6 +84,15 @@ def test_the_card_of_an_installed_method(make: Make, tmp_path: Path) -> None:
     assert row is not None
 
 
+def test_a_stage_on_extra_data_is_no_part_of_the_budget(make: Make, tmp_path: Path) -> None:
+    folder = stored(tmp_path / "results", make("derl"), make("derl", 1))
+    page = site(folder, tmp_path / "site", methods=load_registry().catalogue(MethodCard)) / "methods" / "derl.html"
+    assert (
+        "pretraining (70 % of the steps on top, where there is an extra dataset), de_expression (70 % of the steps)"
+        in (page.read_text())
+    )
+
+
 def test_a_trial_has_its_figures_and_its_curves(made: Path, make: Make) -> None:
     method = data(made, "alpha")
     trial = next(t for t in method["trials"] if t["at"] == [0, 0, 0])
