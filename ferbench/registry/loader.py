@@ -7,6 +7,7 @@ hooks with misspelt names unless `check_pending` is called; pluggy before 1.7 le
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib
@@ -33,6 +34,7 @@ from ferbench.cards import KINDS, Card, DetectorCard, PublishedResult
 from ferbench.deprecation import OutdatedPlugin, outdated
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.limits import AGAIN, TimeUp, alarm
+from ferbench.registry.code import imported_beside
 
 GROUP = "ferbench"
 ONLY = "FERBENCH_PLUGINS"
@@ -241,7 +243,7 @@ class _Entry:
 
 def load_registry(files: Iterable[str] = ()) -> Registry:
     """Load all installed plugins, and `files` as plugins. The result is kept: each is loaded once in a process."""
-    return _load(tuple(str(Path(f).resolve()) for f in files), os.environ.get(ONLY))
+    return _load(tuple(dict.fromkeys(str(Path(f).resolve()) for f in files)), os.environ.get(ONLY))
 
 
 @lru_cache(maxsize=8)
@@ -251,7 +253,7 @@ def _load(files: tuple[str, ...], only: str | None) -> Registry:
     manager.add_hookspecs(hookspecs)
     plugins = []
     for entry in [*_entry_points(), *map(_file_entry, files)]:
-        if wanted is not None and entry.name not in wanted and entry.distribution != "file":
+        if wanted is not None and entry.name not in wanted and entry.distribution != FILE:
             plugins.append(Plugin(entry.name, entry.module, entry.distribution, entry.version, "disabled"))
         else:
             plugins.append(_load_one(manager, entry))
@@ -267,9 +269,11 @@ def _load_one(manager: pluggy.PluginManager, entry: _Entry) -> Plugin:
     try:
         with _in_time(entry, limit):
             module = entry.load()
-            manager.register(module, name=f"{entry.distribution}:{entry.name}")
+            manager.register(module, name=f"{entry.distribution}:{entry.module}:{entry.name}")
             manager.check_pending()
             cards, studies, reports = _collect(manager, module)
+            if entry.distribution == FILE:
+                cards = tuple(_of_file(card, Path(entry.module).stem, module) for card in cards)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may even call sys.exit on import; that must not end ferbench
@@ -420,12 +424,38 @@ def _file_entry(path: str) -> _Entry:
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
+            _check_beside(file)
         except BaseException:
             del sys.modules[name]
             raise
         return module
 
-    return _Entry(file.stem, str(file), "file", "", load, released=False)
+    return _Entry(file.stem, str(file), FILE, "", load, released=False)
+
+
+def _of_file(card: Card, stem: str, module: ModuleType) -> Card:
+    """A card of a plugin file: a target in the file itself is in the module that the file was loaded as. The file's own name may
+    be that of another module."""
+    target, _, attribute = card.target.partition(":")
+    return dataclasses.replace(card, target=f"{module.__name__}:{attribute}") if target == stem else card
+
+
+def _check_beside(file: Path) -> None:
+    """Raises FerbenchError if a plugin file imports a module of its folder, but Python has another one of that name."""
+    for other in imported_beside(file):
+        parts = other.relative_to(file.parent).with_suffix("").parts
+        loaded = getattr(sys.modules.get(parts[0]), "__file__", None)
+        expected = other if len(parts) == 1 else file.parent / parts[0] / "__init__.py"
+        if (
+            loaded is not None
+            and other != file
+            and parts[0] not in sys.stdlib_module_names
+            and Path(loaded).resolve() != expected.resolve()
+        ):
+            raise FerbenchError(
+                f"The plugin file {file} imports '{parts[0]}', which is {expected} beside it, but Python has loaded {loaded} under "
+                "that name. Rename one of the two."
+            )
 
 
 __all__ = ["GROUP", "ONLY", "Plugin", "Registry", "UnknownName", "load_registry"]

@@ -214,6 +214,32 @@ def test_a_file_may_import_a_module_beside_it(tmp_path: Path, monkeypatch: pytes
     assert registry.get(BackboneCard, "neighbour").target.endswith(":Net")
 
 
+def test_two_files_of_one_name_have_their_own_components(tmp_path: Path) -> None:
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        text = GOOD.format(name=f"net{number}").replace("nowhere:Nothing", "mine:Net")
+        (folder / "mine.py").write_text(f"{text}\n\nclass Net:\n    number = {number}\n")
+    files = [str(tmp_path / "1" / "mine.py"), str(tmp_path / "2" / "mine.py")]
+    registry = load_registry([*files, files[0]])
+    found = [registry.get(BackboneCard, f"net{number}").load() for number in (1, 2)]
+    assert [net.number for net in found] == [1, 2]
+    assert "mine" not in sys.modules  # a second copy of the file's classes
+
+
+def test_two_files_with_a_module_of_one_name_beside_them(tmp_path: Path) -> None:
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / f"mine{number}.py").write_text("import parts_beside\n" + GOOD.format(name=f"net{number}"))
+        (folder / "parts_beside.py").write_text("")
+    registry = load_registry([str(tmp_path / "1" / "mine1.py"), str(tmp_path / "2" / "mine2.py")])
+    assert plugin(registry, "mine1").state == "loaded"
+    error = plugin(registry, "mine2").error
+    assert f"imports 'parts_beside', which is {tmp_path / '2' / 'parts_beside.py'} beside it, but" in error
+    assert str(tmp_path / "1" / "parts_beside.py") in error
+
+
 def test_a_missing_plugin_file_is_reported(tmp_path: Path) -> None:
     registry = load_registry([str(tmp_path / "no.py")])
     assert "There is no plugin file" in plugin(registry, "no").error
