@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from ferbench.ranking.ablations import ablations
+from ferbench.ranking.across import Across
 from ferbench.ranking.aggregate import boards
 from ferbench.ranking.board import Board
 from ferbench.records import files
 from ferbench.report.figures.ablations import figure as ablations_figure
-from ferbench.report.figures.board import curves, leakage
+from ferbench.report.figures.board import critical_differences, curves, leakage
 from ferbench.report.figures.style import UNCLEAR, WORSE, numbered
 from tests.made_records import Make
 
@@ -76,3 +79,20 @@ def test_the_labels_of_a_logarithmic_axis_are_numbers(
     plt.close(figure)
     assert wanted <= set(shown), shown
     assert all(low * 0.99 <= float(text) <= high * 1.01 for text in shown), shown
+
+
+@pytest.mark.parametrize(("methods", "difference"), [(3, 1.2), (11, 4.3), (11, 10.7), (25, 8.0)])
+def test_the_texts_of_critical_differences_do_not_overlap(methods: int, difference: float) -> None:
+    scores = np.random.default_rng(0).random((4, methods)) + 0.1 * np.arange(methods)
+    ranks = rankdata(-scores, axis=1).mean(axis=0)
+    names = tuple(f"method_{number}" for number in range(methods))
+    figure = critical_differences(Across("accuracy", names, ("a", "b", "c", "d"), scores, ranks, 9.0, 0.01, difference))
+    figure.canvas.draw()
+    (axis,) = figure.axes
+    low, high = axis.get_xlim()
+    shown = [tick for tick in axis.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    boxes = [t.get_window_extent() for t in [*axis.texts, axis.title, *(tick.label2 for tick in shown)] if t.get_text()]
+    plt.close(figure)
+    assert len(boxes) > methods + 2
+    overlaps = [(a, b) for n, a in enumerate(boxes) for b in boxes[:n] if a.overlaps(b)]
+    assert not overlaps

@@ -19,6 +19,9 @@ from ferbench.report.figures.style import COLOURS, DASHES, INK, SOFT, _bare, lab
 MOST = 1500
 """Frames of a representation that are drawn; t-SNE of more takes long and shows no more."""
 
+_BAR = 28
+"""How many points the bar of the critical difference is above the axis: over the ranks' numbers."""
+
 
 def leakage(board: Board, numbers: Mapping[str, int]) -> Any:
     """Identity leakage against accuracy, with intervals; up and to the left is better. None where no row has both.
@@ -170,10 +173,21 @@ def representations(name: str, folder: Path, record: Record) -> Any:
 def critical_differences(found: Across) -> Any:
     """Mean ranks over datasets; methods that a bar joins are not told apart (scikit-posthocs)."""
     import scikit_posthocs as posthocs
+    from matplotlib.transforms import offset_copy
 
     ranks = pd.Series(found.ranks, index=list(found.methods))
     p_values = posthocs.posthoc_nemenyi_friedman(pd.DataFrame(found.scores, columns=list(found.methods)))
     figure, axis = pyplot().subplots(figsize=(8, 1.6 + 0.22 * len(ranks)))
-    posthocs.critical_difference_diagram(ranks, p_values, cd=found.difference, ax=axis)
-    axis.set_title(f"mean rank by {found.metric} over {len(found.datasets)} datasets", fontsize=10, color=INK, pad=26)
+    posthocs.critical_difference_diagram(ranks, p_values, ax=axis)
+    left, right = axis.get_xlim()
+    words = f"critical difference: {found.difference:.2g} ranks"
+    above = offset_copy(axis.get_xaxis_transform(), figure, y=_BAR, units="points")
+    if fits := found.difference < right - left:
+        axis.plot([left, left + found.difference], [1, 1], "|-", color=SOFT, transform=above, clip_on=False)
+    end, words = (left + found.difference, f"  {words}") if fits else (left, f"{words}, more than there are")
+    axis.text(end, 1, words, color=SOFT, fontsize=8, va="center", transform=above)
+    axis.set_title(
+        f"mean rank by {found.metric} over {len(found.datasets)} datasets", fontsize=10, color=INK, pad=_BAR + 14
+    )
+    figure.tight_layout()
     return figure
