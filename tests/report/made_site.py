@@ -24,7 +24,8 @@ EVIL = "</script><script>alert(1)</script>"
 
 def records(make: Make) -> list[Record]:
     """Three methods, one with an ablation and one of which nothing can be trusted, and one that lacks a fold."""
-    found = [make(m, f, right=r) for m, r in (("alpha", 9), ("beta", 6), ("gamma", 3)) for f in (0, 1)]
+    found = [make(m, f, right=r) for m, r in (("alpha", 9), ("gamma", 3)) for f in (0, 1)]
+    found += [make("beta", f, right=6, metrics={"identity_leakage/pixels": 0.8}) for f in (0, 1)]
     found += [make("beta", f, right=5, variant="less") for f in (0, 1)]
     found.append(make("partial", 0))
     evil = make("evil", right=1, metrics={"identity_leakage": 0.9, EVIL: 0.5})

@@ -250,11 +250,21 @@ def test_a_trial_opens_from_the_page_of_its_method(browser: Any, made: Path) -> 
     browser.get((made / "methods" / "alpha.html").as_uri())
     all_of(browser, "details.row a")[0].click()
     wait(browser, lambda: browser.title == "alpha · fold 0 · seed 0")
-    assert ["accuracy %", "90.0", *("-" for _ in REFERENCES)] in table(browser, "Metrics")
+    assert ["accuracy %", "90.0"] in table(browser, "Metrics"), "nothing stands beside it that was not measured"
     assert len(all_of(browser, "svg")) == 2, "the losses, and the accuracy that was looked at"
     assert all_of(browser, "svg path")[0].get_attribute("d").count("L") == 79
     picture = all_of(browser, "figure img")[0]
     wait(browser, lambda: browser.execute_script("return arguments[0].naturalWidth", picture) > 16)
+
+
+def test_a_trial_shows_what_its_metrics_are_held_against(browser: Any, made: Path) -> None:
+    browser.get((made / "methods" / "beta.html").as_uri())
+    all_of(browser, "details.row a")[0].click()
+    wait(browser, lambda: browser.title.startswith("beta"))
+    heads = [head.text for head in all_of(browser, '[aria-label="Metrics"] thead th')]
+    assert heads == ["metric", "value", REFERENCES["pixels"]]
+    assert ["accuracy %", "60.0", "-"] in table(browser, "Metrics")
+    assert "0.80" in [row[2] for row in table(browser, "Metrics")]
 
 
 def test_a_link_to_a_folded_row_opens_it(browser: Any, made: Path) -> None:

@@ -34,8 +34,9 @@ function drawn(method, trial, { shared, beside }) {
     make("p", { class: "soft" }, `fold ${fold}, seed ${seed}${assignment ? `, assignment ${assignment}` : ""}, backbone ${place.backbone}; trial `, make("code", {}, trial.id)),
   ];
   const heads = shared[trial.headings];
+  const known = [true, ...beside.map((_, i) => trial.figures.some(row => row[i + 1] !== "-"))];
   const side = make("div", { class: "side" },
-    make("div", {}, make("h2", {}, "Metrics"), table(["metric", "value", ...beside], heads.map((head, i) => [head, ...trial.figures[i]]), { label: "Metrics" })),
+    make("div", {}, make("h2", {}, "Metrics"), table(["metric", ...["value", ...beside].filter((_, i) => known[i])], heads.map((head, i) => [head, ...trial.figures[i].filter((_, j) => known[j])]), { label: "Metrics" })),
     make("div", {}, make("h2", {}, "Confusion"), confusion(shared[trial.expressions], trial.confusion),
       make("details", {}, make("summary", {}, `${trial.frames.length} subjects`), table(["subject", "frames", "right"], shared[trial.subjects].map((name, i) => [name, trial.frames[i], trial.right[i]]), { label: "By subject" }))));
   parts.push(side);
