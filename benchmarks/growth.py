@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from test_leaderboard import generated
 
-from ferbench.api.reading import installed_cards
+from ferbench.api.reading import known_cards
 from ferbench.config.compose import compose
 from ferbench.config.schema import Augment
 from ferbench.data.batches import Batches, Images, Labels
@@ -80,7 +80,7 @@ def trials(folder: Path) -> None:
                 store.write(record.trial.id, lambda draft, record=record: record)
 
         stored.append(seconds(write))
-        query = BoardQuery(cards=installed_cards())
+        query = BoardQuery(cards=known_cards(load_registry()))
         ranked.append(seconds(lambda store=store, query=query: boards(store.scan()[0], query=query)))
         again.append(seconds(lambda store=store, query=query: boards(store.scan()[0], query=query)))
         shutil.rmtree(store.root)

@@ -28,6 +28,10 @@ OLDEST_API = 1
 CLASSES = "classes"
 """A setting that every dataset has, beside those of its settings dataclass: which of its expressions are classes."""
 
+WEIGHTS, SEEN = "weights", "seen"
+"""Settings that every backbone has, beside those of its settings dataclass: the file with the weights that it starts from, and what
+these were trained on, in words."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -283,7 +287,7 @@ class DatasetCard(Card):
 
     @property
     def schema(self) -> type:
-        return _with_classes(self.settings) if self.takes_classes else self.settings
+        return _extended(self.settings, (CLASSES, Any)) if self.takes_classes else self.settings
 
     def with_classes(self, asked: object) -> DatasetCard:
         """The card with the classes that the setting `classes` asks for, in the card's order, and what is published of them.
@@ -329,11 +333,11 @@ def _of(published: Published | None, expressions: Sequence[str]) -> Published | 
 
 
 @cache
-def _with_classes(settings: type) -> type:
-    """The settings dataclass of a dataset with the setting `classes`, which every dataset has."""
+def _extended(settings: type, *more: tuple[str, Any]) -> type:
+    """A settings dataclass with settings that the core adds, by name and type, which are empty by default."""
     frozen = settings.__dataclass_params__.frozen  # type: ignore[attr-defined]
     same = {"__module__": settings.__module__, "__doc__": settings.__doc__}
-    fields = [(CLASSES, Any, added(""))]
+    fields = [(name, kind, added("")) for name, kind in more]
     return dataclasses.make_dataclass(settings.__name__, fields, bases=(settings,), frozen=frozen, namespace=same)
 
 
@@ -344,6 +348,9 @@ class BackboneCard(Card):
     Args:
         pretrained: name of the setting (true or false) that says whether its weights are pretrained; boards keep both apart.
         small: settings with which it is cheap enough for the conformance checks of methods; None if there are none.
+
+    Every backbone has two more settings, unless its own have one of their names: `weights`, a file with the weights that it starts
+    from (`Backbone.load_weights`), and `seen`, what these were trained on, in words.
     """
 
     kind: ClassVar[str] = "backbone"
@@ -355,6 +362,15 @@ class BackboneCard(Card):
         super().__post_init__()
         self._check_settings("pretrained", *([self.pretrained] if self.pretrained else []))
         self._check_settings("small", *(self.small or {}))
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether the core loads the file that the setting `weights` names."""
+        return not {WEIGHTS, SEEN} & {f.name for f in dataclasses.fields(self.settings)}
+
+    @property
+    def schema(self) -> type:
+        return _extended(self.settings, (WEIGHTS, str), (SEEN, str)) if self.takes_weights else self.settings
 
 
 EXTRA = "extra"

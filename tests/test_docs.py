@@ -190,9 +190,10 @@ def test_the_results_are_those_of_their_records(tmp_path: Path) -> None:
     """Each row of the two tables that has records: trials, accuracy with its interval, leakage."""
     import tarfile
 
-    from ferbench.api.reading import installed_cards
+    from ferbench.api.reading import known_cards
     from ferbench.ranking.aggregate import BoardQuery, boards
     from ferbench.records.store import Store
+    from ferbench.registry.loader import load_registry
     from ferbench.report.columns import cell
 
     with tarfile.open(ROOT / "docs" / "records" / "synthfaces.tar.xz") as archive:
@@ -200,7 +201,7 @@ def test_the_results_are_those_of_their_records(tmp_path: Path) -> None:
     records, damaged = Store(tmp_path / "synthfaces").scan()
     assert not damaged
     page = (ROOT / "docs" / "results.md").read_text().partition("## confounded")
-    found = boards(records, query=BoardQuery(include_ablations=False, cards=installed_cards()))
+    found = boards(records, query=BoardQuery(include_ablations=False, cards=known_cards(load_registry())))
     assert [board.dataset for board in found] == ["synthfaces", "synthfaces confounded"]
     for board, text in zip(found, (page[0], page[2]), strict=True):
         for row in board.rows:

@@ -1,8 +1,9 @@
-"""What the installed plugins say of records, and boards of records: for the commands that read results folders, and for Python."""
+"""What plugins say of records, and boards of records: for the commands that read results folders, and for Python."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ferbench.errors import FerbenchError, UnknownName
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ferbench.ranking.reported import Reported
     from ferbench.records.merge import Collected
     from ferbench.records.schema import Record
+    from ferbench.registry.loader import Registry
 
 
 def need_names(given: Collected, dataset: str | None = None, method: str | None = None) -> None:
@@ -31,41 +33,47 @@ def need_names(given: Collected, dataset: str | None = None, method: str | None 
             raise UnknownName(f"{kind} among the records", name, names)
 
 
-def installed_cards(given: Collected | None = None) -> Cards:
-    """What the records state of their metrics, and the cards of all installed plugins of metrics, datasets and backbones."""
+def known_cards(registry: Registry, given: Collected | None = None) -> Cards:
+    """What the records state of their metrics, and the cards of all loaded plugins of metrics, datasets and backbones."""
     from ferbench.cards import BackboneCard, DatasetCard, EvaluatorCard
     from ferbench.ranking.cards import Cards
-    from ferbench.registry.loader import load_registry
 
-    registry = load_registry()
     evaluators = registry.catalogue(EvaluatorCard).values()
     cards = Cards.of(evaluators, registry.catalogue(DatasetCard), registry.catalogue(BackboneCard))
     return cards if given is None else cards.of_records(given.records.values())
 
 
-def published(boards: Sequence[Board], cards: Cards) -> list[list[Reported]]:
+def published(registry: Registry, boards: Sequence[Board], cards: Cards) -> list[list[Reported]]:
     """For each board what papers report on its data."""
     from ferbench.ranking.reported import beside
-    from ferbench.registry.loader import load_registry
 
-    results = load_registry().reported()
+    results = registry.reported()
     return [beside(board, results, cards.datasets) for board in boards]
 
 
-def shareable() -> set[str]:
+def shareable(registry: Registry) -> set[str]:
     """Datasets whose faces may be shown to anybody."""
     from ferbench.cards import DatasetCard
-    from ferbench.registry.loader import load_registry
 
-    return {card.name for card in load_registry().catalogue(DatasetCard).values() if card.shareable}
+    return {card.name for card in registry.catalogue(DatasetCard).values() if card.shareable}
 
 
-def reproduce(record: Record) -> str:
-    """The command that makes a record again, with the plugins that are installed here."""
+def reproduce(record: Record, plugins: Sequence[str] = ()) -> str:
+    """The command that makes a record again, with the plugins that are installed here, and its own plugin files or `plugins`."""
     from ferbench.config.overrides import command_of
     from ferbench.registry.loader import load_registry
 
-    return command_of(load_registry(record.trial.plugin_files), record.trial)
+    trial = with_plugins(record, plugins).trial
+    return command_of(load_registry(trial.plugin_files, needed=False), trial)
+
+
+def with_plugins(record: Record, files: Sequence[str]) -> Record:
+    """A record whose plugin files are where `files` says; as it is if that is empty."""
+    if not files:
+        return record
+    from ferbench.records.index import with_plugin_files
+
+    return with_plugin_files(record, [str(Path(file).resolve()) for file in files])
 
 
 def need_metric(given: Collected, name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from ferbench.api.reading import chosen_boards, installed_cards, need_metric
+from ferbench.api.reading import chosen_boards, known_cards, need_metric
 from ferbench.ranking import compare as comparing
 from ferbench.ranking.aggregate import BoardQuery
 from ferbench.ranking.board import Board
@@ -19,6 +19,7 @@ from ferbench.ranking.cards import Cards
 from ferbench.records.merge import Collected, collect
 from ferbench.records.schema import Outcome, Record, Trial
 from ferbench.records.settings import settings_of
+from ferbench.registry.loader import load_registry
 from ferbench.report import export, notebook
 from ferbench.report.columns import DEFAULT, Column, columns
 
@@ -170,6 +171,7 @@ def leaderboard(
     group: str = "",
     include_ablations: bool = False,
     baseline: str = "",
+    plugins: Iterable[str | Path] = (),
 ) -> Leaderboard:
     """Rank what was run: `ferbench leaderboard`, with its options.
 
@@ -184,12 +186,14 @@ def leaderboard(
         group: a board for each "backbone" or "method".
         include_ablations: also variants that are not the full method.
         baseline: a method with which every row is compared.
+        plugins: Python files that are loaded as plugins.
 
     Raises:
-        FerbenchError: there is no such folder, no trial in it, or none of that dataset, metric or baseline.
+        FerbenchError: there is no such folder, no trial in it, or none of that dataset, metric or baseline; or a plugin file cannot
+            be loaded.
     """
     given = collect(_folders(folders))
-    cards = installed_cards(given)
+    cards = known_cards(load_registry(map(str, plugins)), given)
     shown = columns(list(metrics) or DEFAULT, cards)
     query = BoardQuery(dataset, shown[0].metric, include_ablations, baseline, group, cards)
     found = chosen_boards(given, query, list(metrics))
@@ -241,11 +245,7 @@ class Comparison:
         return pd.DataFrame(rows)
 
     def __str__(self) -> str:
-        return "\n\n".join(
-            f"{self.ours} against {self.theirs} · {found.board.dataset} · {found.board.protocol} · {found.ours.backbone}\n"
-            f"{found.words()}"
-            for found in self.boards
-        )
+        return "\n\n".join(f"{found.heading}\n{found.words()}" for found in self.boards)
 
     __repr__ = __str__
 
@@ -255,7 +255,13 @@ class Comparison:
 
 
 def compare(
-    folders: Folders, ours: str, theirs: str, *, dataset: str | None = None, metric: str = "accuracy"
+    folders: Folders,
+    ours: str,
+    theirs: str,
+    *,
+    dataset: str | None = None,
+    metric: str = "accuracy",
+    plugins: Iterable[str | Path] = (),
 ) -> Comparison:
     """Compare two methods, each a method or method/variant, on the same subjects, folds and seeds: `ferbench compare`.
 
@@ -266,12 +272,14 @@ def compare(
         folders: one results folder, or several.
         dataset: only this one.
         metric: what is compared.
+        plugins: Python files that are loaded as plugins.
 
     Raises:
-        FerbenchError: there is no such folder or metric; or no board has both on the same folds and seeds.
+        FerbenchError: there is no such folder or metric; no board has both on the same folds and seeds; or a plugin file cannot be
+            loaded.
     """
     given = collect(_folders(folders))
-    cards = installed_cards(given)
+    cards = known_cards(load_registry(map(str, plugins)), given)
     need_metric(given, metric)
     found = comparing.compare(list(given.records.values()), ours, theirs, dataset, cards, metric)
     return Comparison(ours, theirs, metric, found, cards)

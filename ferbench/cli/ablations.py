@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from ferbench.cli.options import dataset_option, folders_argument, method_option
+from ferbench.cli.options import dataset_option, folders_argument, method_option, plugin_option
 from ferbench.cli.output import printed, write
 from ferbench.errors import FerbenchError
 
@@ -28,6 +28,7 @@ NARROW = ("acc. %", "F1 %", "leak", "difference", "p", "param.", "time")
 @click.option("--format", "kind", type=click.Choice(["table", "markdown", "csv"]), default="table", show_default=True)
 @click.option("--output", metavar="FILE", help="Write the table to a file instead of the terminal.")
 @click.option("--chart", metavar="FILE", help="Also draw the differences (.png, .pdf or .svg).")
+@plugin_option
 def command(
     folders: tuple[str, ...],
     method: str | None,
@@ -36,6 +37,7 @@ def command(
     kind: str,
     output: str | None,
     chart: str | None,
+    plugins: tuple[str, ...],
 ) -> None:
     """Compare the variants of a method with the full one, on the same subjects, folds and seeds.
 
@@ -47,15 +49,16 @@ def command(
     which subjects and trainings are both samples, corrected by Holm over the table. Training time is of whatever machine the
     trials ran on.
     """
-    from ferbench.api.reading import installed_cards, need_metric, need_names
+    from ferbench.api.reading import known_cards, need_metric, need_names
     from ferbench.cli.records import collected
     from ferbench.ranking.ablations import ablations
+    from ferbench.registry.loader import load_registry
     from ferbench.report.figures.ablations import draw
 
     given = collected(folders)
     need_names(given, dataset, method)
     need_metric(given, metric)
-    found = ablations(list(given.records.values()), method, dataset, installed_cards(given), metric)
+    found = ablations(list(given.records.values()), method, dataset, known_cards(load_registry(plugins), given), metric)
     if not found:
         raise FerbenchError(
             f"There is no full method with ablations of it in {', '.join(folders) or 'results'}: "

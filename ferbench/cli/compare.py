@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from ferbench.cli.options import dataset_option, folders_argument
+from ferbench.cli.options import dataset_option, folders_argument, plugin_option
 
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -15,7 +15,10 @@ BARS = " ▁▂▃▄▅▆▇█"
 @folders_argument
 @dataset_option
 @click.option("--metric", metavar="NAME", default="accuracy", show_default=True, help="What is compared.")
-def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | None, metric: str) -> None:
+@plugin_option
+def command(
+    ours: str, theirs: str, folders: tuple[str, ...], dataset: str | None, metric: str, plugins: tuple[str, ...]
+) -> None:
     """Compare A with B, each a method or method/variant, on the same subjects, folds and seeds.
 
     \b
@@ -25,20 +28,19 @@ def command(ours: str, theirs: str, folders: tuple[str, ...], dataset: str | Non
     The interval and the p-value are of a t-test in which subjects and trainings (fold and seed) are both samples; see
     docs/reference/statistics.md. With one seed, training luck cannot be measured, and the sentence at the end says so.
     """
-    from ferbench.api.reading import installed_cards, need_metric
+    from ferbench.api.reading import known_cards, need_metric
     from ferbench.cli.records import collected
     from ferbench.ranking.compare import compare
+    from ferbench.registry.loader import load_registry
     from ferbench.report.columns import cell, p_value, points
 
     given = collected(folders)
-    cards = installed_cards(given)
+    cards = known_cards(load_registry(plugins), given)
     need_metric(given, metric)
     for found in compare(list(given.records.values()), ours, theirs, dataset, cards, metric):
         a, b, d = found.ours, found.theirs, found.difference
-        click.secho(f"\n{a.name} against {b.name} · {found.board.dataset} · {found.board.protocol}", bold=True)
-        click.echo(
-            f"{found.board.setting}, backbone {a.backbone}; {found.trials} trials each, {len(found.subjects)} subjects"
-        )
+        click.secho(f"\n{found.heading}", bold=True)
+        click.echo(f"{found.board.setting}; {found.trials} trials each, {len(found.subjects)} subjects")
         click.echo(f"  accuracy          {cell(a, 'accuracy')}  against  {cell(b, 'accuracy')}")
         click.echo(f"  identity leakage  {cell(a, 'identity_leakage')}  against  {cell(b, 'identity_leakage')}")
         if metric not in ("accuracy", "identity_leakage"):

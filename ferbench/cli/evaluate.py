@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import rich_click as click
 
-from ferbench.cli.options import folders_argument
+from ferbench.cli.options import folders_argument, plugin_option
 
 
 @click.command("evaluate")
 @folders_argument
 @click.option("--metric", "metrics", metavar="NAME", multiple=True, help="Only this metric; may be repeated.")
 @click.option("--again", is_flag=True, help="Also metrics that the records have already.")
-def command(folders: tuple[str, ...], metrics: tuple[str, ...], again: bool) -> int:
+@plugin_option
+def command(folders: tuple[str, ...], metrics: tuple[str, ...], again: bool, plugins: tuple[str, ...]) -> int:
     """Work out metrics that finished records lack, from their predictions and embeddings.
 
     \b
@@ -25,7 +26,7 @@ def command(folders: tuple[str, ...], metrics: tuple[str, ...], again: bool) -> 
     from ferbench.records.store import Store
     from ferbench.registry.loader import load_registry
 
-    registry = load_registry()
+    registry = load_registry(plugins)
     cards = chosen(registry, metrics)
     done = failed = 0
     for folder in folders or ("results",):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from ferbench.cli.options import folders_argument
+from ferbench.cli.options import folders_argument, plugin_option
 
 
 @click.command("gradients")
@@ -13,7 +13,8 @@ from ferbench.cli.options import folders_argument
 @click.option(
     "--batches", type=click.IntRange(min=1), default=8, show_default=True, help="Training batches to average over."
 )
-def command(trial: str, folders: tuple[str, ...], batches: int) -> None:
+@plugin_option
+def command(trial: str, folders: tuple[str, ...], batches: int, plugins: tuple[str, ...]) -> None:
     """Print how strongly each term of the loss pulls at each part of a trained method.
 
     \b
@@ -27,11 +28,12 @@ def command(trial: str, folders: tuple[str, ...], batches: int) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from ferbench.api.reading import with_plugins
     from ferbench.cli.records import find
     from ferbench.execution.gradients import gradients
 
     record, folder = find(trial, folders)
-    found = gradients(record, folder, batches)
+    found = gradients(with_plugins(record, plugins), folder, batches)
     console = Console()
     console.print(Text(record.trial.label, style="bold"))
     for stage, rows in found.groupby("stage", sort=False):

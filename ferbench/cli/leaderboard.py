@@ -12,6 +12,7 @@ from ferbench.cli.options import (
     dataset_option,
     folders_argument,
     include_ablations_option,
+    plugin_option,
     reported_option,
 )
 from ferbench.cli.output import printed, write
@@ -50,6 +51,7 @@ class Format(click.Choice[str]):
 @click.option(
     "--cost", is_flag=True, help="Show images seen, parameters, FLOPs, memory and time instead of further metrics."
 )
+@plugin_option
 def command(
     folders: tuple[str, ...],
     kind: str,
@@ -63,6 +65,7 @@ def command(
     optimism: bool,
     with_reported: bool,
     cost: bool,
+    plugins: tuple[str, ...],
 ) -> None:
     """Rank what was run, from one or several results folders (default: results).
 
@@ -76,9 +79,10 @@ def command(
     ferbench leaderboard --by expression
     ferbench leaderboard --format latex --output board.tex
     """
-    from ferbench.api.reading import chosen_boards, installed_cards, published
+    from ferbench.api.reading import chosen_boards, known_cards, published
     from ferbench.cli.records import collected
     from ferbench.ranking.aggregate import BoardQuery
+    from ferbench.registry.loader import load_registry
     from ferbench.report import export
     from ferbench.report.columns import DEFAULT, OPTIMISM, columns
     from ferbench.report.latex import latex
@@ -86,11 +90,12 @@ def command(
     from ferbench.report.terminal import render
 
     given = collected(folders)
-    cards = installed_cards(given)
+    registry = load_registry(plugins)
+    cards = known_cards(registry, given)
     shown = columns(metrics or (OPTIMISM if optimism else DEFAULT), cards)
     query = BoardQuery(dataset, shown[0].metric, include_ablations, baseline or "", group or "", cards)
     found = chosen_boards(given, query, metrics)
-    papers = published(found, cards) if with_reported else []
+    papers = published(registry, found, cards) if with_reported else []
     if factor is not None:
         if kind not in ("table", "csv"):
             raise FerbenchError(f"--by {factor} is given as a table or as CSV, not as {kind}.")

@@ -25,7 +25,7 @@ def command(verbose: bool, plugins: tuple[str, ...]) -> int:
     """
     from ferbench.registry.loader import load_registry
 
-    return print_plugins(load_registry(plugins), verbose)
+    return print_plugins(load_registry(plugins, needed=False), verbose)
 
 
 def print_plugins(registry: Registry, verbose: bool) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from ferbench.cli.options import plugin_option
 from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ SHOWN = (2, 3, 5, 10, 20)
               help="The difference in accuracy that the study has to show.")  # fmt: skip
 @click.option("--subjects", metavar="N", type=click.IntRange(2), required=True, help="How many subjects are tested.")
 @click.option("--folds", metavar="N", type=click.IntRange(1), default=10, show_default=True, help="How many folds.")
-def command(folders: tuple[str, ...], difference: float, subjects: int, folds: int) -> None:
+@plugin_option
+def command(folders: tuple[str, ...], difference: float, subjects: int, folds: int, plugins: tuple[str, ...]) -> None:
     """Say before a study how many seeds two methods need to show a difference in accuracy.
 
     \b
@@ -45,7 +47,7 @@ def command(folders: tuple[str, ...], difference: float, subjects: int, folds: i
         raise FerbenchError(
             f"--folds {folds} are more than --subjects {subjects}; each fold tests at least one subject."
         )
-    spread = _earlier(folders) if folders else ASSUMED
+    spread = _earlier(folders, plugins) if folders else ASSUMED
     where = (
         f"median of the pairs of methods in {', '.join(folders)}" if folders else "as in docs/results.md, on made faces"
     )
@@ -75,13 +77,13 @@ def command(folders: tuple[str, ...], difference: float, subjects: int, folds: i
         click.echo(click.wrap_text(sentence, 80))
 
 
-def _earlier(folders: Sequence[str]) -> Spread:
+def _earlier(folders: Sequence[str], plugins: Sequence[str]) -> Spread:
     """The spread of the largest board of an earlier study.
 
     Raises:
         FerbenchError: no board has two complete rows and two seeds.
     """
-    from ferbench.api.reading import installed_cards
+    from ferbench.api.reading import known_cards
     from ferbench.cards import Counts
     from ferbench.cli.records import collected
     from ferbench.ranking.aggregate import BoardQuery, boards
@@ -89,9 +91,10 @@ def _earlier(folders: Sequence[str]) -> Spread:
     from ferbench.ranking.power import spread_of
     from ferbench.ranking.sample import counted
     from ferbench.ranking.scores import SCORES
+    from ferbench.registry.loader import load_registry
 
     given = collected(folders)
-    cards = installed_cards(given)
+    cards = known_cards(load_registry(plugins), given)
     for board in sorted(
         boards(list(given.records.values()), query=BoardQuery(cards=cards)), key=lambda b: -len(b.rows)
     ):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from ferbench.cli.options import folders_argument
+from ferbench.cli.options import folders_argument, plugin_option
 from ferbench.errors import FerbenchError
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @click.command("show")
 @click.argument("trial", metavar="TRIAL")
 @folders_argument
-def command(trial: str, folders: tuple[str, ...]) -> None:
+@plugin_option
+def command(trial: str, folders: tuple[str, ...], plugins: tuple[str, ...]) -> None:
     """Print a trial's record: scores, stages, notes, provenance, the command that reproduces it, and its nearest relative.
 
     \b
@@ -27,12 +28,13 @@ def command(trial: str, folders: tuple[str, ...]) -> None:
 
     TRIAL is the name of its folder, or the first letters of it.
     """
-    from ferbench.api.reading import reproduce
+    from ferbench.api.reading import reproduce, with_plugins
     from ferbench.cli.apart import apart, candidates, nearest
     from ferbench.cli.records import find
     from ferbench.records.metrics import CARDS, UNMEASURED
 
     record, folder = find(trial, folders)
+    record = with_plugins(record, plugins)
     click.secho(f"{record.trial.id}  {record.trial.label}", bold=True)
     identity = record.trial.identity
     click.echo(f"  dataset     {identity.dataset.name} ({identity.dataset.fingerprint})")
@@ -82,7 +84,7 @@ def _code(record: Record, folder: Path) -> str:
 
     try:
         config = from_dict(record.trial.config)
-        present = Cards.of(load_registry(record.trial.plugin_files), config, config.protocol.name)
+        present = Cards.of(load_registry(record.trial.plugin_files, needed=False), config, config.protocol.name)
     except FerbenchError as error:
         return f"cannot be compared with what is installed: {error}"
     differs = code_words(record.code, present.code, function_differences(files.read_code(folder), present.functions))

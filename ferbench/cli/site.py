@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from ferbench.cli.options import (
     dataset_option,
     folders_argument,
     include_ablations_option,
+    plugin_option,
     reported_option,
     say,
 )
@@ -31,6 +33,7 @@ TOLD = 5
 @include_ablations_option
 @baseline_option
 @reported_option
+@plugin_option
 def command(
     folders: tuple[str, ...],
     output: str,
@@ -38,6 +41,7 @@ def command(
     include_ablations: bool,
     baseline: str | None,
     with_reported: bool,
+    plugins: tuple[str, ...],
 ) -> None:
     """Write pages for a browser: boards by dataset, each method, each trial, and a comparison of any two rows.
 
@@ -49,7 +53,7 @@ def command(
 
     Written again, the folder has the present results; a file of an earlier site that this one lacks is removed.
     """
-    from ferbench.api.reading import chosen_boards, installed_cards, published, shareable
+    from ferbench.api.reading import chosen_boards, known_cards, published, shareable
     from ferbench.cards import MethodCard
     from ferbench.cli.records import collected
     from ferbench.ranking.aggregate import BoardQuery
@@ -57,7 +61,8 @@ def command(
     from ferbench.report.site.build import Material, build
 
     given = collected(folders)
-    cards = installed_cards(given)
+    registry = load_registry(plugins)
+    cards = known_cards(registry, given)
     shown = chosen_boards(given, BoardQuery(dataset, "accuracy", include_ablations, baseline or "", cards=cards))
     target = Path(output)
     if inside := next((folder for folder in folders or ("results",) if _within(target, Path(folder))), None):
@@ -66,11 +71,11 @@ def command(
         given=given,
         shown=shown,
         whole=shown if include_ablations else chosen_boards(given, BoardQuery(dataset, cards=cards)),
-        papers=published(shown, cards) if with_reported else [],
+        papers=published(registry, shown, cards) if with_reported else [],
         cards=cards,
-        methods=load_registry().catalogue(MethodCard),
-        faces=shareable(),
-        command=_again,
+        methods=registry.catalogue(MethodCard),
+        faces=shareable(registry),
+        command=lambda record: _again(record, plugins),
         dataset=dataset,
     )
     left: list[str] = []
@@ -88,12 +93,12 @@ def command(
     )
 
 
-def _again(record: Record) -> str:
+def _again(record: Record, plugins: Sequence[str]) -> str:
     """The command that makes a record again; empty where its configuration is not whole, as a stranger's may be."""
     from ferbench.api.reading import reproduce
 
     try:
-        return reproduce(record)
+        return reproduce(record, plugins)
     except (FerbenchError, AttributeError, KeyError, TypeError, ValueError):
         return ""
 

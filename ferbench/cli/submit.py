@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from ferbench.cli.options import folders_argument, method_option
+from ferbench.cli.options import folders_argument, method_option, plugin_option
 from ferbench.errors import FerbenchError, printable
 
 
@@ -51,7 +51,8 @@ def pack_command(folders: tuple[str, ...], method: str | None, output: str) -> N
 @click.argument("settings", nargs=-1, metavar="[dataset.root=DIR] [test_dataset.root=DIR]...")
 @click.option("--into", metavar="DIR", default="submitted", show_default=True, help="Results folder for its records.")
 @click.option("--own", metavar="DIR", default="results", show_default=True, help="Results folder with your own runs.")
-def verify_command(file: str, settings: tuple[str, ...], into: str, own: str) -> int:
+@plugin_option
+def verify_command(file: str, settings: tuple[str, ...], into: str, own: str, plugins: tuple[str, ...]) -> int:
     """Score a submission again with your frames and metrics; the leaderboard shows what came of it.
 
     \b
@@ -74,7 +75,7 @@ def verify_command(file: str, settings: tuple[str, ...], into: str, own: str) ->
     store = Store(into)
     records = unpack(Path(file), store)
     statuses = []
-    for verdict in verify(load_registry(), records, store, Store(own) if Path(own).is_dir() else None, given):
+    for verdict in verify(load_registry(plugins), records, store, Store(own) if Path(own).is_dir() else None, given):
         statuses.append(verdict.status)
         click.echo(f"{verdict.record.trial.id}  {verdict.record.trial.label}: {verdict.status}")
         for reason in verdict.reasons:

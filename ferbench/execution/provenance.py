@@ -24,6 +24,8 @@ def provenance(
     backbone: Backbone,
     code: Mapping[str, str],
     evaluators: Sequence[EvaluatorCard],
+    origins: Mapping[str, str],
+    start: str = "",
     packages: Sequence[str] = (),
     devices: int = 1,
     measured: Sequence[str] = (),
@@ -37,6 +39,8 @@ def provenance(
         backbone: its initial weights are described.
         code: digest of the code by part.
         evaluators: what computed the metrics; their versions and packages are stated.
+        origins: distribution and version of each component's plugin, by part.
+        start: digest of the weights that the backbone started from; empty for random ones.
         packages: further packages whose versions are stated.
         devices: how many trained it together.
         measured: names of the metrics of the record; what the evaluators' cards say of them is stated.
@@ -54,6 +58,8 @@ def provenance(
         "devices": devices,
         "precision": device.precision,
         "pretraining": backbone.pretraining,
+        **({"initial_weights": start} if start else {}),
+        "plugins": dict(origins),
         "code": dict(code),
         "evaluators": {card.name: card.version for card in evaluators if card.name not in (failed or {})},
         "versions": {name: found for name in (*PACKAGES, *packages) if (found := version(name)) is not None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import torch
 
-from ferbench.cards import BackboneCard, MethodCard, StageCard
+from ferbench.cards import WEIGHTS, MethodCard, StageCard
 from ferbench.config.schema import RunConfig, from_dict
 from ferbench.data.batches import Batches, Images, Labels, WithExtra, batches_for
 from ferbench.data.cache import Prepared
@@ -24,6 +24,7 @@ from ferbench.randomness import own_random_state
 from ferbench.records.schema import Trial
 from ferbench.registry.loader import Registry, load_registry
 from ferbench.training.loop import Device
+from ferbench.training.weights import digest_of, make_backbone
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Setup:
     extra: Batches | None = None
     """The batches of the extra dataset, and its prepared images; None for none."""
     prepared_extra: Prepared | None = None
+    start: str = ""
+    """Digest of the weights that the backbone started from; empty for random ones."""
     peak: int = 0
     """Peak memory in bytes of the devices that trained together; 0 if none have."""
 
@@ -69,7 +72,9 @@ class Setup:
         prepared = prepare_data(registry, data, config)
         prepared_extra = None if data.extra is None else prepare_data(registry, data.extra, config)
         fold = Fold.make(trial, data, prepared, registry.get(MethodCard, config.method.name), prepared_extra)
-        card, method, backbone = build(registry, config, fold.task)
+        expected = str(trial.identity.backbone.settings.get(WEIGHTS) or "")
+        card, method, backbone = build(registry, config, fold.task, expected)
+        start = digest_of(backbone) if backbone.pretraining else ""
         method.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         backbone.to(device.device)
 
@@ -88,7 +93,7 @@ class Setup:
         extra = None
         if prepared_extra is not None and fold.extra is not None:
             extra = batches(prepared_extra, fold.extra, ("extra", *fold.key), "frames of the extra dataset")
-        return cls(registry, config, data, prepared, device, fold, method, backbone, own, extra, prepared_extra)
+        return cls(registry, config, data, prepared, device, fold, method, backbone, own, extra, prepared_extra, start)
 
     def batches_of(self, stage: StageCard) -> Batches | WithExtra:
         """The batches of a stage."""
@@ -241,10 +246,14 @@ def _indices(values: pd.Series, names: tuple[str, ...]) -> torch.Tensor:
     return torch.tensor(values.map({name: place for place, name in enumerate(names)}).to_numpy(dtype=int))
 
 
-def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard, Method, Backbone]:
-    """The card of the method, the method with initial weights, and its backbone."""
+def build(registry: Registry, config: RunConfig, task: Task, expected: str = "") -> tuple[MethodCard, Method, Backbone]:
+    """The card of the method, the method with initial weights, and its backbone.
+
+    Args:
+        expected: digest of the file with the backbone's weights when the trial was planned; "" if it was not, or has none.
+    """
     with task.init("backbone"):
-        backbone = config.backbone.make(registry, BackboneCard, task.image_size)
+        backbone = make_backbone(registry, config.backbone, task.image_size, expected)
     card = registry.get(MethodCard, config.method.name)
     with registry.blaming(card), own_random_state(derive_seed("construction", task.seed)):
         method = card.load()(task, backbone, card.settings(**config.method.settings))
@@ -253,4 +262,4 @@ def build(registry: Registry, config: RunConfig, task: Task) -> tuple[MethodCard
 
 def build_judges(registry: Registry, config: RunConfig, task: Task) -> Judges:
     """The judges with initial weights."""
-    return Judges(task, lambda: config.backbone.make(registry, BackboneCard, task.image_size))
+    return Judges(task, lambda: make_backbone(registry, config.backbone, task.image_size))

@@ -242,6 +242,8 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
                 backbone,
                 trial.code,
                 evaluators,
+                cards.origins(setup.registry, evaluators),
+                setup.start,
                 cards.packages(),
                 config.trainer.devices,
                 list(metrics),

@@ -10,6 +10,8 @@ from typing import Any
 
 from ferbench.cards import (
     EXTRA,
+    SEEN,
+    WEIGHTS,
     BackboneCard,
     Card,
     DatasetCard,
@@ -22,8 +24,10 @@ from ferbench.cards import (
 )
 from ferbench.config.schema import COUNTS, SECTIONS, RunConfig, parts
 from ferbench.data.load import Data, detector_name
+from ferbench.errors import FerbenchError
 from ferbench.hashing import digest
 from ferbench.plan.variants import variant_name
+from ferbench.records import weights
 from ferbench.records.identity import ComponentIdentity, DatasetIdentity, Identity, counted_preparation
 from ferbench.records.schema import StageNode, Trial
 from ferbench.registry.code import Functions, code_digest, core_functions, functions_of
@@ -112,6 +116,12 @@ class Cards:
         owners = [registry.owner(card) for card in self._parts().values()]
         return list(dict.fromkeys(plugin.distribution for plugin in owners if plugin.distribution != "file"))
 
+    def origins(self, registry: Registry, evaluators: Iterable[EvaluatorCard] = ()) -> dict[str, str]:
+        """Distribution and version of the plugin that each component comes from, by part, and of each evaluator by
+        "evaluator NAME"; of a plugin file, its name."""
+        found: dict[str, Card] = {**self._parts(), **{f"evaluator {card.name}": card for card in evaluators}}
+        return {part: registry.owner(card).source for part, card in found.items()}
+
     def unreleased(self, registry: Registry) -> dict[str, str]:
         """Digest of the code of each component that has no released version, by part."""
         return {part: self.code[part] for part, card in self._parts().items() if not registry.owner(card).released}
@@ -169,7 +179,7 @@ def make_trial(
         test_subjects=side.test_subjects,
         train_subjects=side.train_subjects,
         frames_digest=side.frames_digest,
-        backbone=_component(registry, cards.backbone, config.backbone.settings),
+        backbone=_backbone(registry, cards.backbone, config.backbone.settings, side, data),
         method=_component(registry, method, settings),
         stage_steps={card.name: count for card, count in zip(stages, steps, strict=True)},
         seed=seed,
@@ -199,6 +209,22 @@ def make_trial(
 
 def _component(registry: Registry, card: Card, settings: Mapping[str, Any]) -> ComponentIdentity:
     return ComponentIdentity(registry.recorded(card), card.version, counted(card.settings, settings))
+
+
+def _backbone(
+    registry: Registry, card: BackboneCard, settings: Mapping[str, Any], side: Side, data: Data
+) -> ComponentIdentity:
+    """With the digest of the weights that it starts from in place of their path, and without what somebody says of them."""
+    if not card.takes_weights or not settings.get(WEIGHTS):
+        return ComponentIdentity(registry.recorded(card), card.version, counted(card.schema, settings))
+    if card.pretrained and settings.get(card.pretrained):
+        raise FerbenchError(
+            f"backbone.{card.pretrained} and backbone.{WEIGHTS} both say what the backbone starts from; leave one of them out."
+        )
+    path = str(settings[WEIGHTS])
+    weights.refuse_those_of_tested(path, data.card.name, side.test_subjects)
+    kept = {name: value for name, value in counted(card.schema, settings).items() if name != SEEN}
+    return ComponentIdentity(registry.recorded(card), card.version, {**kept, WEIGHTS: weights.digest_of(path)})
 
 
 def _protocol_of(registry: Registry, config: RunConfig, card: ProtocolCard) -> Component:

@@ -347,8 +347,9 @@ def _row(
         missing=[repetition for repetition in wanted if repetition not in done],
         trials=[r.trial.id for r in records],
         devices=tuple(sorted({str(r.provenance.get("device", "")) for r in records} - {""})),
-        pretraining=next((str(r.provenance["pretraining"]) for r in records if r.provenance.get("pretraining")), ""),
+        pretraining=" / ".join(sorted({str(r.provenance.get("pretraining") or "") for r in records} - {""})),
         codes=len({frozenset(code.items()) for r in records if (code := r.code)}),
+        starts=len({str(r.provenance.get("initial_weights") or "") for r in records} - {""}),
         seconds=math.fsum(float(r.provenance.get("seconds", 0)) for r in records),
     )
     if not records:

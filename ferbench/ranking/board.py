@@ -72,6 +72,8 @@ class Row:
             here.
         seconds: of all its trials.
         codes: how many states of the code made its records, of the same declared versions; 0 where nothing is known of it.
+        starts: from how many different pretrained weights of one name its trainings started; 0 for random ones, or where nothing is
+            known of it.
         cost: of one trial, the mean over them: see Record.cost.
         key: digest of what its trials share, method and backbone with their settings.
     """
@@ -96,6 +98,7 @@ class Row:
     submission_status: str = ""
     seconds: float = 0.0
     codes: int = 0
+    starts: int = 0
     cost: dict[str, float] = field(default_factory=dict)
     superseded: bool = False
     rank: int | None = None

@@ -7,9 +7,10 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ferbench import core_metrics
-from ferbench.cards import CLASSES, BackboneCard, Card, DatasetCard, EvaluatorCard, Metric
+from ferbench.cards import CLASSES, WEIGHTS, BackboneCard, Card, DatasetCard, EvaluatorCard, Metric
 from ferbench.errors import FerbenchError
 from ferbench.records import metrics as stated
 from ferbench.records.schema import Record, Trial
@@ -107,13 +108,22 @@ class Cards:
         else:
             settings = trial.identity.backbone.settings
             text = " ".join([trial.identity.backbone.name, *(f"{k}={v}" for k, v in settings.items())])
+        if path := given_weights(card, node):
+            return f"{text} ({Path(path).stem} {str(trial.identity.backbone.settings.get(WEIGHTS))[:6]})"
         return f"{text} (pretrained)" if pretrained else text
 
     def pretrained(self, trial: Trial) -> bool:
         """Whether the settings say that the backbone's weights were trained before."""
         node = trial.config["backbone"]
         card = self.backbones.get(node["name"])
-        return card is not None and bool(card.pretrained) and bool(node.get(card.pretrained))
+        if card is None:
+            return False
+        return bool(card.pretrained and node.get(card.pretrained)) or bool(given_weights(card, node))
+
+
+def given_weights(card: BackboneCard | None, node: Mapping[str, object]) -> str:
+    """The file with the weights that a backbone starts from; empty for none."""
+    return str(node.get(WEIGHTS) or "") if card is not None and card.takes_weights else ""
 
 
 def _label(card: Card, name: str, node: Mapping[str, object]) -> str:

@@ -44,6 +44,12 @@ class Comparison:
     code: str = ""
 
     @property
+    def heading(self) -> str:
+        """What is compared, and on what."""
+        place = (self.board.dataset, self.board.protocol, self.ours.backbone)
+        return " · ".join([f"{self.ours.name} against {self.theirs.name}", *place])
+
+    @property
     def subjects(self) -> dict[str, float]:
         """Accuracy of each subject, ours minus theirs."""
         ours, theirs = self.answers

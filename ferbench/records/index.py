@@ -387,6 +387,12 @@ def _read(columns: _Columns, row: int) -> Record:
         ) from error
 
 
+def with_plugin_files(record: Record, paths: Sequence[str]) -> Record:
+    """The record with other plugin files."""
+    trial = Trial.from_dict({**record.trial.to_dict(), "plugin_files": tuple(paths)})
+    return replaced(record, trial=trial)
+
+
 def replaced(record: Record, **changes: Any) -> Record:
     """The record with other values, as dataclasses.replace."""
     if not isinstance(record, _Indexed):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ferbench.errors import FerbenchError
-from ferbench.records.index import replaced
-from ferbench.records.schema import Outcome, Record, Trial
+from ferbench.records.index import with_plugin_files
+from ferbench.records.schema import Outcome, Record
 from ferbench.records.store import Store
 
 
@@ -65,7 +65,7 @@ def _without_plugin_files(record: Record) -> Record:
     """A submitted record without the paths of plugin files that it states: they would be loaded, and they are the submitter's."""
     if not record.trial.plugin_files:
         return record
-    return replaced(record, trial=Trial.from_dict({**record.trial.to_dict(), "plugin_files": ()}))
+    return with_plugin_files(record, ())
 
 
 def same(one: Record, other: Record) -> bool:

@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import io
 import json
 import math
 import os
@@ -94,6 +95,11 @@ class Plugin:
     def origin(self) -> str:
         """Distribution and version, such as "ferbench 1.0"."""
         return f"{self.distribution} {self.version}".strip()
+
+    @property
+    def source(self) -> str:
+        """As `origin`; of a plugin file its name, without the folders, which are of the machine: "file gaze.py"."""
+        return f"{FILE} {Path(self.module).name}" if self.distribution == FILE else self.origin
 
     @property
     def words(self) -> str:
@@ -241,9 +247,26 @@ class _Entry:
     released: bool = True
 
 
-def load_registry(files: Iterable[str] = ()) -> Registry:
-    """Load all installed plugins, and `files` as plugins. The result is kept: each is loaded once in a process."""
-    return _load(tuple(dict.fromkeys(str(Path(f).resolve()) for f in files)), os.environ.get(ONLY))
+def load_registry(files: Iterable[str] = (), *, needed: bool = True) -> Registry:
+    """Load all installed plugins, and `files` as plugins. The result is kept: each is loaded once in a process.
+
+    Args:
+        files: paths of Python files.
+        needed: whether a file that cannot be loaded is an error; if not, it is a broken plugin like an installed one.
+
+    Raises:
+        FerbenchError: a file cannot be loaded.
+    """
+    registry = _load(tuple(dict.fromkeys(str(Path(f).resolve()) for f in files)), os.environ.get(ONLY))
+    if needed and (
+        broken := next((p for p in registry.plugins if p.distribution == FILE and p.state == "broken"), None)
+    ):
+        _load.cache_clear()  # so that the mended file is loaded, in a notebook
+        raise FerbenchError(
+            f"The plugin file {broken.module} could not be loaded: {broken.error.rstrip('.')}. 'ferbench plugins -v --plugin "
+            f"{broken.module}' prints the traceback."
+        )
+    return registry
 
 
 @lru_cache(maxsize=8)
@@ -267,7 +290,7 @@ def _load_one(manager: pluggy.PluginManager, entry: _Entry) -> Plugin:
     module = None
     limit = _limit()
     try:
-        with _in_time(entry, limit):
+        with _in_time(entry, limit), _prints_told(entry):
             module = entry.load()
             manager.register(module, name=f"{entry.distribution}:{entry.module}:{entry.name}")
             manager.check_pending()
@@ -335,6 +358,31 @@ def _in_time(entry: _Entry, limit: float) -> contextlib.AbstractContextManager[N
         print(f"Plugin '{entry.name}' ({entry.module}) is still loading after {SLOW:g} s.", file=sys.stderr, flush=True)
 
     return alarm(min(limit, SLOW), ring, AGAIN if said else limit - SLOW)
+
+
+@contextlib.contextmanager
+def _prints_told(entry: _Entry) -> Iterator[None]:
+    """A context in which what a plugin prints goes to stderr, with the plugin's name: stdout has a command's result."""
+    text = io.StringIO()
+    try:
+        with _stdout_to_stderr(), contextlib.redirect_stdout(text):
+            yield
+    finally:
+        for line in text.getvalue().splitlines():
+            print(f"Plugin '{entry.name}' ({entry.module}) prints: {line}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """A context in which the process's own stdout is its stderr, for what does not print through Python."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # a process without them has nothing to protect
+            sys.stdout.flush()
+            saved = os.dup(1)
+            stack.callback(os.close, saved)
+            os.dup2(2, 1)
+            stack.callback(os.dup2, saved, 1)
+        yield
 
 
 def _collect(

@@ -169,6 +169,11 @@ def footnotes(board: Board, shown: Sequence[Column] = ()) -> list[str]:
             f"Records of {enumerate_first(mixed)} were made by several states of the code of the same declared versions; "
             "'ferbench show' names them."
         )
+    if unlike := [row.name for row in board.rows if row.starts > 1]:
+        found.append(
+            f"Trainings of {enumerate_first(unlike)} started from different pretrained weights of one name; their records have the "
+            "digests (provenance.initial_weights)."
+        )
     for backbone, pretraining in dict.fromkeys(
         (row.backbone, row.pretraining) for row in board.rows if row.pretraining
     ):

@@ -24,8 +24,8 @@ def comparison(found: Sequence[Comparison], cards: Cards) -> str | None:
     """A table for each comparison; None where Jinja is not installed."""
     tables = [
         {
-            "title": f"{one.ours.name} against {one.theirs.name} · {one.board.dataset} · {one.board.protocol}",
-            "setting": f"{one.board.setting}, backbone {one.ours.backbone}; {one.trials} trials each, {len(one.subjects)} subjects",
+            "title": one.heading,
+            "setting": f"{one.board.setting}; {one.trials} trials each, {len(one.subjects)} subjects",
             "metric": one.metric.title,
             "ours": cell(one.ours, one.metric.name, cards),
             "theirs": cell(one.theirs, one.metric.name, cards),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import timm
@@ -26,12 +27,12 @@ class Timm(Backbone):
     def __init__(self, settings: TimmSettings, image_size: int) -> None:
         super().__init__()
         name = settings.model
-        if not timm.is_model(name):
+        elsewhere = name.startswith(PLACES)
+        if not elsewhere and not timm.is_model(name):
             raise UnknownName("timm model", name, timm.list_models())
         # transformers need img_size for their position embedding; convolutional networks do not accept it
-        known = timm.get_pretrained_cfg(name)
-        size: dict[str, Any] = {"img_size": image_size} if known is not None and known.fixed_input_size else {}
         try:
+            size: dict[str, Any] = {"img_size": image_size} if _fixed_size(name, elsewhere) else {}
             network: Any = timm.create_model(
                 name,
                 pretrained=settings.pretrained,
@@ -63,6 +64,20 @@ class Timm(Backbone):
             for m, c in zip(self.network((images - self.mean) / self.std), self.channels, strict=True)
         ]
 
+    def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        """From the names of the model without `features_only`, as timm and its users store it: a part "stages.0" of it is called
+        "stages_0" with `features_only`, and that of a transformer "model.stages.0"."""
+        flat = {name.replace(".", "_"): value for name, value in tensors.items()}
+        inside = {f"network.{own}": own.removeprefix("model.").replace(".", "_") for own in self.network.state_dict()}
+        first = next(iter(inside.values()))
+        starts = sorted({name.removesuffix(first) for name in flat if name.endswith(f"_{first}")}, key=len)
+        start = max(("", *starts), key=lambda p: sum(p + name in flat for name in inside.values()))
+        found = {own: flat[start + name] for own, name in inside.items() if start + name in flat}
+        super().load_weights({**tensors, **found})
+
+
+PLACES = ("hf-hub:", "hf_hub:", "local-dir:")
+"""How names of models begin that are not timm's own: backbone.model=hf-hub:timm/resnet18.a1_in1k."""
 
 SOURCES = {
     "vggface": "VGGFace2: faces with identities",
@@ -79,6 +94,16 @@ SOURCES = {
     "in1k": "ImageNet-1k, no labels of identity or emotion",
 }
 """Training data by a part of timm's tag of the weights (a1_in1k, laion2b_ft_in12k_in1k ...); data with faces come first."""
+
+
+def _fixed_size(name: str, elsewhere: bool) -> bool:
+    """Whether a model is made for one size of images, so that it has to be told another."""
+    if not elsewhere:
+        known = timm.get_pretrained_cfg(name)
+        return known is not None and bool(known.fixed_input_size)
+    with torch.device("meta"):
+        network: Any = timm.create_model(name, features_only=True)
+    return bool((getattr(network, "pretrained_cfg", None) or {}).get("fixed_input_size"))
 
 
 def pretraining(tag: str, model: str) -> str:

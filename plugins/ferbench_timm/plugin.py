@@ -11,7 +11,8 @@ from ferbench.hookspecs import hookimpl
 @dataclass
 class TimmSettings:
     """Attributes:
-    model: name of a timm model that supports `features_only`.
+    model: name of a timm model that supports `features_only`; with hf-hub: or local-dir: before it, of one on the Hugging Face Hub
+        or in a folder, as timm takes it.
     pretrained: whether to start from timm's pretrained weights, which are downloaded on first use.
     """
 

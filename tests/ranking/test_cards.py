@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ferbench import BackboneCard, BySubject, Counts, CountScore, EvaluatorCard, Metric, UnknownName
-from ferbench.api.reading import installed_cards
+from ferbench.api.reading import known_cards
 from ferbench.ranking.aggregate import BoardQuery, boards
 from ferbench.ranking.cards import Cards
 from ferbench.records.schema import Record
@@ -71,7 +71,7 @@ def test_a_dataset_is_named_with_the_settings_that_its_card_shows(
     make: Make, dataset: dict[str, object], name: str
 ) -> None:
     record = configured(make(dataset="synthfaces"), dataset={"name": "synthfaces", **dataset})
-    assert boards([record], query=BoardQuery(cards=installed_cards()))[0].dataset == name
+    assert boards([record], query=BoardQuery(cards=known_cards(load_registry())))[0].dataset == name
     assert boards([record])[0].dataset == "synthfaces", "without its plugin"
 
 
@@ -79,7 +79,7 @@ def test_a_backbone_is_named_by_the_setting_that_its_card_names(make: Make) -> N
     plain, trained = (
         configured(make(), backbone={"name": "timm", "model": "resnet18", "pretrained": p}) for p in (False, True)
     )
-    found = boards([plain, trained], query=BoardQuery(cards=installed_cards()))
+    found = boards([plain, trained], query=BoardQuery(cards=known_cards(load_registry())))
     assert {board.rows[0].backbone for board in found} == {"resnet18", "resnet18 (pretrained)"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -233,16 +234,48 @@ def test_two_files_with_a_module_of_one_name_beside_them(tmp_path: Path) -> None
         folder.mkdir()
         (folder / f"mine{number}.py").write_text("import parts_beside\n" + GOOD.format(name=f"net{number}"))
         (folder / "parts_beside.py").write_text("")
-    registry = load_registry([str(tmp_path / "1" / "mine1.py"), str(tmp_path / "2" / "mine2.py")])
+    files = [str(tmp_path / "1" / "mine1.py"), str(tmp_path / "2" / "mine2.py")]
+    registry = load_registry(files, needed=False)
     assert plugin(registry, "mine1").state == "loaded"
     error = plugin(registry, "mine2").error
     assert f"imports 'parts_beside', which is {tmp_path / '2' / 'parts_beside.py'} beside it, but" in error
     assert str(tmp_path / "1" / "parts_beside.py") in error
 
 
-def test_a_missing_plugin_file_is_reported(tmp_path: Path) -> None:
-    registry = load_registry([str(tmp_path / "no.py")])
-    assert "There is no plugin file" in plugin(registry, "no").error
+def test_a_missing_plugin_file_is_an_error(tmp_path: Path) -> None:
+    file = str(tmp_path / "no.py")
+    with pytest.raises(FerbenchError, match=f"The plugin file {file} could not be loaded: There is no plugin file"):
+        load_registry([file])
+    assert "There is no plugin file" in plugin(load_registry([file], needed=False), "no").error
+
+
+def test_a_plugin_file_that_raises_is_an_error_until_it_is_mended(tmp_path: Path) -> None:
+    file = tmp_path / "mended.py"
+    file.write_text("raise RuntimeError('in two\\nlines.')")
+    sentence = f"{file} could not be loaded: RuntimeError: in two lines. 'ferbench plugins -v --plugin {file}' prints"
+    with pytest.raises(FerbenchError, match=re.escape(sentence)):
+        load_registry([str(file)])
+    file.write_text(GOOD.format(name="mended"))
+    assert load_registry([str(file)]).get(BackboneCard, "mended")
+
+
+def test_what_a_plugin_prints_goes_to_stderr_with_its_name(
+    installed: Callable[..., None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    installed("talker", "import os\nprint('one\\ntwo')\nos.system('echo three')\n" + GOOD.format(name="talk"))
+    assert load_registry().get(BackboneCard, "talk")
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "Plugin 'talker' (talker) prints: one\nPlugin 'talker' (talker) prints: two\n" in printed.err
+    assert "three\n" in printed.err
+
+
+def test_what_a_plugin_prints_before_it_raises_is_told_too(
+    installed: Callable[..., None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    installed("talker", "print('so far')\nraise RuntimeError('no further')")
+    assert plugin(load_registry(), "talker").state == "broken"
+    assert "Plugin 'talker' (talker) prints: so far" in capfd.readouterr().err
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:

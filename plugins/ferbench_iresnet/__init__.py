@@ -1,0 +1,1 @@
+"""The backbone of face recognition in the ArcFace line."""
