@@ -40,7 +40,7 @@ def command(kind: str, plugins: tuple[str, ...]) -> int:
     from ferbench import cards
     from ferbench.registry.loader import load_registry
 
-    registry = load_registry(plugins)
+    registry = load_registry(plugins, needed=kind != "plugins")
     if kind == "plugins":
         from ferbench.cli.plugins import print_plugins
 

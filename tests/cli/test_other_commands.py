@@ -37,8 +37,21 @@ def test_the_doctor_names_a_broken_plugin_and_the_rest_works(ferbench: Run, tmp_
     assert told.status == 1
     assert "No module named" in " ".join(told.out.split())
     assert "Traceback" in told.out
+    assert ferbench("list", "plugins", "--plugin", broken).status == 1
     assert ferbench("plugins").status == 0
-    listed = ferbench("list", "methods", "--plugin", broken)
+
+
+def test_a_list_without_what_is_broken_says_so(ferbench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ferbench.registry import loader
+
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[ferbench]\nbroken = nothing_of_this_name\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    loader._load.cache_clear()
+    listed = ferbench("list", "methods")
+    loader._load.cache_clear()
     assert listed.status == 0
     assert "degan" in listed.out
     assert "'ferbench plugins' says which and why" in listed.err

@@ -127,7 +127,8 @@ def test_one_screen(ferbench: Callable[..., Any], make: Make, tmp_path: Path) ->
     assert done.status == 0, done.err
     assert "difference        +26.0 points [+2" in done.out
     assert "p 0.002\n" in done.out
-    assert "32 px, data ffffffff, backbone net; 5 trials each" in done.out, "boards of two backbones have two headings"
+    assert "a against b · made · folds (frames=all) · net\n" in done.out, "boards of two backbones have two headings"
+    assert "32 px, data ffffffff; 5 trials each" in done.out
     assert "better on 10, equal on 0, worse on 0" in done.out
     assert "These trainings of a recognise expressions better than those of b" in done.out.replace("\n  ", " ")
     assert max(map(len, done.out.splitlines())) <= 100
