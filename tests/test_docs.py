@@ -111,7 +111,7 @@ def test_the_howto_on_a_first_plugin(ferbench: Callable[..., Any], tmp_path: Pat
     from ferbench.kit.package import first_steps
     from ferbench.testing import checks
 
-    page = (ROOT / "docs" / "howto" / "write-your-first-plugin.md").read_text()
+    page = (ROOT / "docs" / "tutorials" / "first-plugin.md").read_text()
     assert ferbench("new", "method", "my-method", "--into", tmp_path).status == 0
     assert all(f"    {command}" in page for command in first_steps(tmp_path / "ferbench-my-method"))
     (conformance, own_test) = re.findall(r"```python\n(.*?)```", page, re.S)

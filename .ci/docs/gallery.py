@@ -1,0 +1,3 @@
+"""The gallery."""
+def files():
+    yield "gallery.md", "# Gallery\n"
