@@ -126,15 +126,22 @@ def files() -> Iterator[tuple[str, str | bytes]]:
             yield path.relative_to(BUILD).as_posix(), path.read_bytes()
     page = [
         "# Gallery of figures",
-        "Nothing on this page is drawn by hand or kept in the repository: each figure is made when the documentation is built, by "
-        "the command below it. Figures for a paper are PDF and SVG beside the PNG, with the identifiers of their trials inside.",
+        (
+            "Nothing on this page is drawn by hand or kept in the repository: each figure is made when the documentation is built, "
+            "by the command below it. Beside each PNG are PDF and SVG for a paper, with the identifiers of their trials inside."
+        ),
         "## From 342 trials on synthfaces",
-        "The archived study behind [the results](results.md). The command writes these figures and [boards that can be sorted, "
-        "filtered and compared](boards/index.html), as files that open from disk.",
+        (
+            "The archived study behind [the results](results.md). The command writes these figures and [boards that can be sorted, "
+            "filtered and compared](boards/index.html), as files that open from disk."
+        ),
     ]
     for shown in ARCHIVED:
         yield from _figure(shown, page)
-    page += ["## From a small study", "Two methods, one fold, 400 steps: enough to see what the figures look like, and no result."]
+    page += [
+        "## From a small study",
+        "Two methods, one fold, 400 steps: enough to see what the figures look like, and no result.",
+    ]
     for shown in TRAINED:
         yield from _figure(shown, page)
     yield "gallery.md", "\n\n".join(page) + "\n"

@@ -1,4 +1,4 @@
-"""What mkdocs does beyond Markdown: pages that are made of cards, docstrings and records, and links that lead to the site's own pages.
+"""What mkdocs does beyond Markdown: pages made of cards, docstrings and records, and links that lead to the site's own pages.
 
 The Markdown of docs/, of the root and of examples/ links from file to file, as a forge shows it. Here each file that is a page of
 the site is known by its place in the repository, and links are turned into those of the site.
@@ -150,8 +150,9 @@ def _python() -> Iterator[tuple[str, str]]:
     for heading, sentence, names in SECTIONS:
         name = heading.lower()
         sentence = sentence.replace("](../", "](../../")
-        yield f"reference/python/{name}.md", f"# {heading}\n\n{sentence}\n\n" + "\n\n".join(
-            f"::: {path.replace(':', '.')}" for path in names
+        yield (
+            f"reference/python/{name}.md",
+            f"# {heading}\n\n{sentence}\n\n" + "\n\n".join(f"::: {path.replace(':', '.')}" for path in names),
         )
         rows.append(f"- [{heading}]({name}.md): {', '.join(f'`{path.split(chr(58))[1]}`' for path in names)}")
     head = (

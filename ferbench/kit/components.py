@@ -1,6 +1,6 @@
 """The pages of methods and datasets as Markdown, from their cards and the docstrings beside them.
 
-    python -m ferbench.kit.components method degan
+python -m ferbench.kit.components method degan
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ def _ablations(card: MethodCard) -> Iterator[str]:
     if not card.ablations:
         return
     yield "## Ablations"
-    yield f"    ferbench run method={card.name} ablation=all dataset=synthfaces budget=demo\n    ferbench ablations --method {card.name}"
+    run = f"    ferbench run method={card.name} ablation=all dataset=synthfaces budget=demo"
+    yield f"{run}\n    ferbench ablations --method {card.name}"
     rows = [
         [f"`{name}`", ", ".join(f"`method.{key}={_value(value)}`" for key, value in overrides.items())]
         for name, overrides in card.ablations.items()
@@ -165,7 +166,8 @@ def _published(card: DatasetCard) -> Iterator[str]:
     size = [f"{n:,} {what}" for n, what in ((published.subjects, "subjects"), (published.sequences, "sequences")) if n]
     if "sequence" not in card.provides:
         size = [text.replace("sequences", "images") for text in size]
-    yield f"{' and '.join(size) or 'No size'}. Source: {_sentence(published.source)} `ferbench datasets check` compares a copy with it."
+    source = f"Source: {_sentence(published.source)} `ferbench datasets check` compares a copy with it."
+    yield f"{' and '.join(size)}. {source}" if size else source
     if published.by_expression:
         yield _table(("expression", "number"), [[name, f"{n:,}"] for name, n in published.by_expression.items()])
 
