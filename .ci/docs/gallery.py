@@ -62,7 +62,8 @@ ARCHIVED = (
     ),
     Shown(
         "Methods over several datasets",
-        "Mean ranks over the boards; a bar joins methods that Nemenyi's test does not tell apart.",
+        "Mean ranks over the boards; a bar joins methods that Nemenyi's test does not tell apart. With two boards it tells few or "
+        "none apart.",
         "boards/figures/critical-difference.png",
         "ranks",
         SITE,

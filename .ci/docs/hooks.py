@@ -136,7 +136,9 @@ def _components() -> Iterator[tuple[str, str]]:
     methods = [c for c in registry.catalogue(MethodCard).values() if registry.owner(c).distribution in ours]
     datasets = [c for c in registry.catalogue(DatasetCard).values() if registry.owner(c).distribution in ours]
     yield "methods/index.md", components.methods_index(methods)
-    yield from ((f"methods/{card.name}.md", components.method_page(registry, card)) for card in methods)
+    for card in methods:
+        source = f"## Code\n\n::: {card.target.replace(':', '.')}\n    options: {{heading_level: 3, members: false}}\n"
+        yield f"methods/{card.name}.md", f"{components.method_page(registry, card)}\n{source}"
     yield "datasets/index.md", components.datasets_index(datasets)
     reported = registry.reported()
     yield from ((f"datasets/{card.name}.md", components.dataset_page(registry, card, reported)) for card in datasets)
