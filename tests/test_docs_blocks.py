@@ -21,10 +21,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import rich_click as click
 import yaml
 from markdown_it import MarkdownIt
 
 from ferbench.cards import EvaluatorCard
+from ferbench.cli.main import cli
 from ferbench.cli.reference import walk
 from ferbench.config.studyfile import expand
 from ferbench.registry.loader import load_registry
@@ -440,6 +442,36 @@ def test_the_commands_of_the_first_plugin(ferbench: Call, tried: Any, tmp_path: 
 def test_a_mistake_is_found(text: str, sentence: str, tried: Any) -> None:
     (found,) = complaints(Block("page.md", 1, "commands", text), tried)
     assert sentence in found
+
+
+def wrong_options(text: str) -> set[str]:
+    """What a command in running text has that does not exist: its name, or options."""
+    words = text.split()[1:]
+    command: click.Command = cli
+    while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
+            return set() if words[0] in (*COMMANDS_OF_PLUGINS, "mytool") else {words[0]}  # what a reader may write
+        command, words = found, words[1:]
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "--multirun", "--cfg"}
+    return {word for word in words if re.match(r"--[a-z]", word)} - known
+
+
+def test_commands_in_running_text_exist() -> None:
+    """Their names and options; what is between may be left out there, so that they are not run."""
+    found = []
+    for path in (page for page in PAGES if page.name != "CHANGELOG.md"):  # which names what was, too
+        for token in MarkdownIt().enable("table").parse(path.read_text(encoding="utf-8")):
+            for code in token.children or []:
+                if (
+                    code.type == "code_inline"
+                    and code.content.startswith("ferbench ")
+                    and (wrong := wrong_options(code.content))
+                ):
+                    found.append(f"{path.relative_to(ROOT)}: {code.content}: {', '.join(wrong)}")
+    assert found == []
+    assert wrong_options("ferbench leaderbord") == {"leaderbord"}
+    assert wrong_options("ferbench submit pack results --methode mine") == {"--methode"}
 
 
 # Other languages
