@@ -8,13 +8,16 @@ A fenced block is of a language. Text is on a list with what it shows.
 from __future__ import annotations
 
 import functools
+import importlib
 import json
+import pkgutil
 import re
 import shlex
 import sys
 import tarfile
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +28,7 @@ import rich_click as click
 import yaml
 from markdown_it import MarkdownIt
 
+import ferbench as ferbench_package
 from ferbench.cards import EvaluatorCard
 from ferbench.cli.main import cli
 from ferbench.cli.reference import walk
@@ -222,9 +226,18 @@ def some_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return some
 
 
+@pytest.fixture(scope="module")
+def all_imported() -> None:
+    """Every module of ferbench, so that none is imported while functions are replaced, and keeps a replacement."""
+    for module in pkgutil.walk_packages(ferbench_package.__path__, "ferbench."):
+        if not module.name.endswith("__main__"):
+            with suppress(ImportError):  # of an extra that is not installed
+                importlib.import_module(module.name)
+
+
 @pytest.fixture
 def tried(
-    ferbench: Call, some_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ferbench: Call, all_imported: None, some_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Sequence[str], str], str]:
     """tried(words, page): runs a command of ferbench up to its work; gives what is wrong with it, or ""."""
 

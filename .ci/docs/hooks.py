@@ -69,9 +69,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, content in [*_generated(), *gallery.files()]:
         if name not in _outside().values():
             files.append(File.generated(config, name, content=content))
-    for file in list(files):
-        if file.src_uri.startswith("study/") and file.src_uri.endswith(".py"):
-            file.inclusion = file.inclusion.NOT_IN_NAV  # linked, and copied as it is
     return files
 
 
@@ -150,15 +147,14 @@ def _python() -> Iterator[tuple[str, str]]:
 
     rows = []
     for heading, sentence, names in SECTIONS:
-        name = heading.lower()
+        page = f"{heading.lower()}.md"
         sentence = sentence.replace("](../", "](../../")
-        yield (
-            f"reference/python/{name}.md",
-            f"# {heading}\n\n{sentence}\n\n" + "\n\n".join(f"::: {path.replace(':', '.')}" for path in names),
-        )
-        rows.append(f"- [{heading}]({name}.md): {', '.join(f'`{path.split(chr(58))[1]}`' for path in names)}")
+        blocks = "\n\n".join(f"::: {name.replace(':', '.')}" for name in names)
+        yield f"reference/python/{page}", f"# {heading}\n\n{sentence}\n\n{blocks}\n"
+        short = [name.partition(":")[2] for name in names]
+        rows.append(f"- [{heading}]({page}): {', '.join(f'`{name}`' for name in short)}")
     head = (
         "# Python, with source\n\nThe public names with their signatures and their source. The page [plugin "
         "interface](../plugin-interface.md) has the same names on one page.\n\n"
     )
-    yield "reference/python/index.md", head + "\n".join(rows)
+    yield "reference/python/index.md", head + "\n".join(rows) + "\n"
