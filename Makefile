@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 LIGHT_TESTS := tests/config tests/registry tests/plan tests/protocols tests/ranking tests/test_cards.py \
     tests/test_deprecation.py tests/test_extras.py
 
-.PHONY: demo test test-slow test-engines test-light test-lowest lint rooms bench dist clean
+.PHONY: demo test test-slow test-engines test-light test-lowest lint rooms bench docs docs-links dist clean
 
 # Runs DE-GAN and the cross-entropy baseline on the embedded dataset, ranks them, writes a site with boards and figures.
 demo: .venv/installed
@@ -51,6 +51,15 @@ rooms: .venv/developed
 bench: .venv/tested
 	$(BIN)/python -m pytest benchmarks --benchmark-only -q -s
 
+# The documentation as a site in site/, which opens from disk. Warnings are errors: links that lead nowhere, pages that are not in the
+# navigation or that a forge shows otherwise. Its figures are those of a study that is trained once, into build/docs.
+docs: .venv-docs/installed build/docs/trained
+	.venv-docs/bin/mkdocs build
+
+# Asks the network for the pages that the documentation links to. Not in CI, which shall not fail because of others.
+docs-links: docs
+	.venv-docs/bin/python .ci/docs/links.py site
+
 # Source archive and wheel, tried in an environment of their own without the extras (docs/releasing.md).
 dist: .venv-light/installed
 	rm -rf dist .venv-dist
@@ -80,6 +89,15 @@ dist: .venv-light/installed
 	$(BIN)/python $(PIP) --editable '.[dev]'
 	touch $@
 
+.venv-docs/installed: pyproject.toml
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python $(PIP) --editable '.[docs]'
+	touch $@
+
+build/docs/trained: .ci/docs/gallery.py .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python .ci/docs/gallery.py
+	touch $@
+
 $(LIGHT)/installed: pyproject.toml
 	test -x $(LIGHT)/bin/python || $(PYTHON) -m venv $(LIGHT)
 	$(LIGHT)/bin/python $(PIP) --editable '.[test-light]' 'hydra-core>=1.4.0rc3,<1.5'
@@ -92,4 +110,4 @@ $(LIGHT)/installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv .venv-light* .venv-lowest .venv-dist build dist .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-light* .venv-lowest .venv-dist .venv-docs build dist site .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import re
+import textwrap
 
 _ENTRY = re.compile(r"(?P<names>\w+(, \w+)*): (?P<text>.*)")
 _SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Columns):")
@@ -14,13 +14,15 @@ def parsed(text: str) -> tuple[str, dict[str, dict[str, str]]]:
 
     >>> parsed("Stage 1.\\n\\nAttributes:\\n    lr: learning rate,\\n        constant.\\n    width: of all layers.")
     ('Stage 1.', {'Attributes': {'lr': 'learning rate, constant.', 'width': 'of all layers.'}})
+    >>> parsed("Stage 2.\\n\\nAttributes:\\n    lr: learning rate,\\n        constant.")[1]
+    {'Attributes': {'lr': 'learning rate, constant.'}}
     """
     prose: list[str] = []
     tables: dict[str, dict[str, str]] = {}
     for block in re.split(r"\n\n(?=\S)", text):
         first, _, rest = block.partition("\n")
         if _SECTION.fullmatch(first.strip()):
-            tables[first.strip()[:-1]] = _entries(inspect.cleandoc(rest))
+            tables[first.strip()[:-1]] = _entries(textwrap.dedent(rest).strip())
         elif first.startswith(">>> "):
             prose.append("\n".join(f"    {line}" for line in block.splitlines()))
         else:

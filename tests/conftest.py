@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests import trees
 
-pytest_plugins = ["tests.made_records", "tests.ran_records", "tests.disks", "tests.environments"]
+pytest_plugins = ["tests.made_records", "tests.ran_records", "tests.disks", "tests.environments", "tests.browser"]
 
 
 hypothesis.settings.register_profile(

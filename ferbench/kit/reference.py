@@ -16,7 +16,7 @@ from ferbench.docstrings import parsed
 HEAD = """# The plugin interface
 
 Written by `python -m ferbench.kit.reference` from the docstrings; a test compares. A guided way is [write your first
-plugin](../howto/write-your-first-plugin.md); what may change, and how, is in [deprecations](../deprecations.md).
+plugin](../tutorials/first-plugin.md); what may change, and how, is in [deprecations](../deprecations.md).
 
 A plugin is a Python package with an entry point of the group `ferbench`, or a file given with `--plugin`. The module that the entry
 point names has hooks, and a hook returns cards. A card has the name of a component, its settings, and in `target` its class or

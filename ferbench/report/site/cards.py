@@ -1,4 +1,4 @@
-"""What a method's card and its file say, for the page of the method. The file is read and not run."""
+"""What a card and the file of its component say, for the page of the component. The file is read and not run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import importlib.util
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from ferbench.cards import MethodCard
+from ferbench.cards import Card
 from ferbench.docstrings import parsed
 
 
@@ -22,23 +22,26 @@ class Setting:
     meaning: str
 
 
+C = TypeVar("C", bound=Card)
+
+
 @dataclass(frozen=True)
-class Described:
-    """A method as its card, the dataclass of its settings and the docstring of its file describe it.
+class Described(Generic[C]):
+    """A component as its card, the dataclass of its settings and the docstring of its file describe it.
 
     Attributes:
         texts: the docstrings of its file and of the file of its settings: equations, what is stated, and what is our reading.
         readings: the first paragraph of each settings dataclass, such as "Our reading, unless marked (stated)."
     """
 
-    card: MethodCard
+    card: C
     texts: list[str]
     readings: list[str]
     settings: list[Setting]
 
 
-def described(card: MethodCard) -> Described:
-    """What is known of a method that is installed."""
+def described(card: C) -> Described[C]:
+    """What is known of a component that is installed."""
     readings: list[str] = []
     meanings: dict[str, str] = {}
     for kind in reversed(card.settings.__mro__[:-1]):
