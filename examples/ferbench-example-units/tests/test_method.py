@@ -48,7 +48,9 @@ def test_f1_by_hand() -> None:
     level[subjects == names[-1]] = np.nan
     found[np.flatnonzero(subjects == names[0])[:2]] = 0.5
     found[np.flatnonzero(subjects == names[1])[0]] = 0.9
-    frames = outputs.frames.assign(au12=level)
+    frames = outputs.frames[[name for name in outputs.frames if not name.startswith("au")]].assign(au12=level)
     metric = evaluate(replace(outputs, frames=frames, estimates={"au12": found}))["au_f1_by_subject"]
     expected = {names[0]: 2 / 3, names[1]: 1.0, **dict.fromkeys(names[2:-1], 0.0)}
     assert metric.values == pytest.approx(expected), "of the last subject nothing is known"
+    none = evaluate(replace(outputs, frames=frames, estimates={}))["au_f1_by_subject"]
+    assert set(none.values.values()) == {0.0}
