@@ -46,7 +46,7 @@ def test_the_group_of_the_howto() -> None:
 
     page = (ROOT / "docs" / "howto" / "write-a-method.md").read_text()
     names: dict[str, Any] = {
-        "self": SimpleNamespace(expression=nn.Linear(2, 2), backbone=nn.Linear(2, 2), centers=nn.Embedding(2, 2))
+        "self": SimpleNamespace(expression=nn.Linear(2, 2), backbone=nn.Linear(2, 2), centres=nn.Embedding(2, 2))
     }
     exec(next(text for text in re.findall(r"```python\n(.*?)```", page, re.S) if "parts=" in text), names)
     group = names["group"]
