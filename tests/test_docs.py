@@ -37,6 +37,41 @@ def test_the_stage_of_the_howto_is_that_of_the_example() -> None:
     assert all(function in source for function in functions)
 
 
+def test_the_group_of_the_howto() -> None:
+    from types import SimpleNamespace
+
+    from torch import nn
+
+    from ferbench import Group
+
+    page = (ROOT / "docs" / "howto" / "write-a-method.md").read_text()
+    names: dict[str, Any] = {
+        "self": SimpleNamespace(expression=nn.Linear(2, 2), backbone=nn.Linear(2, 2), centres=nn.Embedding(2, 2))
+    }
+    exec(next(text for text in re.findall(r"```python\n(.*?)```", page, re.S) if "parts=" in text), names)
+    group = names["group"]
+    assert isinstance(group, Group)
+    assert callable(group.schedule)
+    assert [part.lr_scale * group.lr for part in group.parts] == pytest.approx([0.001, 0.5])
+    half = 0.05 + 0.95 * 0.5
+    found = [group.schedule(progress) for progress in (0.0, 0.025, 0.05, half - 0.01, half + 0.01, 0.9)]
+    assert found == pytest.approx([0.0, 0.5, 1.0, 1.0, 0.1, 0.01]), (
+        "the steps are fractions of what follows the warm-up"
+    )
+
+
+@pytest.mark.parametrize("name", ["Constant", "Cosine", "Exponential", "StepDecay", "Polynomial", "Warmup"])
+def test_the_schedules_of_the_howto(name: str) -> None:
+    import inspect
+
+    from ferbench.blocks import schedules
+
+    page = (ROOT / "docs" / "howto" / "write-a-method.md").read_text()
+    (shown,) = re.findall(rf"^\| `{name}\((.*?)\)` \|", page, re.M)
+    parameters = inspect.signature(getattr(schedules, name)).parameters.values()
+    assert shown == ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters)
+
+
 def test_the_method_with_action_units_runs(
     ferbench: Callable[..., Any], smoke: tuple[str, ...], tmp_path: Path
 ) -> None:

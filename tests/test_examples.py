@@ -80,6 +80,32 @@ def test_the_example_of_batches(
     assert removed_without_a_trace(environment, before, "ferbench-example-batches")
 
 
+@pytest.mark.parametrize(
+    ("example", "method", "ablation"),
+    [
+        ("islands", "island_loss", "trained_centers"),
+        ("tuplets", "identity_tuplets", "fixed_threshold"),
+        ("units", "unit_coupling", "no_coupling"),
+    ],
+)
+def test_the_examples_of_papers(
+    installed: Callable[[str], Environment],
+    smoke: tuple[str, ...],
+    example: str,
+    method: str,
+    ablation: str,
+) -> None:
+    name = f"ferbench-example-{example}"
+    here = installed(name)
+    words = (f"method={method}", f"ablation={ablation}", "evaluation.judges=0", "evaluation.test_curve_points=0")
+    assert ablation in here.run("-m", "ferbench", "run", *words, *smoke)
+    (results,) = (word.partition("=")[2] for word in smoke if word.startswith("results_dir"))
+    board = ("-m", "ferbench", "leaderboard", results, "--include-ablations", "--format", "csv")
+    assert f",{method},1,{ablation}," in here.run(*board)
+    tests = EXAMPLES / name / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
+
+
 def test_the_example_dataset(environment: Environment, installed: Callable[[str], Environment], tmp_path: Path) -> None:
     before = environment.files()
     here = installed("ferbench-example-dataset")

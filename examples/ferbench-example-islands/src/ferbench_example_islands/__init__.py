@@ -1,0 +1,1 @@
+"""Island loss, as a plugin of ferbench."""

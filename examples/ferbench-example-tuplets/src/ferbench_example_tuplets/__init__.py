@@ -1,0 +1,1 @@
+"""Identity-aware tuplets, as a plugin of ferbench."""

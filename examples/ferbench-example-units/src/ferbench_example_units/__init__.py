@@ -1,0 +1,1 @@
+"""Action units beside expressions, and a metric of them, as a plugin of ferbench."""
