@@ -465,6 +465,8 @@ class MethodCard(Card):
             each column whose name matches the pattern.
         levels: the same for columns with names of something, such as "camera", of which a batch has the number in
             `Task.factors`.
+        clip: of a method that takes clips in place of images, the name of the setting with the number of frames of a clip. They are
+            of one sequence, evenly spaced from its first frame to the labelled one. Empty for single images.
         baseline: whether it is the plain classifier that others are compared with; `ferbench audit --worth` trains it.
         trains_as: name of another method whose stages are trained in the same way. Stages with equal settings are then
             trained once for both methods. Empty if there is no such method.
@@ -484,6 +486,7 @@ class MethodCard(Card):
     needs: frozenset[str] = frozenset()
     factors: Sequence[str] = ()
     levels: Sequence[str] = ()
+    clip: str = ""
     baseline: bool = False
     trains_as: str = ""
     synchronised: bool = False
@@ -491,6 +494,7 @@ class MethodCard(Card):
     def __post_init__(self) -> None:
         super().__post_init__()
         names = set(self.setting_names)
+        self._check_settings("frames of a clip", *([self.clip] if self.clip else []))
         if abs(sum(stage.share for stage in self.stages if stage.data != EXTRA) - 1) > 1e-6:
             raise FerbenchError(f"The shares of the stages of method '{self.name}' do not add up to 1.")
         for stage in self.stages:
@@ -513,6 +517,21 @@ class MethodCard(Card):
                     )
             if all(defaults.get(key) == value for key, value in overrides.items()):
                 raise FerbenchError(f"Ablation '{ablation}' of method '{self.name}' changes nothing.")
+
+    def clip_length(self, settings: Mapping[str, Any]) -> int:
+        """The number of frames of a clip with these settings; 0 for single images.
+
+        Raises:
+            FerbenchError: it is no whole number from 1 on.
+        """
+        if not self.clip:
+            return 0
+        asked = settings.get(self.clip, self.defaults().get(self.clip))
+        if type(asked) is not int or asked < 1:
+            raise FerbenchError(
+                f"method.{self.clip}={asked} is the number of frames of a clip; it has to be at least 1."
+            )
+        return asked
 
     @property
     def takes_extra(self) -> bool:

@@ -69,6 +69,17 @@ def test_the_example_with_a_teacher(
     assert removed_without_a_trace(environment, before, "ferbench-example-momentum")
 
 
+def test_the_example_of_clips(
+    environment: Environment, installed: Callable[[str], Environment], smoke: tuple[str, ...]
+) -> None:
+    before = environment.files()
+    here = installed("ferbench-example-clips")
+    assert "no_attention" in here.run("-m", "ferbench", "run", "method=frame_attention", "ablation=all", *smoke)
+    tests = EXAMPLES / "ferbench-example-clips" / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
+    assert removed_without_a_trace(environment, before, "ferbench-example-clips")
+
+
 def test_the_example_of_batches(
     environment: Environment, installed: Callable[[str], Environment], smoke: tuple[str, ...]
 ) -> None:

@@ -43,11 +43,14 @@ class Images:
         """The images of some rows.
 
         Args:
-            rows: (B,), int64, indices into the array; on the device if the array is resident, else on the CPU.
+            rows: (B,) or, of clips, (B, T), int64, indices into the array; on the device if the array is resident, else on the CPU.
 
         Returns:
-            (B, 3, S, S), float32, in [-1, 1], channels_last.
+            (B, 3, S, S) or (B, T, 3, S, S), float32, in [-1, 1], channels_last.
         """
+        if rows.dim() == 2:
+            clips: Tensor = self(rows.reshape(-1)).unflatten(0, rows.shape)
+            return clips
         if self.resident is not None:
             images = self.resident.index_select(0, rows.to(self.device))
         else:
@@ -76,6 +79,7 @@ class Labels:
 
     Attributes:
         rows: (M,), int64, row of each frame in the image array.
+        clip: (M, T), int64, rows of the frames of its clip, of which the last is its own; None for single images.
         expression: (M,), int64, class index.
         subject: (M,), int64, index into `Task.subjects`.
         neutral: (M,), int64, row of a neutral face of the same subject; None if it is not needed or not available.
@@ -91,6 +95,7 @@ class Labels:
     own_neutral: Tensor | None = None
     neutral_class: int = -1
     factors: Mapping[str, Tensor] = field(default_factory=dict)
+    clip: Tensor | None = None
 
 
 class Batches:
@@ -186,6 +191,13 @@ class Batches:
             )
         return made
 
+    def single(self) -> Batches:
+        """The same batches with the labelled frame alone in place of its clip."""
+        if self.labels.clip is None:
+            return self
+        labels = replace(self.labels, clip=None)
+        return Batches(self.images, labels, self.augment, self.size, self.key, self.sampling, self.place, self.stage)
+
     def notes(self) -> list[str]:
         """Sentences for the record: for how many training frames what the stage asks for does not exist."""
         if self.stage is None:
@@ -226,7 +238,7 @@ class Batches:
         return {n: t if not self.resident and _is_rows(n) else t.to(device) for n, t in plan.items()}
 
     def plan(self, step: int) -> dict[str, Tensor]:
-        """What the batch of a step is made of, on the CPU: `rows` and, where needed, `neutral` (rows of the image array),
+        """What the batch of a step is made of, on the CPU: `rows` and, where needed, `neutral` and `clip`, rows of the image array;
         `expression`, `subject`, `index`, and `uniform`, the random numbers of the augmentation; those of partners as
         "second.rows"."""
         chosen = self._choose(step)
@@ -256,6 +268,7 @@ class Batches:
         labels = self.labels
         return {
             "rows": labels.rows[frames],
+            **({} if labels.clip is None else {"clip": labels.clip[frames].T}),
             "expression": labels.expression[frames],
             "subject": labels.subject[frames],
             "index": frames,
@@ -298,7 +311,7 @@ class Batches:
     def assemble(self, plan: Mapping[str, Tensor]) -> Batch:
         """The batch of a plan whose tensors are on the device; not augmented if the plan has no random numbers."""
         made = dict(plan)
-        images, uniform = self.images(plan["rows"]), plan.get("uniform")
+        images, uniform = self._images(plan), plan.get("uniform")
         made["images"] = self._augmented(images, uniform)
         if "neutral" in plan:
             made["neutral"] = self._augmented(self.images(plan["neutral"]), uniform)
@@ -308,12 +321,21 @@ class Batches:
             for name in self._neutral:
                 made[f"{name}.images"] = made["neutral"]
             for name in self._partners:
-                made[f"{name}.images"] = self._augmented(self.images(plan[f"{name}.rows"]), plan[f"{name}.uniform"])
+                made[f"{name}.images"] = self._augmented(self._images(plan, f"{name}."), plan[f"{name}.uniform"])
         return Batch.of(made)
+
+    def _images(self, plan: Mapping[str, Tensor], of: str = "") -> Tensor:
+        """Images, or clips where the plan has them. `of`: how the names of a partner begin."""
+        clip = plan.get(f"{of}clip")
+        return self.images(plan[f"{of}rows"]) if clip is None else self.images(clip.T)
 
     def _augmented(self, images: Tensor, uniform: Tensor | None) -> Tensor:
         if uniform is None:
             return images
+        if images.dim() == 5:  # all frames of a clip alike
+            frames = self._augmented(images.flatten(0, 1), uniform.repeat_interleave(images.shape[1], 1))
+            clips: Tensor = frames.unflatten(0, images.shape[:2])
+            return clips
         images = apply(images, *transforms(self.augment, uniform[:DRAWS]))
         first = DRAWS
         for each in self._transforms:
@@ -389,7 +411,7 @@ def missing(values: Tensor) -> Tensor:
 
 def _is_rows(name: str) -> bool:
     """Whether a part of a plan is rows of the image array, which stay on the CPU where that lies on disk."""
-    return name == "neutral" or name.rpartition(".")[2] == "rows"
+    return name == "neutral" or name.rpartition(".")[2] in ("rows", "clip")
 
 
 class WithExtra:

@@ -102,8 +102,9 @@ def prepare(
     progress: Callable[[int, int], None] = lambda done, total: None,
     detector: LazyDetector | None = None,
     tell: Callable[[str], None] = lambda sentence: None,
+    clip: int = 0,
 ) -> Prepared:
-    """The prepared images of the selected frames and of their neutral faces, read from the cache or prepared now.
+    """The prepared images of the selected frames, of their neutral faces and of their clips, read from the cache or prepared now.
 
     Args:
         dataset_key: the dataset's fingerprint.
@@ -113,13 +114,14 @@ def prepare(
         progress: called with (number of prepared images, total number).
         detector: finds faces for preparation.mode=align in frames for which the dataset has no landmarks.
         tell: called with a sentence if prepared images are damaged, and are prepared again.
+        clip: number of frames of a clip; 0 for none.
 
     Raises:
         FrameError: frames cannot be read and preparation.bad_frames is "error", or no face was found in some and
             preparation.no_face is "error". The text gives their number and names the first ones.
         FerbenchError: landmarks are needed and there is no detector, or the images cannot be written.
     """
-    frame_ids = needed_frames(frames, selected)
+    frame_ids = needed_frames(frames, selected, clip)
     settings = asdict(preparation)
     if preparation.mode != "align":
         detector = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+import numpy as np
 import pandas as pd
 
 from ferbench.cards import MethodCard
@@ -22,9 +23,26 @@ def neutral_frames(frames: pd.DataFrame, selected: pd.DataFrame) -> pd.Series:
     return selected["sequence"].map(of_sequence).fillna(selected["subject"].map(of_subject))
 
 
-def needed_frames(frames: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
-    """frame_ids of the selected frames and of their neutral faces, without repetition."""
-    return list(dict.fromkeys([*selected["frame_id"], *neutral_frames(frames, selected).dropna()]))
+def clip_frames(frames: pd.DataFrame, selected: pd.DataFrame, length: int) -> np.ndarray:
+    """The clip of each row of `selected`: frames of its sequence, evenly spaced from the first to the row's own. Where there are
+    fewer, they repeat.
+
+    Returns:
+        (rows of `selected`, `length`), frame_ids; the last column is that of `selected`.
+    """
+    ordered = frames.sort_values(["sequence", "position"], kind="stable")
+    place = pd.Series(ordered.groupby("sequence", sort=False).cumcount().to_numpy(), index=ordered["frame_id"])
+    start = pd.Series(np.arange(len(ordered)), index=ordered["frame_id"]) - place
+    first, last = (values[selected["frame_id"]].to_numpy() for values in (start, place))
+    steps = np.rint(last[:, None] * np.linspace(0, 1, length) if length > 1 else last[:, None]).astype(int)
+    found: np.ndarray = ordered["frame_id"].to_numpy()[first[:, None] + steps]
+    return found
+
+
+def needed_frames(frames: pd.DataFrame, selected: pd.DataFrame, clip: int = 0) -> list[str]:
+    """frame_ids of the selected frames, of their neutral faces, and of clips of so many frames, without repetition."""
+    clips = clip_frames(frames, selected, clip).ravel() if clip else ()
+    return list(dict.fromkeys([*selected["frame_id"], *neutral_frames(frames, selected).dropna(), *clips]))
 
 
 def factor_columns(frames: pd.DataFrame, card: MethodCard, dataset: str) -> dict[str, bool]:

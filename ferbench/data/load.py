@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ferbench.cards import DatasetCard, DetectorCard, ProtocolCard, counted
+from ferbench.cards import DatasetCard, DetectorCard, MethodCard, ProtocolCard, counted
 from ferbench.config.schema import Preparation, RunConfig
 from ferbench.data.cache import LazyDetector, Prepared, prepare
 from ferbench.data.extra import Extra, load_extra
@@ -314,4 +314,13 @@ def prepare_data(
         progress,
         detector,
         tell,
+        clip_of(registry, config),
     )
+
+
+def clip_of(registry: Registry, config: RunConfig) -> int:
+    """The number of frames of a clip of the configuration's method; 0 for single images, and without a method. Raises as
+    `MethodCard.clip_length`."""
+    if config.method is None or not config.method.name:
+        return 0
+    return registry.get(MethodCard, config.method.name).clip_length(config.method.settings)

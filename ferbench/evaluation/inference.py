@@ -34,16 +34,16 @@ PIXELS = 16
 
 
 def over_batches(function: Callable[[Tensor], Tensor], images: Callable[[Tensor], Tensor], rows: Tensor) -> np.ndarray:
-    """`function` of the images in `rows`, batch by batch, as float32."""
+    """`function` of the images in `rows`, batch by batch, as float32. `rows`: (N,), or (N, T) of clips."""
     with torch.inference_mode():
-        parts = [function(images(part)).float().cpu() for part in rows.split(batch_on(images))]
+        parts = [function(images(part)).float().cpu() for part in split(images, rows)]
     return torch.cat(parts).numpy()
 
 
 def estimates(method: Estimates, images: Callable[[Tensor], Tensor], rows: Tensor) -> dict[str, np.ndarray]:
     """What a method estimates of the images in `rows`: (N,), float32, by name."""
     with torch.inference_mode():
-        parts = [method.estimates(images(part)) for part in rows.split(batch_on(images))]
+        parts = [method.estimates(images(part)) for part in split(images, rows)]
     return {name: torch.cat([part[name].float().cpu() for part in parts]).numpy() for name in parts[0]}
 
 
@@ -51,6 +51,13 @@ def batch_on(images: object) -> int:
     """How many images are worked on at a time, by the device of `images`."""
     device = getattr(images, "device", None)
     return LARGE_BATCH if device is not None and device.type == "cuda" else BATCH
+
+
+def split(images: object, rows: Tensor) -> tuple[Tensor, ...]:
+    """Rows in parts that are worked on at a time: (N,), or (N, T) of clips."""
+    size = batch_on(images) // (rows.shape[1] if rows.dim() == 2 else 1)
+    parts: tuple[Tensor, ...] = rows.split(max(1, size))
+    return parts
 
 
 def pooled(backbone: Backbone) -> Callable[[Tensor], Tensor]:

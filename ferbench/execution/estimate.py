@@ -199,9 +199,10 @@ class _Probe:
         size = self.config.preparation.image_size
         card = registry.get(MethodCard, self.config.method.name)
         self.stages = card.stages_with(extra=data.extra is not None)
-        self.task = task_of(data, data.selected, card, size, trial.seed)
+        clip = card.clip_length(self.config.method.settings)
+        self.task = task_of(data, data.selected, card, size, trial.seed, clip)
         if data.extra is not None:
-            self.task = replace(self.task, extra=task_of(data.extra, data.extra.selected, card, size, trial.seed))
+            self.task = replace(self.task, extra=task_of(data.extra, data.extra.selected, card, size, trial.seed, clip))
         self.method: Method | Judges
         if index is None:
             self.method = build_judges(registry, self.config, self.task)
@@ -234,7 +235,9 @@ class _Probe:
         """Batches of random images."""
         rows = torch.arange(size)
         factors = {n: rows % len(of) if of else rows.float() / size for n, of in task.factors.items()}
-        labels = Labels(rows, rows % len(task.expressions), rows % len(task.subjects), rows, factors=factors)
+        clip = rows[:, None].repeat(1, task.clip) if task.clip and self.index is not None else None
+        classes, subjects = rows % len(task.expressions), rows % len(task.subjects)
+        labels = Labels(rows, classes, subjects, rows, factors=factors, clip=clip)
         return Batches(self._images(size), labels, self.config.augment, size, (0,))
 
     def seconds_of_evaluation(self) -> tuple[float, float]:
@@ -243,6 +246,8 @@ class _Probe:
         method, table = self.method.eval(), self.data.selected[self.data.sides(self.trial.fold).tested]
         count = inference.batch_on(self._images(1))
         images, rows = self._images(count), torch.arange(count)
+        if self.task.clip:
+            rows = rows[:, None].repeat(1, self.task.clip)
         asked = [
             method.logits,
             method.features,

@@ -12,13 +12,13 @@ from ferbench.config.schema import RunConfig, from_dict
 from ferbench.data.batches import Batches, Images, Labels, WithExtra, batches_for
 from ferbench.data.cache import Prepared
 from ferbench.data.extra import Extra
-from ferbench.data.frames import factor_columns, neutral_frames
+from ferbench.data.frames import clip_frames, factor_columns, neutral_frames
 from ferbench.data.load import Data, load_data, prepare_data
 from ferbench.errors import FerbenchError
 from ferbench.evaluation.judges import Judges
 from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
-from ferbench.interfaces.method import Batch, Method, Task, derive_seed
+from ferbench.interfaces.method import Batch, Method, Synthesizes, Task, derive_seed
 from ferbench.interfaces.replicas import ALONE, Place
 from ferbench.randomness import own_random_state
 from ferbench.records.schema import Trial
@@ -75,6 +75,10 @@ class Setup:
         expected = str(trial.identity.backbone.settings.get(WEIGHTS) or "")
         card, method, backbone = build(registry, config, fold.task, expected)
         start = digest_of(backbone) if backbone.pretraining else ""
+        if fold.task.clip and isinstance(method, Synthesizes):
+            raise FerbenchError(
+                f"method '{card.name}' takes clips and synthesises faces; what it synthesises cannot be measured. Leave out one."
+            )
         method.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         backbone.to(device.device)
 
@@ -118,11 +122,18 @@ class Frames:
         table: (M rows) their part of the frame table.
         rows: (M,), int64.
         labels: (M,), int64, class indices.
+        clip: (M, T), int64, rows of the frames of their clips; None for single images.
     """
 
     table: pd.DataFrame
     rows: torch.Tensor
     labels: torch.Tensor
+    clip: torch.Tensor | None = None
+
+    @property
+    def seen(self) -> torch.Tensor:
+        """What a method is given of them: rows of images, or of clips."""
+        return self.rows if self.clip is None else self.clip
 
 
 class Fold:
@@ -177,14 +188,15 @@ class Fold:
                 f"Fold {trial.fold} has {len(train)} training and {len(test)} test frames that can be read."
             )
         size = trial.config["preparation"]["image_size"]
-        task = task_of(data, train, card, size, trial.seed)
+        clip = card.clip_length(trial.config["method"])
+        task = task_of(data, train, card, size, trial.seed, clip)
         extra_labels = None
         if extra is not None and data.extra is not None:
             others = data.extra_of(trial.fold)
             others = others[others["frame_id"].isin(extra.rows)]
             if others.empty:
                 raise FerbenchError(f"No frame of extra_dataset={data.extra.card.name} can be read.")
-            theirs = task_of(data.extra, others, card, size, trial.seed)
+            theirs = task_of(data.extra, others, card, size, trial.seed, clip)
             task, extra_labels = replace(task, extra=theirs), labels_of(data.extra, others, extra, theirs)
 
         def rows(frames: pd.DataFrame) -> torch.Tensor:
@@ -194,10 +206,13 @@ class Fold:
             return _indices(frames["expression"], task.expressions)
 
         def unseen(frames: pd.DataFrame) -> Frames:
-            return Frames(frames, rows(frames), classes(frames))
+            return Frames(frames, rows(frames), classes(frames), clip_rows(data, frames, prepared, clip))
 
         labels = labels_of(data, train, prepared, task)
-        return cls(task, labels, unseen(test), unseen(apart), (trial.seed, digest(task.subjects)), extra_labels)
+        tested, validated = unseen(test), unseen(apart)
+        if labels.clip is not None and tested.clip is not None:
+            check_clips(card, data, clip, labels.clip, tested.clip)
+        return cls(task, labels, tested, validated, (trial.seed, digest(task.subjects)), extra_labels)
 
 
 def labels_of(source: Data | Extra, train: pd.DataFrame, prepared: Prepared, task: Task) -> Labels:
@@ -213,11 +228,51 @@ def labels_of(source: Data | Extra, train: pd.DataFrame, prepared: Prepared, tas
         own_neutral=torch.tensor((sequences == train["sequence"]).to_numpy(dtype=bool)),
         neutral_class=task.expressions.index("neutral") if "neutral" in task.expressions else -1,
         factors={name: factor_values(train[name], levels) for name, levels in task.factors.items()},
+        clip=clip_rows(source, train, prepared, task.clip),
     )
 
 
-def task_of(data: Data | Extra, train: pd.DataFrame, card: MethodCard, image_size: int, seed: int) -> Task:
-    """What a method is to learn from some training frames, rows of the frame table. Raises as `factor_columns`."""
+def clip_rows(source: Data | Extra, frames: pd.DataFrame, prepared: Prepared, clip: int) -> torch.Tensor | None:
+    """(M, T), rows of the clips of frames that can be read, which are rows of the frame table of `source`; None for `clip` 0. For a
+    frame of a clip that cannot be read, the one before it stands in, at the beginning the one after it."""
+    if not clip:
+        return None
+    found = pd.DataFrame(clip_frames(source.frames, frames, clip)).apply(lambda column: column.map(prepared.rows))
+    return torch.tensor(found.ffill(axis=1).bfill(axis=1).to_numpy(dtype=int))
+
+
+def clip_note(clip: torch.Tensor) -> str:
+    """A sentence for the record on the clips of the test frames."""
+    distinct = torch.tensor([len(row.unique()) for row in clip])
+    few = int((distinct < clip.shape[1]).sum())
+    return (
+        f"Clips of {clip.shape[1]} frames, from the first of a sequence to the one that is labelled; {few} of {len(clip)} test "
+        "clips have fewer, which repeat."
+    )
+
+
+def check_clips(card: MethodCard, data: Data, length: int, trained: torch.Tensor, tested: torch.Tensor) -> None:
+    """Raise FerbenchError if no sequence has more than one frame, or clips of both sides have frames in common."""
+    if length > 1 and not any(bool((clip != clip[:, :1]).any()) for clip in (trained, tested)):
+        raise FerbenchError(
+            f"method '{card.name}' reads clips of {length} frames, and the frames of dataset '{data.card.name}' are single images: "
+            "no sequence has a frame before the one that is labelled."
+        )
+    if common := len(set(trained.unique().tolist()) & set(tested.unique().tolist())):
+        raise FerbenchError(
+            f"{common} frames are in clips of the training set and of the test set: protocol={data.protocol.name} has frames of "
+            f"one sequence on both sides, and method '{card.name}' would be tested on what it was trained on. Split by subject."
+        )
+
+
+def task_of(
+    data: Data | Extra, train: pd.DataFrame, card: MethodCard, image_size: int, seed: int, clip: int = 0
+) -> Task:
+    """What a method is to learn from some training frames, rows of the frame table. Raises as `factor_columns`.
+
+    Args:
+        clip: number of frames of a clip; 0 for single images.
+    """
     columns = factor_columns(train, card, data.card.name)
     counts = train["expression"].value_counts()
     return Task(
@@ -226,6 +281,7 @@ def task_of(data: Data | Extra, train: pd.DataFrame, card: MethodCard, image_siz
         image_size,
         seed,
         class_counts=tuple(int(counts.get(name, 0)) for name in data.card.expressions),
+        clip=clip,
         factors={
             name: () if is_number else tuple(sorted(train[name].dropna().astype(str).unique()))
             for name, is_number in columns.items()

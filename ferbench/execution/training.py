@@ -67,7 +67,7 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
 
 def accuracy_on(method: Method, images: Images, frames: Frames) -> float:
     """The fraction of frames that a method recognises."""
-    logits = inference.over_batches(method.logits, images, frames.rows)
+    logits = inference.over_batches(method.logits, images, frames.seen)
     return float((logits.argmax(1) == frames.labels.numpy()).mean())
 
 
@@ -110,7 +110,8 @@ def judges_of(trial: Trial, setup: Setup, progress: Progress) -> tuple[Judges, T
     """The judges with initial weights, and their training."""
     judges = build_judges(setup.registry, setup.config, setup.fold.task)
     judges.to(setup.device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return judges, dataclasses.replace(_training(trial, setup, progress), code=code_key(shared_code(trial)))
+    training = _training(trial, setup, progress)
+    return judges, dataclasses.replace(training, batches=setup.batches.single(), code=code_key(shared_code(trial)))
 
 
 def shared_code(trial: Trial) -> dict[str, str]:

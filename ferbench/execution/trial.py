@@ -24,7 +24,7 @@ from ferbench.evaluation.measure import Measured, measure, standard
 from ferbench.execution.executors.lanes import lanes
 from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
-from ferbench.execution.setup import Fold, Setup
+from ferbench.execution.setup import Fold, Setup, clip_note
 from ferbench.execution.training import accuracy_on, compile_networks, composed, judges_of, shared_code, stages_of
 from ferbench.execution.watch import Watched, store_failure, too_long
 from ferbench.hashing import digest
@@ -183,17 +183,17 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
         outputs = Outputs(
             frames=fold.test.table,
             expressions=setup.data.card.expressions,
-            logits=inference.over_batches(method.logits, images, fold.test.rows),
-            features=inference.over_batches(method.features, images, fold.test.rows),
+            logits=inference.over_batches(method.logits, images, fold.test.seen),
+            features=inference.over_batches(method.features, images, fold.test.seen),
             references=references,
-            identity_features=inference.over_batches(method.identity_features, images, fold.test.rows)
+            identity_features=inference.over_batches(method.identity_features, images, fold.test.seen)
             if isinstance(method, Identifies)
             else None,
             syntheses=inference.transfers(method, judges, images, fold.test.rows, fold.test.labels, fold.faces(images))
             if judges is not None and isinstance(method, Synthesizes)
             else None,
             device="cuda" if device.device.type == "cuda" else "cpu",
-            estimates=inference.estimates(method, images, fold.test.rows) if isinstance(method, Estimates) else {},
+            estimates=inference.estimates(method, images, fold.test.seen) if isinstance(method, Estimates) else {},
         )
         _need_finite(method, outputs)
         validated = _validated(method, images, fold)
@@ -207,6 +207,8 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
     if setup.prepared_extra is not None:
         notes += [f"extra: {note}" for note in setup.prepared_extra.notes()]
     notes += setup.data.notes
+    if fold.test.clip is not None:
+        notes.append(clip_note(fold.test.clip))
     notes += [note for batches in composed(setup, method.stages()) for note in batches.notes()]
     confusion, sequence_confusion = by_subject(outputs)
 
@@ -268,7 +270,7 @@ REPEATED = 1e-3
 def _need_repeatable(method: Method, images: Images, fold: Fold) -> None:
     """Evaluate the first batch twice. Raise TrainingError if a method gives something else the second time: what is judged would be
     chance. The trained stages are stored and are not lost."""
-    rows = fold.test.rows.split(inference.batch_on(images))[0]
+    rows = inference.split(images, fold.test.seen)[0]
     asked: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"features": method.features, "logits": method.logits}
     if isinstance(method, Identifies):
         asked["identity_features"] = method.identity_features
@@ -426,7 +428,7 @@ def _cost(
     steps = sum(run.steps for run in runs) - saved
     return {
         "steps": steps,
-        "images_seen": steps * config.budget.batch_size,
+        "images_seen": steps * config.budget.batch_size * max(1, method.task.clip),
         "parameters": parameters(method),
         "forward_flops": forward_flops(method, device.device),
         "peak_memory": peak_memory(device.device),

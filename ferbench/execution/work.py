@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from ferbench.config.schema import RunConfig, from_dict
-from ferbench.data.load import Data, check_extra_twins, check_twins, data_key, load_data, prepare_data
+from ferbench.data.load import Data, check_extra_twins, check_twins, clip_of, data_key, load_data, prepare_data
 from ferbench.errors import FerbenchError
 from ferbench.execution.executors.processes import Processes
 from ferbench.execution.watch import store_failure
@@ -105,9 +105,9 @@ def prepare(work: Sequence[Node], progress: Progress) -> None:
     asked: dict[str, tuple[Registry, RunConfig]] = {}
     for node in work:
         config = node.trial.config
-        key = digest([data_key(config), config["preparation"]])
-        if key not in asked:
-            asked[key] = load_registry(node.trial.plugin_files), from_dict(config)
+        registry, parsed = load_registry(node.trial.plugin_files), from_dict(config)
+        key = digest([data_key(config), config["preparation"], clip_of(registry, parsed)])
+        asked.setdefault(key, (registry, parsed))
     for registry, run_config in asked.values():
         prepared(registry, load_data(registry, run_config), run_config, progress)
 

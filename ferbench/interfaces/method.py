@@ -38,6 +38,7 @@ class Task:
         factors: the columns that the method's card asks for, in the order of the frame table: of those in `levels` the levels in
             the training set, sorted; () for numbers.
         extra: the classes and subjects of the extra dataset that is trained on too; None without one.
+        clip: number of frames of a clip, T, of a method whose card says `clip`; 0 for single images.
     """
 
     expressions: tuple[str, ...]
@@ -52,7 +53,14 @@ class Task:
         """Number of training frames, over which `Batch.index` runs."""
         return sum(self.class_counts)
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(3, H, W), or (T, 3, H, W) of a method of clips: what `features` and `logits` get, without the batch."""
+        single = (3, self.image_size, self.image_size)
+        return (self.clip, *single) if self.clip else single
+
     extra: Task | None = None
+    clip: int = 0
 
     @contextlib.contextmanager
     def init(self, part: str) -> Iterator[None]:
@@ -86,7 +94,8 @@ class Batch:
     """A batch of B training images with labels.
 
     Attributes:
-        images: (B, 3, H, W), float, in [-1, 1].
+        images: (B, 3, H, W), float, in [-1, 1]; of a method of clips (B, T, 3, H, W), whose labels are those of the last frame, and
+            whose frames are augmented alike.
         expression: (B,), int64, class index.
         subject: (B,), int64, index into `Task.subjects`.
         neutral: (B, 3, H, W), float, in [-1, 1], a neutral face of the same subject; None unless the method's card needs
@@ -98,8 +107,8 @@ class Batch:
         third: the same for `Stage.third`.
         factors: by name of a column that the method's card asks for: (B,), float32, NaN where the value is missing, of numbers;
             (B,), int64, index into `Task.factors[name]`, -1 where it is missing, of levels. Of neutral partners, all are missing.
-        views: `Stage.views` versions of the images, each (B, 3, H, W) and augmented by itself; the first is `images`. Empty where
-            the stage asks for one.
+        views: `Stage.views` versions of the images, each augmented by itself; the first is `images`. Empty where the stage asks for
+            one.
         related: of a partner: (B,), bool, false where another frame stands in for the one that was asked for; else None.
         extra: a batch of as many images of the extra dataset, whose labels are those of `Task.extra`; None unless the stage's card
             says data="both" and there is such a dataset.
@@ -429,6 +438,9 @@ class Method(nn.Module, ABC):
     A subclass creates its networks inside `with task.init(part):`, so that their initial weights are reproducible. What training
     changes lies in parameters and buffers; anything else is lost when a stage is resumed or taken from the results folder, and a
     stage that changes it fails.
+
+    A method whose card says `clip` gets clips where others get images: (B, T, 3, H, W), with T = `task.clip`; neutral faces stay
+    single. `images.flatten(0, 1)` are the frames one by one, as a backbone takes them. It cannot synthesise.
 
     Attributes:
         scratch: names of attributes, of the method or its modules, that a stage may change although they are not kept: caches of

@@ -37,16 +37,21 @@ class NotTried(Exception):
     """A rule does not apply to a component, or not to the made-up data of a check. The text says why."""
 
 
-def make_task(seed: int = 0, card: MethodCard | None = None, extra: bool | None = None) -> Task:
-    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels, and the factors that a method asks for.
+def make_task(
+    seed: int = 0, card: MethodCard | None = None, extra: bool | None = None, clip: int | None = None
+) -> Task:
+    """A small task: 6 expressions, 4 subjects, images of 32 x 32 pixels, and the factors and clips that a method asks for.
 
     Args:
+        clip: number of frames of a clip; None for that of the card's defaults.
         extra: whether there is an extra dataset, of 5 expressions and 3 subjects; None for where the method takes one.
     """
     factors = {} if card is None else columns_for(card)
     extra = card is not None and card.takes_extra if extra is None else extra
-    theirs = Task(EXPRESSIONS[:5], SUBJECTS[:3], SIZE, seed, (2,) * 5, factors) if extra else None
-    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed, (2,) * len(EXPRESSIONS), factors, theirs)
+    if clip is None:
+        clip = 0 if card is None else card.clip_length({})
+    theirs = Task(EXPRESSIONS[:5], SUBJECTS[:3], SIZE, seed, (2,) * 5, factors, clip=clip) if extra else None
+    return Task(EXPRESSIONS, SUBJECTS, SIZE, seed, (2,) * len(EXPRESSIONS), factors, theirs, clip)
 
 
 def data_of(card: MethodCard | None, stage: Stage) -> str:
@@ -77,14 +82,19 @@ def make_batch(
     frames = stage.batches.frames if stage is not None and isinstance(stage.batches, PK) else 1
     count = -(-count // (frames * parts)) * frames * parts
     generator = torch.Generator().manual_seed(seed)
-    images = torch.rand((count, 3, task.image_size, task.image_size), generator=generator) * 2 - 1
-    neutral = torch.rand(images.shape, generator=generator) * 2 - 1
+    images = torch.rand((count, *task.image_shape), generator=generator) * 2 - 1
+    neutral = torch.rand((count, *task.image_shape[-3:]), generator=generator) * 2 - 1
     index = torch.arange(count)
     asked = [name for name in PARTNERS if stage is not None and getattr(stage, name) is not None]
     partners = {name: make_batch(task, count, seed + 1 + i, device, partner=True) for i, name in enumerate(asked)}
     images = images.to(device)
     for transform in stage.transforms if stage is not None else ():
-        images = transform(images, torch.rand((transform.draws, count), generator=generator).to(device))
+        uniform = torch.rand((transform.draws, count), generator=generator).to(device)
+        if task.clip:
+            frames_of = transform(images.flatten(0, 1), uniform.repeat_interleave(task.clip, 1))
+            images = frames_of.unflatten(0, (count, task.clip))
+        else:
+            images = transform(images, uniform)
     views = 1 if stage is None else stage.views
     return Batch(
         images,
@@ -164,7 +174,7 @@ def make_method(
     """
     if unknown := sorted(set(overrides or {}) - set(card.setting_names)):
         raise UnknownName(f"setting of method '{card.name}'", unknown[0], card.setting_names)
-    task = make_task(seed, card, extra)
+    task = make_task(seed, card, extra, card.clip_length(overrides or {}))
     backbone_card = small_backbone(registry)
     with task.init("backbone"):
         backbone = backbone_card.load()(backbone_card.settings(**(backbone_card.small or {})), SIZE)

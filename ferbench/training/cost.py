@@ -18,9 +18,10 @@ def parameters(module: nn.Module) -> int:
 
 
 def forward_flops(method: Method, device: torch.device) -> int:
-    """Floating point operations to classify one image, as torch's FlopCounterMode counts them: those of convolutions and
-    matrix products, where a multiplication and an addition count as two."""
-    image = torch.zeros((1, 3, method.task.image_size, method.task.image_size), device=device)
+    """Floating point operations to classify one image, or one clip, as torch's FlopCounterMode counts them: those of convolutions
+    and matrix products, where a multiplication and an addition count as two."""
+    task = method.task
+    image = torch.zeros((1, *task.image_shape), device=device)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         method.logits(image)
     return int(counter.get_total_flops())

@@ -1,0 +1,1 @@
+"""Frame attention over clips, as a plugin of ferbench."""
