@@ -264,7 +264,7 @@ def tried(
                 given[place] = str(some_records)
             elif word in TRIALS:
                 given[place] = trial
-            elif before == "--metric" and words[0] in ("leaderboard", "compare") and word in _metrics():
+            elif before == "--metric" and words[0] in ("leaderboard", "compare") and word in _metrics(page):
                 given[place] = "macro_f1"  # the archived records have few
             elif word in ("mine", "my_method") and (before == "--method" or words[0] in READS):
                 given[place] = "degan"
@@ -303,8 +303,10 @@ def _first_and_last(*given: Any) -> list[list[str]]:
 
 
 @functools.cache
-def _metrics() -> set[str]:
-    return {metric.name for card in load_registry().catalogue(EvaluatorCard).values() for metric in card.metrics}
+def _metrics(page: str) -> set[str]:
+    """The metrics that there are, with those of the package that a page is about."""
+    registry = load_registry(map(str, _packages(page)))
+    return {metric.name for card in registry.catalogue(EvaluatorCard).values() for metric in card.metrics}
 
 
 def _plugin_of(page: str, file: Path) -> None:
@@ -494,6 +496,13 @@ def _step(*_: Any) -> Any:
     """A training step that is not called."""
 
 
+@dataclass
+class _Clips:
+    """Settings of a method of clips."""
+
+    frames: int = 8
+
+
 def _fragments() -> dict[tuple[str, str], Callable[[], dict[str, Any]]]:
     """Python that is part of a method, by page and beginning, with the names that its text takes for granted."""
     from torch import nn
@@ -503,11 +512,8 @@ def _fragments() -> dict[tuple[str, str], Callable[[], dict[str, Any]]]:
     from ferbench.testing import make_batch, method_named
 
     def method() -> dict[str, Any]:
-        expression, backbone = nn.Linear(2, 2), nn.Linear(2, 2)
-        return {
-            "self": SimpleNamespace(training_step=_step, expression=expression, backbone=backbone),
-            "networks": [expression],
-        }
+        parts = {name: nn.Linear(2, 2) for name in ("expression", "backbone", "centres")}
+        return {"self": SimpleNamespace(training_step=_step, **parts), "networks": [parts["expression"]]}
 
     def stage() -> dict[str, Any]:
         group = ferbench.Group([nn.Linear(2, 2)])
@@ -518,6 +524,15 @@ def _fragments() -> dict[tuple[str, str], Callable[[], dict[str, Any]]]:
         made = method_named("cross_entropy")
         return {"self": made, "batch": make_batch(made.task), "Mixup": changes.Mixup}
 
+    def card() -> dict[str, Any]:
+        given: dict[str, Any] = {
+            "name": "mine",
+            "target": "mine:Mine",
+            "title": "t",
+            "stages": [ferbench.StageCard(name="training")],
+        }
+        return {"MethodCard": lambda _, **more: ferbench.MethodCard(**given, **more), "Settings": _Clips}
+
     def face() -> dict[str, Any]:
         return {}
 
@@ -525,6 +540,8 @@ def _fragments() -> dict[tuple[str, str], Callable[[], dict[str, Any]]]:
         ("docs/howto/choose-batches.md", "from ferbench import PK"): method,
         ("docs/howto/choose-batches.md", "Stage(..."): stage,
         ("docs/howto/choose-batches.md", "mixed ="): mixed,
+        ("docs/howto/choose-batches.md", "MethodCard(..."): card,
+        ("docs/howto/start-from-pretrained-weights.md", "def load_weights"): face,
         ("docs/howto/write-a-method.md", "from ferbench import Group, Part"): method,
         ("docs/howto/use-a-dataset.md", "import ferbench"): face,
         ("docs/howto/write-a-command.md", "from ferbench"): face,

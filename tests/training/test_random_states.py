@@ -140,7 +140,7 @@ def test_noise_in_what_a_method_may_have_besides(method: Callable[..., Any], nam
 
 def repeat(method: Method) -> None:
     batch = make_batch(method.task)
-    fold = SimpleNamespace(test=SimpleNamespace(rows=torch.arange(len(batch))), faces=lambda images: batch.split(2)[0])
+    fold = SimpleNamespace(test=SimpleNamespace(seen=torch.arange(len(batch))), faces=lambda images: batch.split(2)[0])
     _need_repeatable(method.eval(), lambda rows: batch.images[rows], fold)  # type: ignore[arg-type]
 
 
