@@ -15,9 +15,10 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar
 
-from ferbench.errors import FerbenchError, UnknownName
+from ferbench.errors import FerbenchError, UnknownName, not_a_choice
 from ferbench.expressions import canonical
 from ferbench.extras import needed_by
+from ferbench.settings import SCALARS, fits, options_of, plain, types_of
 
 API = 1
 """Version of the plugin interface. A card states the one that it was written for."""
@@ -100,6 +101,7 @@ class Card:
             )
         if not dataclasses.is_dataclass(self.settings):
             raise FerbenchError(f"The settings of {self.kind} '{self.name}' are not a dataclass.")
+        types_of(self.settings, f"{self.kind} '{self.name}'")
         if "name" in self.setting_names:
             raise FerbenchError(f"The settings of {self.kind} '{self.name}' may not have a field called 'name'.")
         self._check_settings("name on boards", *self.shown, *([self.label] if self.label else []))
@@ -120,14 +122,20 @@ class Card:
         return tuple(f.name for f in dataclasses.fields(self.schema))
 
     def defaults(self) -> dict[str, Any]:
-        """Default value of each setting that has one, by name."""
+        """Default value of each setting that has one, by name; tuples as lists, which is what configurations have."""
         values = {}
         for f in dataclasses.fields(self.schema):
             if f.default is not dataclasses.MISSING:
-                values[f.name] = f.default
+                values[f.name] = plain(f.default)
             elif f.default_factory is not dataclasses.MISSING:
-                values[f.name] = f.default_factory()
+                values[f.name] = plain(f.default_factory())
         return values
+
+    def check_values(self, values: Mapping[str, Any], key: str) -> None:
+        """Raise FerbenchError if a setting whose type lists its values has another one. `key`: as settings are typed, "method"."""
+        for name, kind in types_of(self.schema, f"{self.kind} '{self.name}'").items():
+            if name in values and (options := options_of(kind)) and not fits(values[name], kind):
+                raise FerbenchError(not_a_choice(f"{key}.{name}", str(values[name]), list(map(str, options))))
 
     def own(self, values: Mapping[str, Any]) -> Any:
         """An instance of `settings` with values of a configuration, without those that the core adds."""
@@ -428,7 +436,8 @@ def counted(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
     >>> counted(Settings, {"lr": 0.1, "blur": 0.0}), counted(Settings, {"lr": 0.1, "blur": 0.5})
     ({'lr': 0.1}, {'lr': 0.1, 'blur': 0.5})
     """
-    left_out = {f.name for f in dataclasses.fields(kind) if ADDED in f.metadata and settings.get(f.name) == f.default}
+    fields = [f for f in dataclasses.fields(kind) if ADDED in f.metadata]
+    left_out = {f.name for f in fields if plain(settings.get(f.name)) == plain(f.default)}
     return {name: value for name, value in settings.items() if name not in left_out}
 
 
@@ -505,17 +514,18 @@ class MethodCard(Card):
                 raise FerbenchError(
                     f"{field_name} of method '{self.name}' is a text; write a list of names of columns, such as ['valence']."
                 )
-        defaults = self.defaults()
+        defaults, kinds = self.defaults(), types_of(self.settings, f"method '{self.name}'")
         for ablation, overrides in self.ablations.items():
             for key, value in overrides.items():
                 if key not in names:
                     raise UnknownName(f"setting of method '{self.name}' (ablation '{ablation}')", key, names)
-                if key in defaults and type(defaults[key]) is not type(value):
+                if not fits(value, kinds[key]):
+                    shown = getattr(kinds[key], "__name__", "") if kinds[key] in SCALARS else str(kinds[key])
                     raise FerbenchError(
-                        f"Ablation '{ablation}' of method '{self.name}' sets '{key}' to {value!r}, but the setting "
-                        f"has values of the type of {defaults[key]!r}."
+                        f"Ablation '{ablation}' of method '{self.name}' sets '{key}' to {value!r}, but the setting is a "
+                        f"{shown.replace('typing.', '')}."
                     )
-            if all(defaults.get(key) == value for key, value in overrides.items()):
+            if all(defaults.get(key) == plain(value) for key, value in overrides.items()):
                 raise FerbenchError(f"Ablation '{ablation}' of method '{self.name}' changes nothing.")
 
     def clip_length(self, settings: Mapping[str, Any]) -> int:

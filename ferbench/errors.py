@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -108,3 +108,10 @@ def enumerate_first(items: Iterable[object], limit: int = 5) -> str:
     text = ", ".join(all_items[:limit])
     rest = len(all_items) - limit
     return f"{text} and {rest} more" if rest > 0 else text
+
+
+def not_a_choice(name: str, value: str, options: Sequence[str]) -> str:
+    """The error message for a value that is not among the `options` of a setting."""
+    near = get_close_matches(value, options, 1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"{name} is '{value}'; it can be {', '.join(options)}.{hint}"

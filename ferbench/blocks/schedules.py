@@ -65,13 +65,17 @@ class StepDecay:
     """Multiplied by `factor` at each of the fractions `at` of the stage, such as (0.5, 0.75).
 
     Raises:
-        FerbenchError: a fraction is not in (0, 1), or `factor` is not in (0, 1].
+        FerbenchError: there is no fraction, one is not in (0, 1) or not above the one before, or `factor` is not in (0, 1].
     """
 
     at: Sequence[float]
     factor: float = 0.1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.at, Sequence) or not self.at or sorted(set(self.at)) != list(self.at):
+            raise FerbenchError(
+                f"StepDecay.at is {self.at}; it has to be growing fractions of the stage, such as (0.5, 0.75)."
+            )
         for place in self.at:
             _need("a value of StepDecay.at", place, 0 < place < 1, "a fraction of the stage, between 0 and 1")
         _need("StepDecay.factor", self.factor, 0 < self.factor <= 1, "above 0 and at most 1")

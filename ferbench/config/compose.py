@@ -183,6 +183,7 @@ def _compose_one(registry: Registry, overrides: list[str], config_name: str, con
         allowed = registry.get(kind, component.name).setting_names
         if unknown := sorted(set(component.settings) - set(allowed)):
             raise UnknownName(f"setting of {group} '{component.name}'", unknown[0], allowed)
+        registry.get(kind, component.name).check_values(component.settings, group)
     return config
 
 

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 from ferbench.cards import BackboneCard, Card, DatasetCard, ExecutorCard, MethodCard, ProtocolCard, TrackerCard
 from ferbench.config.schema import RunConfig
 from ferbench.registry.loader import Registry
+from ferbench.settings import hydras, types_of
 
 GROUPS: Mapping[str, type[Card]] = {
     "dataset": DatasetCard,
@@ -54,12 +55,14 @@ def register(registry: Registry) -> None:
 
 
 def _node(title: str, name: str, settings: type) -> type:
-    """The settings of a component, and its name. OmegaConf reads frozen dataclasses as values that nobody may set, so that the
-    fields of one are copied."""
+    """The settings of a component, and its name. OmegaConf reads frozen dataclasses as values that nobody may set, and knows no
+    Literal, so that the fields of such a one are copied."""
     fields: list[tuple[str, Any, Any]] = [("name", str, field(default=name))]
-    if not settings.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    types = types_of(settings, f"'{name}'")
+    same = all(hydras(kind) == kind for kind in types.values())
+    if same and not settings.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         return dataclasses.make_dataclass(title, fields, bases=(settings,))
-    types = get_type_hints(settings)
+    types = {name: hydras(kind) for name, kind in types.items()}
     fields += [(f.name, types[f.name], _copied(f)) for f in dataclasses.fields(settings)]
     return dataclasses.make_dataclass(title, fields, kw_only=True)
 

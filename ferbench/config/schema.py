@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar, get_type_hints
 
 from ferbench.cards import added
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, not_a_choice
 from ferbench.registry.component import Component
 
 
@@ -321,13 +320,6 @@ def _choice(name: str, value: object, options: type[E]) -> E:
         return options(str(value))
     except ValueError as error:
         raise FerbenchError(not_a_choice(name, str(value), [str(option.value) for option in options])) from error
-
-
-def not_a_choice(name: str, value: str, options: Sequence[str]) -> str:
-    """The error message for a value that is not among the `options` of a setting."""
-    near = get_close_matches(value, options, 1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"{name} is '{value}'; it can be {', '.join(options)}.{hint}"
 
 
 def _check(c: RunConfig) -> None:

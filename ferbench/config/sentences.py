@@ -11,8 +11,8 @@ from typing import Any
 
 from ferbench.cards import ExecutorCard, MethodCard
 from ferbench.config.groups import GROUPS, OPTIONAL, PRESETS, tree
-from ferbench.config.schema import SECTIONS, RunConfig, not_a_choice
-from ferbench.errors import FerbenchError, UnknownName
+from ferbench.config.schema import SECTIONS, RunConfig
+from ferbench.errors import FerbenchError, UnknownName, not_a_choice
 from ferbench.registry.loader import Registry
 
 

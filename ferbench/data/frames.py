@@ -75,8 +75,9 @@ def _matching(frames: pd.DataFrame, names: Sequence[str], card: MethodCard, data
         matching = [str(name) for name in frames.columns if fnmatchcase(str(name), pattern)]
         if not matching:
             raise UnknownName(
-                f"column in the frames of dataset '{dataset}'", pattern, map(str, frames.columns),
-                f"Method '{card.name}' is trained on it; another dataset, or a method that does without it, goes.",
+                "column", pattern, map(str, frames.columns),
+                f"Method '{card.name}' is trained on it, and dataset '{dataset}' lacks it; another dataset, or a method that does "
+                "without it, goes.",
             )  # fmt: skip
         if frames[matching].isna().all(axis=None):
             raise FerbenchError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional import image as image_metrics
 
+from ferbench.errors import TrainingError
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.evaluator import Syntheses
 from ferbench.interfaces.method import Batch, Estimates, Method, Synthesizes
@@ -41,10 +43,31 @@ def over_batches(function: Callable[[Tensor], Tensor], images: Callable[[Tensor]
 
 
 def estimates(method: Estimates, images: Callable[[Tensor], Tensor], rows: Tensor) -> dict[str, np.ndarray]:
-    """What a method estimates of the images in `rows`: (N,), float32, by name."""
+    """What a method estimates of the images in `rows`: (N,), float32, by name.
+
+    Raises:
+        TrainingError: it is not one number for each image, or no probability where one belongs.
+    """
     with torch.inference_mode():
         parts = [method.estimates(images(part)) for part in split(images, rows)]
+    for part, own in zip(parts, split(images, rows), strict=True):
+        for name, values in part.items():
+            if fault := fault_of_estimate(name, values, len(own)):
+                raise TrainingError(f"estimates() of {type(method).__module__}:{type(method).__name__} {fault}.")
     return {name: torch.cat([part[name].float().cpu() for part in parts]).numpy() for name in parts[0]}
+
+
+_UNIT = re.compile(r"au\d+[a-z]?")
+"""Names of action units, whose estimates are probabilities."""
+
+
+def fault_of_estimate(name: str, values: Tensor, count: int) -> str:
+    """What is wrong with a method's estimate of a factor of `count` images; empty if nothing is."""
+    if tuple(values.shape) != (count,):
+        return f"gives '{name}' the shape {tuple(values.shape)} for {count} images; it has to be ({count},)"
+    if _UNIT.fullmatch(name) and bool(((values < 0) | (values > 1)).any()):
+        return f"gives '{name}' values from {float(values.min()):.3g} to {float(values.max()):.3g}; it has to be a probability"
+    return ""
 
 
 def batch_on(images: object) -> int:

@@ -235,7 +235,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             confusion=confusion,
             sequence_confusion=sequence_confusion,
             by_subject=measured.by_subject,
-            notes=tuple(notes),
+            notes=tuple(dict.fromkeys(notes)),
             stages=tuple(runs),
             cost=cost | {"seconds": round((datetime.now(UTC) - began).total_seconds(), 1)},
             provenance=provenance(

@@ -297,6 +297,14 @@ class Group:
             _need("a value of Group.betas", beta, below=1)
         if self.optimiser not in OPTIMISERS:
             raise FerbenchError(_not_among("Group.optimiser", self.optimiser, OPTIMISERS))
+        if isinstance(self.parts, Part) or not all(isinstance(part, Part) for part in self.parts):
+            raise FerbenchError(
+                f"Group.parts is {self.parts!r}; it is a list of parts: [Part([self.backbone], lr_scale=0.1)]."
+            )
+        if isinstance(self.schedule, type):
+            raise FerbenchError(
+                f"Group.schedule is the class {self.schedule.__name__}; write {self.schedule.__name__}(...)."
+            )
         if not callable(self.schedule) and self.schedule not in SCHEDULES:
             further = (
                 "a function of the stage's progress, such as ferbench.blocks.schedules.Warmup(0.05, then=Cosine())"
@@ -414,6 +422,9 @@ class Stage:
         views: how many versions of each image, augmented with other random numbers, are in `batch.views`.
         transforms: what images go through after the run's augmentation (`augment.*`), in this order; neutral faces with the random
             numbers of their image, partners and views with their own.
+
+    Raises:
+        FerbenchError: a value is none that it can be.
     """
 
     name: str
@@ -430,6 +441,24 @@ class Stage:
     third: Partner | None = None
     views: int = 1
     transforms: Sequence[Transform] = ()
+
+    def __post_init__(self) -> None:
+        if self.batches is not None and not isinstance(self.batches, Balanced | PK):
+            raise FerbenchError(self._none("batches", self.batches, "PK(frames=4), Balanced() or None"))
+        for name in PARTNERS:
+            kind = getattr(self, name)
+            if kind is not None and not isinstance(kind, Partner):
+                names = ", ".join(f"Partner.{partner.name}" for partner in Partner)
+                raise FerbenchError(self._none(name, kind, f"{names} or None"))
+        if isinstance(self.transforms, Transform) or not isinstance(self.transforms, Sequence):
+            raise FerbenchError(self._none("transforms", self.transforms, "a list of transforms"))
+        if type(self.views) is not int or self.views < 1:
+            raise FerbenchError(self._none("views", self.views, "a whole number from 1 on"))
+        if self.epoch_steps is not None and (type(self.epoch_steps) is not int or self.epoch_steps < 1):
+            raise FerbenchError(self._none("epoch_steps", self.epoch_steps, "a whole number from 1 on, or None"))
+
+    def _none(self, name: str, value: object, options: str) -> str:
+        return f"Stage '{self.name}' has {name}={value!r}; it can be {options}."
 
 
 class Method(nn.Module, ABC):

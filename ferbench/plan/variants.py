@@ -8,6 +8,7 @@ from typing import Any
 from ferbench.cards import MethodCard
 from ferbench.config.schema import RunConfig
 from ferbench.errors import UnknownName
+from ferbench.settings import plain
 
 FULL, ALL = "none", "all"
 """Values of the setting `ablation`: the full method only, and the full method with all ablations on its card."""
@@ -26,19 +27,19 @@ def variants(card: MethodCard, config: RunConfig) -> list[dict[str, Any]]:
         for part in name.split("+") if name != FULL else []:
             if part not in card.ablations:
                 raise UnknownName(f"ablation of method '{card.name}'", part, [*card.ablations, ALL, FULL])
-            settings |= card.ablations[part]
+            settings |= plain(card.ablations[part])
         all_settings.append(settings)
     return all_settings
 
 
 def variant_name(card: MethodCard, settings: Mapping[str, Any]) -> str:
     """The name of a variant: "full", or its ablations and any other settings that differ from the defaults, joined by '+'."""
-    changed = {k: v for k, v in settings.items() if card.defaults().get(k) != v}
+    changed = {k: v for k, v in settings.items() if card.defaults().get(k) != plain(v)}
     names = []
     for name, overrides in sorted(
         card.ablations.items(), key=lambda item: -len(item[1])
     ):  # ablations with most settings first
-        if overrides and all(changed.get(k, card.defaults().get(k)) == v for k, v in overrides.items()):
+        if overrides and all(changed.get(k, card.defaults().get(k)) == plain(v) for k, v in overrides.items()):
             names.append(name)
             changed = {k: v for k, v in changed.items() if k not in overrides}
     return "+".join(names + [f"{k}={v}" for k, v in sorted(changed.items())]) or "full"

@@ -161,21 +161,25 @@ def _board(
     board.expressions = next((r.expressions for found in members.values() for r in found), ())
     board.notes += [*_versions(members), *_trained_on(members), *_extra(rows.values())]
     board.notes += [*_unmeasured(members), *_doubts(rows, query.cards)]
-    samples = [_sample(members[name], query.metric, query.cards, answers[name]) for name in complete]
+    having = [name for name in complete if query.metric in rows[name].scores]
+    if having and len(having) < len(complete):
+        lacking = enumerate_first(rows[name].name for name in complete if name not in having)
+        board.notes.append(f"Not ranked, since their records have no {query.metric}: {lacking}.")
+    samples = [_sample(members[name], query.metric, query.cards, answers[name]) for name in having]
     known = [sample for sample in samples if sample is not None]
     if query.metric.partition("/")[0] in query.cards.unclear:
-        if len(complete) > 1:
+        if len(having) > 1:
             board.notes.append(
                 f"Rows are ordered by {query.metric} and not ranked: records contradict each other in whether a high value is good."
             )
-    elif len(known) == len(complete) and query.cards.known(query.metric):
-        ties.tie(board, [rows[name] for name in complete], known, query.cards.metric(query.metric).higher_is_better)
-    elif len(complete) > 1 and not query.cards.known(query.metric):
+    elif len(known) == len(having) and query.cards.known(query.metric):
+        ties.tie(board, [rows[name] for name in having], known, query.cards.metric(query.metric).higher_is_better)
+    elif len(having) > 1 and not query.cards.known(query.metric):
         board.notes.append(
             f"Rows are ordered by {query.metric} and not ranked: neither the records nor an installed plugin say whether a high "
             "value is good."
         )
-    elif len(complete) > 1:
+    elif len(having) > 1:
         board.notes.append(
             f"Rows are ordered by {query.metric} and not ranked: records do not hold it by subject, so that no test can say which "
             "differences are more than chance."

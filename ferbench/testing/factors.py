@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ferbench.cards import MethodCard
+from ferbench.evaluation.inference import fault_of_estimate
 from ferbench.interfaces.method import Estimates, Method, Task
 
 NUMBERS = ("au1", "au2", "au4", "au6", "au12", "intensity", "valence", "arousal", "yaw", "pitch", "roll")
@@ -39,19 +40,18 @@ def make_factors(task: Task, count: int, random: torch.Generator) -> dict[str, T
 
 
 def estimates(card: MethodCard, make: Callable[[], Method]) -> None:
-    """What a method estimates are finite tensors (B,) by name; without `estimates`, the rule holds.
+    """What a method estimates are finite tensors (B,) by name, probabilities for action units; without `estimates`, the rule holds.
 
     Return one float for each image and name, such as {"valence": head(images)[:, 0]}.
     """
     method = make().eval()
     if not isinstance(method, Estimates):
         return
-    size = method.task.image_size
-    images = torch.rand((IMAGES, 3, size, size), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images = torch.rand((IMAGES, *method.task.image_shape), generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
         found = method.estimates(images)
     assert isinstance(found, Mapping), f"estimates returns {type(found).__name__}, not tensors by name"
     for name, values in found.items():
-        assert values.shape == (IMAGES,), f"estimates gives {name} the shape {tuple(values.shape)}, not (B,)"
+        assert not (fault := fault_of_estimate(name, values, IMAGES)), f"estimates {fault}"
         assert values.is_floating_point(), f"estimates gives {name} as {values.dtype}, not as floats"
         assert values.isfinite().all(), f"estimates has NaN or infinite values of {name}"

@@ -117,7 +117,8 @@ def needed(method: Method, stage: Stage) -> set[str]:
 class Once:
     """Finds what the step of a stage does k times where a batch has k micro-batches, and should do once: state that one micro-batch
     has changed already, and another one changes again. Backward passes and optimisers are not among it, nor the statistics of
-    layers of normalisation, which are of micro-batches by nature, nor, before the first update, buffers in a group."""
+    layers of normalisation, which are of micro-batches by nature, nor, before the first update, buffers in a group, unless they are
+    the method's own."""
 
     def __init__(self, method: Method, stage: Stage) -> None:
         self._stage = stage
@@ -126,7 +127,8 @@ class Once:
         state = {n: t for n, t in method.state_dict(keep_vars=True).items() if isinstance(t, Tensor)}
         inside = {id(state[name]) for name in trained}
         self._names = [n for n, t in state.items() if id(t) not in statistics and not is_lazy(t)]
-        self._outside = [n for n in self._names if id(state[n]) not in inside]
+        own = {id(buffer) for buffer in method.buffers(recurse=False)}
+        self._outside = [n for n in self._names if id(state[n]) not in inside or id(state[n]) in own]
         self._method = method
         self._before: dict[str, Tensor] = {}
         self._changed: set[str] = set()

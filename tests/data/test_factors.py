@@ -42,7 +42,7 @@ def test_columns_are_found_by_name_and_pattern_in_the_tables_order() -> None:
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"factors": ["au1", "au13"]}, r"no column in the frames of dataset 'faces' 'au13'. Did you mean .*'au12'"),
+        ({"factors": ["au1", "au13"]}, r"no column 'au13'. Did you mean .*'au12'"),
         ({"factors": ["valence"]}, r"Method 'mine' is trained on it; another dataset"),
         ({"factors": ["camera"]}, r"'camera' for numbers, and dataset 'faces' has text in it \(left\)"),
         ({"factors": ["empty"]}, r"no frame of dataset 'faces' that the protocol uses has a value in empty"),
@@ -98,4 +98,4 @@ def test_a_dataset_without_the_column_is_refused_when_the_study_is_planned(
     )
     done = ferbench("run", "--plugin", file, "method=mine", *smoke, "--dry-run")
     assert done.status == 2
-    assert "There is no column in the frames of dataset 'synthfaces' 'valence'." in done.err
+    assert "There is no column 'valence'." in done.err
