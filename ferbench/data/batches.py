@@ -149,8 +149,6 @@ class Batches:
         )
         self._views = 1 if stage is None else stage.views
         self._transforms = () if stage is None else tuple(stage.transforms)
-        if self._views < 1:
-            raise self._refused(f"asks for {self._views} views of an image; there is at least one")
         if strange := [each for each in self._transforms if not isinstance(each, Transform)]:
             raise self._refused(
                 f"transforms images with {strange[0]!r}, which is no transform: it has no number of `draws`, or cannot be called. "

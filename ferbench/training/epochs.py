@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 
-from ferbench.errors import TrainingError
 from ferbench.interfaces.method import Batch, Epoch, Method, Stage, derive_seed
 from ferbench.randomness import set_seed
 from ferbench.training.state import in_eval_mode
@@ -37,10 +36,6 @@ class Epochs:
 
     def __init__(self, method: Method, stage: Stage, training: Training) -> None:
         self._method, self._stage, self._training = method, stage, training
-        if (steps := stage.epoch_steps) is not None and steps < 1:
-            raise TrainingError(
-                f"Stage '{stage.name}' has epoch_steps={steps}; an epoch has at least one step.", stage.name
-            )
 
     def begins(self, step: int) -> int | None:
         """The number of the epoch that begins with a step; None if none does, or nothing is to be done before it."""

@@ -43,7 +43,7 @@ def test_columns_are_found_by_name_and_pattern_in_the_tables_order() -> None:
     ("more", "sentence"),
     [
         ({"factors": ["au1", "au13"]}, r"no column 'au13'. Did you mean .*'au12'"),
-        ({"factors": ["valence"]}, r"Method 'mine' is trained on it; another dataset"),
+        ({"factors": ["valence"]}, r"Method 'mine' is trained on it, and dataset 'faces' lacks it; another"),
         ({"factors": ["camera"]}, r"'camera' for numbers, and dataset 'faces' has text in it \(left\)"),
         ({"factors": ["empty"]}, r"no frame of dataset 'faces' that the protocol uses has a value in empty"),
         ({"factors": ["au1"], "levels": ["au*"]}, r"'au1' both for numbers and for levels"),

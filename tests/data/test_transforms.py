@@ -203,7 +203,6 @@ def test_views_and_transforms_depend_on_the_step_alone_and_split() -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"views": 0}, "asks for 0 views of an image; there is at least one"),
         ({"transforms": [torch.nn.Identity()]}, "which is no transform: it has no number of `draws`"),
     ],
 )

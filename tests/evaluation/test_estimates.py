@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,9 @@ from torch.nn import functional as F
 
 from ferbench import NotMeasurable, Outputs, PerSubject
 from ferbench.blocks.factors import ccc_loss, masked_bce, masked_mse
+from ferbench.errors import TrainingError
 from ferbench.evaluation.evaluators.estimates import evaluate
+from ferbench.evaluation.inference import estimates, fault_of_estimate
 from ferbench.evaluation.measure import standard
 from ferbench.evaluation.measures.agreement import concordance, f1
 from ferbench.registry.loader import load_registry
@@ -101,6 +105,27 @@ def test_the_evaluator_is_run_where_something_is_estimated() -> None:
     registry, made = load_registry(), outputs({"au1": [1.0, 0.0]}, au1=[0.1, 0.2])
     assert "estimates" in [card.name for card in standard(registry, made)]
     assert "estimates" not in [card.name for card in standard(registry, dataclasses.replace(made, estimates={}))]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "fault"),
+    [
+        ("au12", torch.zeros(3, 1), "gives 'au12' the shape (3, 1) for 3 images; it has to be (3,)"),
+        ("au12", torch.tensor([0.0, 7.0, 1.0]), "gives 'au12' values from 0 to 7; it has to be a probability"),
+        ("au12", torch.tensor([0.0, 0.5, 1.0]), ""),
+        ("valence", torch.tensor([-1.0, 7.0, 1.0]), ""),
+    ],
+)
+def test_an_estimate_that_is_none(name: str, values: torch.Tensor, fault: str) -> None:
+    """In the check and in a run."""
+    assert fault_of_estimate(name, values, 3) == fault
+    method: Any = SimpleNamespace(estimates=lambda images: {name: values})
+    images: Any = lambda rows: rows  # noqa: E731
+    if fault:
+        with pytest.raises(TrainingError, match=re.escape(fault)):
+            estimates(method, images, torch.arange(3))
+    else:
+        assert estimates(method, images, torch.arange(3))[name].tolist() == values.tolist()
 
 
 # -- losses

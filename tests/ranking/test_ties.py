@@ -102,6 +102,19 @@ def test_by_a_metric_without_a_test_rows_are_ordered_and_not_ranked(make: Make) 
     ]
 
 
+def test_a_row_without_the_metric_does_not_keep_others_from_ranks(make: Make) -> None:
+    leaks = {"a": 0.1, "b": 0.6, "c": None}
+    records = []
+    for record in study(make, a=[9] * 6, b=[9] * 6, c=[9] * 6):
+        leak = leaks[record.trial.method]
+        metrics = {**record.metrics, "identity_leakage": leak}
+        values = {} if leak is None else {"identity_leakage": dict.fromkeys(record.subjects, leak)}
+        records.append(dataclasses.replace(record, metrics=metrics, by_subject=values))
+    (board,) = boards(records, query=BoardQuery(metric="identity_leakage"))
+    assert {row.method: rank(row) for row in board.rows} == {"a": "1", "b": "2", "c": "-"}
+    assert "Not ranked, since their records have no identity_leakage: c." in board.notes
+
+
 @pytest.mark.parametrize("metric", ["balanced_accuracy", "macro_f1", "sequence_accuracy"])
 def test_every_score_of_counts_is_tested(make: Make, metric: str) -> None:
     (board,) = boards(study(make, a=[9] * 6, b=[4] * 6), query=BoardQuery(metric=metric))

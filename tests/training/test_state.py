@@ -550,6 +550,18 @@ def test_a_step_that_does_it_for_each_micro_batch_is_refused(step: Any, name: st
         train(*made(), STEPS, training(accumulate=2, graph=recorder))
 
 
+def test_a_buffer_of_the_method_itself_is_no_statistic_of_a_group() -> None:
+    """Although the whole method is in the group, and with it the buffer."""
+    method = Remembering()
+
+    def counts(batch: Batch, clock: Clock) -> Iterator[Update]:
+        method.steps.add_(1)
+        yield from method.step(batch, clock)
+
+    with pytest.raises(TrainingError, match=r"changes 'steps' once for each micro-batch"):
+        train(method, Stage("first", counts, {"network": Group([method], 1e-2)}), STEPS, training(accumulate=2))
+
+
 def test_what_comes_to_the_same_twice_is_allowed() -> None:
     """Clipping of weights and a copy every few steps, and statistics of batch norm in a module that no group trains."""
     method = Remembering()
@@ -647,8 +659,6 @@ def test_a_pass_before_each_epoch() -> None:
     found.clear()
     train(method, Stage("first", step, groups, before_epoch=look, epoch_steps=4), 5, training())
     assert [number for number, *_ in found] == [0, 1]
-    with pytest.raises(TrainingError, match="epoch_steps=0; an epoch has at least one step"):
-        train(method, Stage("first", step, groups, before_epoch=look, epoch_steps=0), 5, training())
 
 
 def test_a_pass_draws_the_same_numbers_in_a_resumed_training(tmp_path: Path) -> None:

@@ -363,4 +363,7 @@ def _main(pipe: connection.Connection) -> None:
     except FerbenchError as error:
         relay.send(ERROR, str(error))
     except KeyboardInterrupt:
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # another one would interrupt what Python does at its end, with a traceback
         sys.exit(INTERRUPT_STATUS)
