@@ -16,8 +16,14 @@ from ferbench.errors import FerbenchError
 if TYPE_CHECKING:
     from ferbench.ranking.ablations import Ablations
 
-NARROW = ("acc. %", "F1 %", "leak", "difference", "p", "param.", "time")
-"""Of the columns without the first three, for 80 columns."""
+NARROW = {
+    "accuracy %": "acc. %",
+    "id leak": "leak",
+    "difference [95 %]": "difference",
+    "parameters": "param.",
+    "training": "time",
+}
+"""Shorter headings, for 80 columns."""
 
 
 @click.command("ablations")
@@ -84,7 +90,7 @@ def _tables(found: Sequence[Ablations]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    from ferbench.report.ablations import cells
+    from ferbench.report.ablations import cells, headings
 
     parts: list[Any] = []
     for item in found:
@@ -92,8 +98,8 @@ def _tables(found: Sequence[Ablations]) -> Any:
         parts.append(Text(f"{item.board.setting}, backbone {item.backbone}", style="dim"))
         table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True)
         table.add_column("variant")
-        for heading in NARROW:
-            table.add_column(heading, justify="right", no_wrap=True)
+        for heading in headings(item.metric)[3:]:
+            table.add_column(NARROW.get(heading, heading), justify="right", no_wrap=True)
         for variant in item.variants:
             name, without, folds, *numbers = cells(variant, item.metric)
             what = Text(name if variant.row.complete else f"{name} ({folds})")
@@ -104,14 +110,15 @@ def _tables(found: Sequence[Ablations]) -> Any:
 
 
 def _markdown(found: Sequence[Ablations]) -> str:
-    from ferbench.report.ablations import HEADINGS, cells
+    from ferbench.report.ablations import cells, headings
     from ferbench.report.markdown import escaped
 
     lines = []
     for item in found:
         title = f"### {item.method} · {item.board.dataset} · {item.board.protocol}"
         lines += [escaped(title), "", escaped(item.board.setting), ""]
-        lines += ["| " + " | ".join(HEADINGS) + " |", "|" + " --- |" * len(HEADINGS)]
+        heads = headings(item.metric)
+        lines += ["| " + " | ".join(map(escaped, heads)) + " |", "|" + " --- |" * len(heads)]
         lines += ["| " + " | ".join(map(escaped, cells(variant, item.metric))) + " |" for variant in item.variants]
         lines.append("")
     return "\n".join(lines)
@@ -121,27 +128,40 @@ def _csv(found: Sequence[Ablations]) -> str:
     import csv
     import io
 
+    from ferbench.report.ablations import SHOWN
     from ferbench.tables import cell
+
+    def rounded(numbers: Sequence[float | None]) -> list[object]:
+        return ["" if n is None or math.isnan(n) else round(n, 6) for n in numbers]
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
         ["dataset", "protocol", "method", "backbone", "variant", "without", "trials_done", "trials_planned", "accuracy",
-         "macro_f1", "identity_leakage", "difference", "difference_low", "difference_high", "leakage_difference", "p",
-         "p_holm"]
+         "macro_f1", "identity_leakage", "metric", "value", "difference", "difference_low", "difference_high",
+         "leakage_difference", "p", "p_holm"]
     )  # fmt: skip
     for item in found:
         for v in item.variants:
-            scores = [v.row.scores.get(name) for name in ("accuracy", "macro_f1", "identity_leakage")]
+            scores = [v.row.scores.get(name) for name in (*SHOWN, item.metric.name)]
+            *means, value = (None if s is None else s.mean for s in scores)
             d = v.difference
             numbers = [
-                *(None if s is None else s.mean for s in scores),
+                value,
                 *((None,) * 3 if d is None else (d.mean, d.low, d.high)),
                 v.leakage,
                 v.difference.p if v.difference else math.nan,
                 v.corrected,
             ]
             head = [item.board.dataset, item.board.protocol, item.method, item.backbone, v.row.variant, v.removed]
-            figures = ["" if n is None or math.isnan(n) else round(n, 6) for n in numbers]
-            writer.writerow([*map(cell, head), v.row.done, v.row.planned, *figures])
+            writer.writerow(
+                [
+                    *map(cell, head),
+                    v.row.done,
+                    v.row.planned,
+                    *rounded(means),
+                    cell(item.metric.name),
+                    *rounded(numbers),
+                ]
+            )
     return out.getvalue()

@@ -120,6 +120,7 @@ def test_other_formats(ferbench: Callable[..., Any], folder: Path, tmp_path: Pat
     assert float(rows[1]["p_holm"]) == pytest.approx(2 / 2**8, abs=1e-6)
     assert rows[0]["difference"] == ""
     assert chart.read_text().startswith("<?xml")
+    assert (rows[1]["metric"], rows[1]["value"]) == ("accuracy", rows[1]["accuracy"])
     shown = ferbench("ablations", folder, "--format", "markdown")
     assert "| no_head | identity_head=false | 4/4 |" in shown.out
 
@@ -142,6 +143,21 @@ def test_bad_words(ferbench: Callable[..., Any], folder: Path, words: list[str],
     import re
 
     assert re.search(sentence, done.err), done.err
+
+
+def test_another_metric_has_a_column(ferbench: Callable[..., Any], make: Make, tmp_path: Path) -> None:
+    """Its differences could not be read without it."""
+    store = Store(tmp_path)
+    store.prepare()
+    for variant, kept in (("full", 0.75), ("no_head", 0.25)):
+        for fold in (0, 1):
+            record = make("m", fold, variant=variant, metrics={"gaze_kept": kept})
+            store.write(record.trial.id, lambda _, record=record: record)  # type: ignore[misc]
+    words = ("ablations", tmp_path, "--metric", "gaze_kept")
+    assert "0.75" in ferbench(*words).out
+    assert "| accuracy % | gaze_kept | id leak |" in ferbench(*words, "--format", "markdown").out.replace("\\", "")
+    (full, *_) = csv.DictReader(io.StringIO(ferbench(*words, "--format", "csv").out))
+    assert (full["metric"], float(full["value"])) == ("gaze_kept", 0.75)
 
 
 def test_nothing_to_compare(ferbench: Callable[..., Any], make: Make, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ferbench.ranking.ablations import FULL, Ablations
 from ferbench.ranking.answers import Answers
 from ferbench.ranking.board import Board, Row, Score
 from ferbench.records.schema import Outcome, Record
-from ferbench.report.ablations import HEADINGS, cells
+from ferbench.report.ablations import cells, headings
 from ferbench.report.columns import Column, columns, missing, number, rank, repeated
 from ferbench.report.site.figures import Figure
 from ferbench.report.site.home import score
@@ -72,7 +72,7 @@ def ablations_of(tables: Sequence[Ablations], method: str) -> list[dict[str, Any
         {
             "title": f"{table.board.dataset} · {table.board.protocol}",
             "backbone": table.backbone,
-            "heads": HEADINGS,
+            "heads": headings(table.metric),
             "rows": [cells(variant, table.metric) for variant in table.variants],
         }
         for table in tables
