@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @plugin_option
 @click.argument("words", nargs=-1, required=True, metavar="[KIND=]NAME [SETTING=VALUE]...")
 def command(words: tuple[str, ...], only: str | None, plugins: tuple[str, ...]) -> int:
-    """Hold a method, dataset, backbone, protocol, evaluator or executor to the rules of its interface.
+    """Hold a method, dataset, backbone, protocol, evaluator, executor or tracker to the rules of its interface.
 
     \b
     ferbench check degan

@@ -24,6 +24,7 @@ from ferbench.cards import (
     ExecutorCard,
     MethodCard,
     ProtocolCard,
+    TrackerCard,
 )
 from ferbench.deprecation import renamed
 from ferbench.errors import UnknownName
@@ -47,6 +48,7 @@ from ferbench.testing import (
     randomness,
     resuming,
     steps,
+    trackers,
     weights,
 )
 from ferbench.testing.inputs import FULL, make_method, variants_of
@@ -95,6 +97,9 @@ OF_EXECUTORS: Sequence[Rule] = (
 )
 """Rules of executors, called with (card, executor)."""
 
+OF_TRACKERS: Sequence[Rule] = (trackers.runs_at_a_time, trackers.a_run_goes_on, trackers.results_stay_clean)
+"""Rules of trackers, called with (card, make); make(folder) gives the tracker of a results folder."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -138,7 +143,7 @@ def checks_of(
     """The checks of one component.
 
     Args:
-        kind: "method", "backbone", "dataset", "protocol", "evaluator" or "executor".
+        kind: "method", "backbone", "dataset", "protocol", "evaluator", "executor" or "tracker".
         name: name of the component.
         registry: installed plugins by default.
         settings: settings of the component that differ from its defaults, such as the folder of a dataset.
@@ -200,8 +205,10 @@ def _made_and_checked(rule: Rule, card: Card, make: Callable[[], Any]) -> None:
 
 
 def _made(card: Card, settings: Mapping[str, Any]) -> Any:
-    """A component; of an evaluator, its function."""
+    """A component; of an evaluator, its function, and of a tracker what makes it in a results folder."""
     target = card.load()
+    if isinstance(card, TrackerCard):
+        return partial(target, card.own(settings))
     if isinstance(card, EvaluatorCard):
         assert callable(target), f"{card.target} is not a function"
         return target
@@ -216,7 +223,8 @@ def _made(card: Card, settings: Mapping[str, Any]) -> Any:
 
 
 CHECKED: Mapping[str, type[Card]] = {
-    card.kind: card for card in (MethodCard, BackboneCard, DatasetCard, ProtocolCard, EvaluatorCard, ExecutorCard)
+    card.kind: card
+    for card in (MethodCard, BackboneCard, DatasetCard, ProtocolCard, EvaluatorCard, ExecutorCard, TrackerCard)
 }
 """The kinds of components that have checks."""
 
@@ -226,6 +234,7 @@ _RULES: Mapping[str, Sequence[Rule]] = {
     "protocol": OF_PROTOCOLS,
     "evaluator": OF_EVALUATORS,
     "executor": OF_EXECUTORS,
+    "tracker": OF_TRACKERS,
 }
 _BASES: Mapping[str, type] = {"backbone": Backbone, "dataset": Dataset, "protocol": Protocol, "executor": Executor}
 

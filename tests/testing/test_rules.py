@@ -1,7 +1,9 @@
-"""Each rule about protocols, evaluators and executors finds what breaks it."""
+"""Each rule about protocols, evaluators, executors and trackers finds what breaks it."""
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,11 +22,14 @@ from ferbench import (
     Protocol,
     ProtocolCard,
     ProtocolSettings,
+    Tracked,
+    Tracker,
+    TrackerCard,
 )
 from ferbench.interfaces.executor import Progress, Work
 from ferbench.interfaces.protocol import TRAIN_ONLY, UNUSED
 from ferbench.records.schema import Outcome
-from ferbench.testing import NotTried, evaluators, executors, make_outputs, protocols
+from ferbench.testing import NotTried, evaluators, executors, make_outputs, protocols, trackers
 
 PROTOCOL = ProtocolCard(name="p", target="x:P", title="t", settings=ProtocolSettings)
 EVALUATOR = EvaluatorCard(name="e", target="x:e", title="t", metrics=[Metric(name="right", title="right")])
@@ -217,3 +222,72 @@ def test_an_executor_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_executor_whose_jobs_prepare_images() -> None:
     with pytest.raises(NotTried, match="ferbench run executor=far"):
         executors.every_trial_once(ExecutorCard(name="far", target="x:X", title="t", prepares=False), Straight(None))
+
+
+class Book(Tracker):
+    """A tracker that keeps what it is told in one file for each run."""
+
+    def begin(self, run: Tracked) -> None:
+        self.write(run, "begin")
+
+    def log(self, run: Tracked, stage: str, step: int, values: Mapping[str, float]) -> None:
+        self.write(run, f"{stage} {step} {dict(values)}")
+
+    def end(self, run: Tracked, status: str, metrics: Mapping[str, float], error: str) -> None:
+        self.write(run, f"{status} {dict(metrics)} {error}")
+
+    def write(self, run: Tracked, line: str) -> None:
+        with (self.results_dir / f".{run.key}.txt").open("a") as file:
+            file.write(f"{line}\n")
+
+
+class OneAtATime(Book):
+    """Knows one run only."""
+
+    run: Tracked | None = None
+
+    def begin(self, run: Tracked) -> None:
+        assert self.run is None, "a run is open"
+        self.run = run
+
+
+class Fresh(Book):
+    """Takes a run that goes on for one that cannot be."""
+
+    def begin(self, run: Tracked) -> None:
+        (self.results_dir / f".{run.key}.txt").open("x").close()
+
+
+class Loud(Book):
+    """Writes where records are."""
+
+    def begin(self, run: Tracked) -> None:
+        (self.results_dir / "mine.txt").touch()
+
+
+class Slow(Book):
+    """Waits for somebody."""
+
+    def begin(self, run: Tracked) -> None:
+        time.sleep(20)
+
+
+TRACKER = TrackerCard(name="t", target="x:T", title="t")
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "sentence"),
+    [
+        ("runs_at_a_time", OneAtATime, "a run is open"),
+        ("a_run_goes_on", Fresh, "File exists"),
+        ("results_stay_clean", Loud, "it writes mine.txt into the results folder; names there begin with a dot"),
+        ("runs_at_a_time", dict, "x:T is not a subclass of ferbench.Tracker"),
+        ("runs_at_a_time", Slow, "it takes more than 0.2 s for a few calls"),
+    ],
+)
+def test_rules_of_trackers(rule: str, kind: Any, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = getattr(trackers, rule)
+    check(TRACKER, lambda folder: Book(None, folder))
+    monkeypatch.setattr(trackers, "LIMIT", 0.2 if kind is Slow else trackers.LIMIT)
+    with pytest.raises((AssertionError, OSError), match=re.escape(sentence)):
+        check(TRACKER, lambda folder: kind() if kind is dict else kind(None, folder))
