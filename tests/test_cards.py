@@ -36,7 +36,7 @@ def test_a_good_card() -> None:
         ({"stages": [StageCard(name="one", share=0.5)]}, "do not add up to 1"),
         ({"stages": [StageCard(name="one", settings=frozenset({"heda"}))]}, "Did you mean 'head'"),
         ({"ablations": {"a": {"heda": False}}}, "Did you mean 'head'"),
-        ({"ablations": {"a": {"head": 0}}}, "sets 'head' to 0, but the setting has values of the type of True"),
+        ({"ablations": {"a": {"head": 0}}}, "sets 'head' to 0, but the setting is a bool"),
         ({"ablations": {"a": {"head": True}}}, "changes nothing"),
     ],
 )
