@@ -23,6 +23,7 @@ from ferbench.deprecation import rename_overrides
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.registry.component import Component
 from ferbench.registry.loader import Registry
+from ferbench.settings import plain as as_recorded
 
 
 def hydra_main(registry: Registry, arguments: Sequence[str], prog: str = "ferbench run") -> None:
@@ -165,7 +166,7 @@ def _compose_one(registry: Registry, overrides: list[str], config_name: str, con
                     registry.get(GROUPS[group], name)
         raise _sentence(error, registry, parsed) from error
     assert isinstance(values, dict)
-    plain = {str(k): v for k, v in values.items()}
+    plain = {str(k): as_recorded(v) for k, v in values.items()}  # OmegaConf from 2.4 on keeps tuples
     for key, value in _flat(plain):
         if isinstance(value, float) and not math.isfinite(value):
             raise FerbenchError(f"{key} is {value}; it has to be a finite number.")
