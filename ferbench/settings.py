@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ferbench.errors import FerbenchError
@@ -22,15 +23,21 @@ def types_of(settings: type, whose: str) -> dict[str, Any]:
         FerbenchError: a type is none of ALLOWED, or has a name that is not there when the program runs.
     """
     try:
-        hints = get_type_hints(settings)
+        found = _types(settings)
     except (NameError, TypeError, AttributeError) as error:
         raise FerbenchError(f"The types of the settings of {whose} cannot be read: {error}.") from error
-    found = {name: hints[name] for name in settings.__dataclass_fields__}  # type: ignore[attr-defined]
     for name, kind in found.items():
         if not _allowed(kind):
             shown = getattr(kind, "__name__", kind) if get_origin(kind) is None else kind
             raise FerbenchError(f"The setting '{name}' of {whose} is a {shown}; it can be {ALLOWED}.")
     return found
+
+
+@cache
+def _types(settings: type) -> dict[str, Any]:
+    """Of each field, kept: a card is made, registered and composed of one class."""
+    hints = get_type_hints(settings)
+    return {name: hints[name] for name in settings.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 def _allowed(kind: Any) -> bool:

@@ -69,26 +69,27 @@ def test_the_example_with_a_teacher(
     assert removed_without_a_trace(environment, before, "ferbench-example-momentum")
 
 
-def test_the_example_of_clips(
-    environment: Environment, installed: Callable[[str], Environment], smoke: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("name", "method", "ablation"),
+    [
+        ("ferbench-example-batches", "identity_triplets", "random_batches"),
+        ("ferbench-example-clips", "frame_attention", "no_attention"),
+    ],
+)
+def test_the_examples_of_what_a_step_sees(
+    environment: Environment,
+    installed: Callable[[str], Environment],
+    smoke: tuple[str, ...],
+    name: str,
+    method: str,
+    ablation: str,
 ) -> None:
     before = environment.files()
-    here = installed("ferbench-example-clips")
-    assert "no_attention" in here.run("-m", "ferbench", "run", "method=frame_attention", "ablation=all", *smoke)
-    tests = EXAMPLES / "ferbench-example-clips" / "tests"
+    here = installed(name)
+    assert ablation in here.run("-m", "ferbench", "run", f"method={method}", "ablation=all", *smoke)
+    tests = EXAMPLES / name / "tests"
     here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
-    assert removed_without_a_trace(environment, before, "ferbench-example-clips")
-
-
-def test_the_example_of_batches(
-    environment: Environment, installed: Callable[[str], Environment], smoke: tuple[str, ...]
-) -> None:
-    before = environment.files()
-    here = installed("ferbench-example-batches")
-    assert "random_batches" in here.run("-m", "ferbench", "run", "method=identity_triplets", "ablation=all", *smoke)
-    tests = EXAMPLES / "ferbench-example-batches" / "tests"
-    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
-    assert removed_without_a_trace(environment, before, "ferbench-example-batches")
+    assert removed_without_a_trace(environment, before, name)
 
 
 @pytest.mark.parametrize(

@@ -314,13 +314,11 @@ def prepare_data(
         progress,
         detector,
         tell,
-        clip_of(registry, config),
+        clip_of(registry, config.method),
     )
 
 
-def clip_of(registry: Registry, config: RunConfig) -> int:
-    """The number of frames of a clip of the configuration's method; 0 for single images, and without a method. Raises as
+def clip_of(registry: Registry, method: Component) -> int:
+    """The number of frames of a clip of a configuration's method; 0 for single images, and without a method. Raises as
     `MethodCard.clip_length`."""
-    if config.method is None or not config.method.name:
-        return 0
-    return registry.get(MethodCard, config.method.name).clip_length(config.method.settings)
+    return registry.get(MethodCard, method.name).clip_length(method.settings) if method.name else 0

@@ -25,6 +25,7 @@ from ferbench.plan.work import keys, nodes
 from ferbench.records.schema import STORED, Outcome, Trial
 from ferbench.records.store import PROGRESS, Store
 from ferbench.registry.builtin import ProcessesSettings
+from ferbench.registry.component import Component
 from ferbench.registry.loader import Registry, load_registry
 
 TRIAL = "ferbench.execution.trial"
@@ -105,9 +106,11 @@ def prepare(work: Sequence[Node], progress: Progress) -> None:
     asked: dict[str, tuple[Registry, RunConfig]] = {}
     for node in work:
         config = node.trial.config
-        registry, parsed = load_registry(node.trial.plugin_files), from_dict(config)
-        key = digest([data_key(config), config["preparation"], clip_of(registry, parsed)])
-        asked.setdefault(key, (registry, parsed))
+        registry = load_registry(node.trial.plugin_files)
+        clip = clip_of(registry, Component.from_dict(config["method"]))
+        key = digest([data_key(config), config["preparation"], clip])
+        if key not in asked:
+            asked[key] = registry, from_dict(config)
     for registry, run_config in asked.values():
         prepared(registry, load_data(registry, run_config), run_config, progress)
 

@@ -34,12 +34,13 @@ def variants(card: MethodCard, config: RunConfig) -> list[dict[str, Any]]:
 
 def variant_name(card: MethodCard, settings: Mapping[str, Any]) -> str:
     """The name of a variant: "full", or its ablations and any other settings that differ from the defaults, joined by '+'."""
-    changed = {k: v for k, v in settings.items() if card.defaults().get(k) != plain(v)}
+    defaults = card.defaults()
+    changed = {k: v for k, v in settings.items() if defaults.get(k) != plain(v)}
     names = []
     for name, overrides in sorted(
         card.ablations.items(), key=lambda item: -len(item[1])
     ):  # ablations with most settings first
-        if overrides and all(changed.get(k, card.defaults().get(k)) == plain(v) for k, v in overrides.items()):
+        if overrides and all(changed.get(k, defaults.get(k)) == plain(v) for k, v in overrides.items()):
             names.append(name)
             changed = {k: v for k, v in changed.items() if k not in overrides}
     return "+".join(names + [f"{k}={v}" for k, v in sorted(changed.items())]) or "full"

@@ -50,8 +50,16 @@ def _digest(file: Path, size: int, changed: int) -> str:
 def made_by(path: str) -> Record | None:
     """The record whose weights the file is, where it lies; None for any other file, and where the record cannot be read."""
     folder = found(path).absolute().parent
-    if not (folder / files.RECORD).is_file():
+    try:
+        state = (folder / files.RECORD).stat()
+    except OSError:
         return None
+    return _record(folder, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _record(folder: Path, size: int, changed: int) -> Record | None:
+    """As `_digest`, of the record in a folder."""
     try:
         return Store(folder.parent).load(folder.name)
     except FerbenchError:

@@ -44,7 +44,7 @@ class State:
         self._trained = set(trained_state(method, modules_of(stage)))
         self._shapes = _shapes(method)
         self._averaged = set(trained_state(method, [average.into for average in stage.averages]))
-        self._before = {name: _content(tensor) for name, tensor in self._outside()}
+        self._before = {name: content(tensor) for name, tensor in self._outside()}
         self._beside = beside(method)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -56,7 +56,7 @@ class State:
         self.check()
         found = trained_state(self._method, modules_of(self._stage))
         for name, tensor in self._outside():
-            if name in self._averaged or _content(tensor) != self._before[name]:
+            if name in self._averaged or content(tensor) != self._before[name]:
                 found[name] = tensor
         return found
 
@@ -164,7 +164,7 @@ def _shapes(method: nn.Module) -> dict[str, tuple[object, ...]]:
     return {n: (tuple(t.shape), t.dtype) for n, t in state.items() if isinstance(t, Tensor) and not is_lazy(t)}
 
 
-def _content(tensor: Tensor) -> bytes:
+def content(tensor: Tensor) -> bytes:
     """A digest of type, shape and values."""
     if is_lazy(tensor) or tensor.device.type == "meta":
         return b""
@@ -265,7 +265,7 @@ class _Reader:
             return
         if isinstance(value, Tensor):
             if _address(value) not in self._storages:
-                hasher.update(_content(value))
+                hasher.update(content(value))
             return
         if isinstance(value, bool | int | float | complex | str | bytes | None):
             hasher.update(repr(value).encode(errors="surrogatepass"))

@@ -19,6 +19,7 @@ from ferbench.interfaces.backbone import Backbone
 from ferbench.records import weights as stored
 from ferbench.registry.component import Component
 from ferbench.registry.loader import Registry
+from ferbench.training.state import content
 
 NESTED = ("state_dict", "model_state_dict", "model", "net", "ema_state_dict")
 """Under which a checkpoint of others has its weights, beside the state of its training."""
@@ -77,8 +78,7 @@ def digest_of(network: nn.Module) -> str:
     """A digest of the network's state, 16 hexadecimal digits."""
     state = hashlib.sha256()
     for name, value in network.state_dict().items():
-        state.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        state.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+        state.update(name.encode() + content(value))
     return state.hexdigest()[:16]
 
 
