@@ -103,7 +103,8 @@ def test_jobs_find_what_one_process_finds(cluster: Cluster, tmp_path: Path, resu
     assert "3 pieces of work are submitted now, in 3 jobs" in out
     assert "2 trials: 2 run" in out
     assert "judges 4/4" in out
-    assert {line[:3] for line in out.splitlines() if "training: 8 steps" in line} == {"1| ", "2| "}
+    trained = [line[:3] for line in out.splitlines() if "training: 8 steps" in line]
+    assert trained in (["1| ", "1| "], ["1| ", "2| "], ["2| ", "1| "]), "one place where one job began after the other"
     here, there = records(tmp_path / "here"), records(results)
     assert len(here) == 2
     assert here.keys() == there.keys()

@@ -212,3 +212,29 @@ def test_one_job_of_an_array_is_lost_before_another(
     outcomes = list(executor.Slurm(settings()).run(Work(trials(trial, 2)), Progress()))
     assert {outcome.trial.id for outcome in outcomes} == {"t0", "t1"}
     assert all("ended as FAILED; its log is " in outcome.error for outcome in outcomes)
+
+
+def test_jobs_that_run_at_the_same_time_are_shown_at_places_of_their_own(trial: Trial) -> None:
+    """A place is free for the next when its trial ends; what has none is not shown until its outcome."""
+    from ferbench_slurm.telling import SHOWN, Desks, Told
+
+    shown: list[tuple[str, str]] = []
+
+    class Listener(Progress):
+        def __init__(self, place: str = "") -> None:
+            self.place = place
+
+        def worker(self, name: str) -> Progress:
+            return Listener(name)
+
+        def trial(self, trial: Trial) -> None:
+            shown.append((self.place, trial.id))
+
+    desks = Desks(Listener())
+    told = [Told(node, desks) for node in trials(trial, SHOWN + 2)]
+    for one in told[:-1]:
+        one.trial(one.node.trial)
+    assert shown == [(str(i + 1), f"t{i}") for i in range(SHOWN)]
+    told[2].leaves()
+    told[-1].trial(told[-1].node.trial)
+    assert shown[SHOWN:] == [("3", f"t{SHOWN + 1}")]
