@@ -476,6 +476,7 @@ class MethodCard(Card):
             `Task.factors`.
         clip: of a method that takes clips in place of images, the name of the setting with the number of frames of a clip. They are
             of one sequence, evenly spaced from its first frame to the labelled one. Empty for single images.
+        unlabelled: whether it also trains on frames of the extra dataset that have no expression; their `expression` is -1.
         baseline: whether it is the plain classifier that others are compared with; `ferbench audit --worth` trains it.
         trains_as: name of another method whose stages are trained in the same way. Stages with equal settings are then
             trained once for both methods. Empty if there is no such method.
@@ -496,6 +497,7 @@ class MethodCard(Card):
     factors: Sequence[str] = ()
     levels: Sequence[str] = ()
     clip: str = ""
+    unlabelled: bool = False
     baseline: bool = False
     trains_as: str = ""
     synchronised: bool = False

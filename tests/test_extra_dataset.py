@@ -116,3 +116,46 @@ def test_it_has_to_have_what_the_method_needs(
     result = ferbench("run", "method=derl", *smoke, "extra_dataset=rafdb", f"extra_dataset.root={lab_tree('rafdb')}")
     assert result.status != 0
     assert "method 'derl' needs 'neutral', which dataset 'rafdb' does not provide" in " ".join(result.err.split())
+
+
+TAKING = PLUGIN.replace('name="beside",', 'name="taking", unlabelled=True,').replace(
+    "len(task.extra.expressions)", "max(1, len(task.extra.expressions))"
+)
+
+
+def test_a_method_that_takes_frames_without_an_expression(
+    ferbench: Run, smoke: tuple[str, ...], tmp_path: Path
+) -> None:
+    """They have -1 for a class, which the check of the method tries too."""
+    from PIL import Image
+
+    from ferbench_synthfaces.dataset import SynthFaces
+    from ferbench_synthfaces.plugin import SynthFacesSettings
+
+    source = SynthFaces(SynthFacesSettings(subjects=3, image_size=48, seed=5))
+    lines = ["path,subject"]
+    for frame in source.frames().groupby("subject").head(10)["frame_id"]:
+        path = tmp_path / f"{frame.replace('/', '-')}.png"
+        Image.fromarray(source.image(frame)).save(path)
+        lines.append(f"{path},{frame.split('/')[0]}")
+    (tmp_path / "faces.csv").write_text("\n".join(lines))
+    extra = ("extra_dataset=table", f"extra_dataset.file={tmp_path / 'faces.csv'}", "extra_dataset.unlabelled=true")
+    plugin = tmp_path / "taking.py"
+    words = ("run", "--plugin", str(plugin), "method=taking", *smoke, "evaluation.judges=0", *extra)
+    plugin.write_text(TAKING)
+    failed = ferbench(*words)
+    assert failed.status == 1
+    assert "Target -1 is out of bounds" in failed.out, "a loss that takes -1 for a class"
+    plugin.with_name("right.py").write_text(
+        TAKING.replace('name="taking"', 'name="right"').replace(
+            "batch.extra.expression)", "batch.extra.expression, ignore_index=-1, reduction='sum')"
+        )
+    )
+    right = ("run", "--plugin", str(plugin.with_name("right.py")), "method=right", *words[4:])
+    done = ferbench(*right)
+    assert done.status == 0, done.err + done.out
+    (record,) = Store(tmp_path / "results").scan()[0]
+    assert any("30 frames of 3 subjects, of which 30 have no expression" in note for note in record.notes)
+    checked = ferbench("check", "--plugin", plugin, "taking", "--only", "step_on_cpu")
+    assert checked.status == 1, checked.out
+    assert ferbench("check", "--plugin", plugin.with_name("right.py"), "right", "--only", "step_on_cpu").status == 0

@@ -10,6 +10,7 @@ from ferbench.cards import DatasetCard
 from ferbench.data.joined import check_names, counting_frames, plain
 from ferbench.data.loaded import Loaded, load_dataset
 from ferbench.errors import FerbenchError
+from ferbench.hashing import digest
 from ferbench.interfaces.dataset import Dataset
 from ferbench.records.identity import DatasetIdentity
 from ferbench.registry.component import Component
@@ -25,6 +26,7 @@ class Extra:
         selected: the rows of the frame table that are trained on, with the column `person`, which names people as the frames of
             the fold do.
         notes: sentences that every record states.
+        unlabelled: how many of the selected frames have no expression.
     """
 
     card: DatasetCard
@@ -33,11 +35,13 @@ class Extra:
     selected: pd.DataFrame
     fingerprint: str
     notes: tuple[str, ...] = ()
+    unlabelled: int = 0
 
     @property
     def identity(self) -> DatasetIdentity:
         """What of it is part of a trial's identity."""
-        return DatasetIdentity(self.card.name, self.card.version, self.fingerprint)
+        found = digest([self.fingerprint, "unlabelled"], len(self.fingerprint)) if self.unlabelled else self.fingerprint
+        return DatasetIdentity(self.card.name, self.card.version, found)
 
     def without(self, unseen: set[str]) -> pd.DataFrame:
         """The selected rows without those of people of whom a fold trains on nothing.
@@ -53,11 +57,12 @@ class Extra:
         return left
 
 
-def load_extra(registry: Registry, asked: Component, data: Loaded, joined: bool) -> Extra:
+def load_extra(registry: Registry, asked: Component, data: Loaded, joined: bool, unlabelled: bool = False) -> Extra:
     """Read an extra dataset.
 
     Args:
         data: the dataset of the configuration, or two of them joined. joined: which of the two.
+        unlabelled: whether frames without an expression are selected too.
 
     Raises:
         FerbenchError: it cannot be read, or it is of the people of the dataset, and who is who cannot be told.
@@ -65,7 +70,8 @@ def load_extra(registry: Registry, asked: Component, data: Loaded, joined: bool)
     loaded = load_dataset(registry, asked)
     card = loaded.card
     notes = [f"extra: {note}" for note in loaded.notes]
-    selected = counting_frames(loaded, "train", notes)
+    selected = counting_frames(loaded, "train", notes, unlabelled)
+    without = int(selected["expression"].isna().sum())
     populations = _populations(data)
     same = plain(card.population) in populations
     people = selected["subject"].astype(str)
@@ -83,10 +89,13 @@ def load_extra(registry: Registry, asked: Component, data: Loaded, joined: bool)
             people = f"{population}/" + people
     else:
         people = f"extra {card.population}/" + people  # others, whatever they are called
-    notes.append(f"Trained on {card.name} too: {len(selected)} frames of {selected['subject'].nunique()} subjects.")
+    count = f"{len(selected)} frames of {selected['subject'].nunique()} subjects"
+    count += f", of which {without} have no expression" if without else ""
+    notes.append(f"Trained on {card.name} too: {count}.")
     if same:
         notes.append(f"Of {card.name}, the people whom a fold tests or keeps for validation are left out.")
-    return Extra(card, loaded.dataset, loaded.frames, selected.assign(person=people), loaded.fingerprint, tuple(notes))
+    selected = selected.assign(person=people)
+    return Extra(card, loaded.dataset, loaded.frames, selected, loaded.fingerprint, tuple(notes), without)
 
 
 def _populations(data: Loaded) -> dict[str, str]:

@@ -140,14 +140,20 @@ class Joined(Dataset):
         return digest([JOINED, parts], 24)
 
 
-def counting_frames(part: Loaded, side: str, said: list[str]) -> pd.DataFrame:
+def counting_frames(part: Loaded, side: str, said: list[str], unlabelled: bool = False) -> pd.DataFrame:
     """The rows that the literature uses of a dataset; of one with a split of its own, those of the training set or the test set.
 
     Args:
         side: "train" or "test".
         said: gets a sentence about what is left out.
+        unlabelled: whether frames without an expression are among them.
     """
-    counting = select(part.frames, part.card, "auto")
+    frames = part.frames
+    if unlabelled and (without := frames["expression"].isna()).any():
+        labelled = [select(frames, part.card, "auto")] if not without.all() else []
+        counting = pd.concat([*labelled, frames[without]]).sort_index()
+    else:
+        counting = select(frames, part.card, "auto")
     if "split" in part.card.provides and (counting["split"] == side).any():
         others = int((counting["split"] != side).sum())
         counting = counting[counting["split"] == side]

@@ -83,7 +83,8 @@ contains the digest of its frames."""
 def data_key(values: Mapping[str, Any]) -> str:
     """A digest of what of a configuration, as `RunConfig.to_dict` gives it, its data and their folds depend on."""
     protocol = {name: value for name, value in values["protocol"].items() if name != "folds"}
-    return digest([*(values.get(name) for name in ("dataset", "test_dataset", "extra_dataset")), protocol])
+    method = values["method"]["name"] if values.get("extra_dataset") else ""  # says whether frames need an expression
+    return digest([*(values.get(name) for name in ("dataset", "test_dataset", "extra_dataset")), protocol, method])
 
 
 def load_data(registry: Registry, config: RunConfig) -> Data:
@@ -98,6 +99,11 @@ def load_data(registry: Registry, config: RunConfig) -> Data:
     elif registry.recorded(registry.get(ProtocolCard, config.protocol.name)) == CROSS_DATASET:
         raise FerbenchError("protocol=cross_dataset tests on another dataset: add test_dataset=NAME.")
     card, frames = loaded.card, loaded.frames
+    if not frames["expression"].isin(card.expressions).any():
+        raise FerbenchError(
+            f"No frame of dataset '{card.name}' has an expression, so that nothing can be tested. It can be the extra_dataset of a "
+            "method that takes frames without one."
+        )
     chosen = _protocol(registry, config.protocol, card)
     protocol_card = registry.get(ProtocolCard, chosen.name)
     name = registry.recorded(protocol_card)
@@ -127,7 +133,8 @@ def load_data(registry: Registry, config: RunConfig) -> Data:
         )
     extra = None
     if config.extra_dataset is not None:
-        extra = load_extra(registry, config.extra_dataset, loaded, config.test_dataset is not None)
+        unlabelled = bool(config.method.name) and registry.get(MethodCard, config.method.name).unlabelled
+        extra = load_extra(registry, config.extra_dataset, loaded, config.test_dataset is not None, unlabelled)
         notes += extra.notes
     data = Data(loaded.dataset, card, frames, selected, identity, folds, loaded.fingerprint, notes, extra)
     for fold in folds:

@@ -282,6 +282,7 @@ def task_of(
         seed,
         class_counts=tuple(int(counts.get(name, 0)) for name in data.card.expressions),
         clip=clip,
+        unlabelled=int(train["expression"].isna().sum()),
         factors={
             name: () if is_number else tuple(sorted(train[name].dropna().astype(str).unique()))
             for name, is_number in columns.items()
@@ -298,8 +299,9 @@ def factor_values(column: pd.Series, levels: tuple[str, ...]) -> torch.Tensor:
 
 
 def _indices(values: pd.Series, names: tuple[str, ...]) -> torch.Tensor:
-    """(N,), int64, the place of each value in `names`."""
-    return torch.tensor(values.map({name: place for place, name in enumerate(names)}).to_numpy(dtype=int))
+    """(N,), int64, the place of each value in `names`; -1 where there is none."""
+    places = values.map({name: place for place, name in enumerate(names)}).astype("float64").fillna(-1)
+    return torch.tensor(places.to_numpy(dtype=int))
 
 
 def build(registry: Registry, config: RunConfig, task: Task, expected: str = "") -> tuple[MethodCard, Method, Backbone]:

@@ -35,6 +35,7 @@ class Task:
         image_size: width and height of the images, in pixels.
         seed: the trial's random seed.
         class_counts: number of training frames of each expression, in the order of `expressions`.
+        unlabelled: number of training frames without an expression; of an extra dataset, where the method's card says `unlabelled`.
         factors: the columns that the method's card asks for, in the order of the frame table: of those in `levels` the levels in
             the training set, sorted; () for numbers.
         extra: the classes and subjects of the extra dataset that is trained on too; None without one.
@@ -51,7 +52,7 @@ class Task:
     @property
     def frames(self) -> int:
         """Number of training frames, over which `Batch.index` runs."""
-        return sum(self.class_counts)
+        return sum(self.class_counts) + self.unlabelled
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -61,6 +62,7 @@ class Task:
 
     extra: Task | None = None
     clip: int = 0
+    unlabelled: int = 0
 
     @contextlib.contextmanager
     def init(self, part: str) -> Iterator[None]:
@@ -96,7 +98,8 @@ class Batch:
     Attributes:
         images: (B, 3, H, W), float, in [-1, 1]; of a method of clips (B, T, 3, H, W), whose labels are those of the last frame, and
             whose frames are augmented alike.
-        expression: (B,), int64, class index.
+        expression: (B,), int64, class index; of an extra batch -1 for a frame without an expression, where the card says
+            `unlabelled`.
         subject: (B,), int64, index into `Task.subjects`.
         neutral: (B, 3, H, W), float, in [-1, 1], a neutral face of the same subject; None unless the method's card needs
             "neutral".

@@ -50,7 +50,12 @@ def make_task(
     extra = card is not None and card.takes_extra if extra is None else extra
     if clip is None:
         clip = 0 if card is None else card.clip_length({})
-    theirs = Task(EXPRESSIONS[:5], SUBJECTS[:3], SIZE, seed, (2,) * 5, factors, clip=clip) if extra else None
+    without = 2 if card is not None and card.unlabelled else 0
+    theirs = (
+        Task(EXPRESSIONS[:5], SUBJECTS[:3], SIZE, seed, (2,) * 5, factors, clip=clip, unlabelled=without)
+        if extra
+        else None
+    )
     return Task(EXPRESSIONS, SUBJECTS, SIZE, seed, (2,) * len(EXPRESSIONS), factors, theirs, clip)
 
 
@@ -85,6 +90,9 @@ def make_batch(
     images = torch.rand((count, *task.image_shape), generator=generator) * 2 - 1
     neutral = torch.rand((count, *task.image_shape[-3:]), generator=generator) * 2 - 1
     index = torch.arange(count)
+    expression = index % len(task.expressions)
+    if task.unlabelled:
+        expression[2::3] = -1
     asked = [name for name in PARTNERS if stage is not None and getattr(stage, name) is not None]
     partners = {name: make_batch(task, count, seed + 1 + i, device, partner=True) for i, name in enumerate(asked)}
     images = images.to(device)
@@ -98,7 +106,7 @@ def make_batch(
     views = 1 if stage is None else stage.views
     return Batch(
         images,
-        (index % len(task.expressions)).to(device),
+        expression.to(device),
         (index // frames % len(task.subjects)).to(device),
         neutral.to(device),
         index.to(device),

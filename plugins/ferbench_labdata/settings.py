@@ -147,9 +147,11 @@ class TableSettings:
     root: folder to which the paths in the file are relative; empty for the folder of the file.
     codes: what numbers in the column expression mean: "affectnet", "ckplus", "fer2013", "ferplus", "mmi" or "rafdb".
     population: a name for the people. In tests across datasets, subjects of one name and population are one person.
+    unlabelled: whether no row needs a label; for an extra dataset of methods that take frames without one.
     """
 
     file: str = ""
     root: str = ""
     codes: str = ""
     population: str = ""
+    unlabelled: bool = False

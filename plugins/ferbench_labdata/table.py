@@ -91,6 +91,8 @@ class Table(Dataset):
             table = read_csv(self._path)
         table = table.rename(columns={name: name.lower() for name in table.columns if name.lower() in KNOWN})
         refuse_doubled(list(table.columns), str(self._path))
+        if self.settings.unlabelled and "expression" not in table.columns:
+            table["expression"] = ""
         if lacking := sorted({"path", "expression"} - set(table.columns)):
             raise FerbenchError(f"{self._path} has no column {lacking[0]}; it has {', '.join(table.columns)}.")
         if table.empty:
@@ -132,7 +134,7 @@ class Table(Dataset):
         labels = column.map(names).astype(object)
         labels = labels.where(labels.notna())
         unlabelled = int(labels.isna().sum())
-        if unlabelled == len(labels):
+        if unlabelled == len(labels) and not self.settings.unlabelled:
             raise FerbenchError(f"{self._path} has no frame with an expression.")
         if unlabelled:
             self._copy.append(f"{unlabelled} of {len(labels)} rows have no label")

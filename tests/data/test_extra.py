@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from ferbench.config.compose import compose
+from ferbench.data.extra import load_extra
 from ferbench.data.load import check_extra_twins, load_data, prepare_data
+from ferbench.data.loaded import load_dataset
 from ferbench.errors import FerbenchError
 from ferbench.registry.loader import load_registry
 from tests.data.test_joined import oulu_rows, table
@@ -113,3 +115,51 @@ def test_pictures_that_are_tested_are_refused(lab_tree: Tree, tmp_path: Path) ->
                 check_extra_twins(made, images, extra)
         else:  # the people of a fold are left out, and their pictures with them
             check_extra_twins(made, images, extra)
+
+
+# -- frames without an expression
+
+
+def faces(tmp_path: Path, tree: Tree, name: str, labels: list[str] | None) -> str:
+    """A table of pictures of the tree of Oulu-CASIA, of other people; without the column of labels for None."""
+    rows = [
+        (path, f"P{number}")
+        for number, path in enumerate(sorted(tree("oulu").rglob("*.jpeg"))[: len(labels or "....")])
+    ]
+    file = tmp_path / f"{name}.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["path", "subject", *([] if labels is None else ["expression"])])
+        for number, row in enumerate(rows):
+            writer.writerow([*row, *([] if labels is None else [labels[number]])])
+    return str(file)
+
+
+@pytest.mark.parametrize(("labels", "without"), [(["anger", "", "fear", ""], 2), (None, 4), (["anger", "fear"], 0)])
+def test_frames_without_an_expression_are_for_methods_that_take_them(
+    lab_tree: Tree, tmp_path: Path, labels: list[str] | None, without: int
+) -> None:
+    words = ("dataset=mmi", f"dataset.root={lab_tree('mmi')}", "extra_dataset=table", "extra_dataset.unlabelled=true")
+    (config,) = compose(
+        REGISTRY, [*words, f"extra_dataset.file={faces(tmp_path, lab_tree, 'more', labels)}"], method_needed=False
+    )
+    loaded = load_dataset(REGISTRY, config.dataset)
+    extra = load_extra(REGISTRY, config.extra_dataset, loaded, False, unlabelled=True)  # type: ignore[arg-type]
+    assert extra.unlabelled == int(extra.selected["expression"].isna().sum()) == without
+    assert len(extra.selected) == (4 if labels is None else len(labels))
+    assert (f"of which {without} have no expression" in " ".join(extra.notes)) is bool(without)
+    if labels is None:
+        return
+    plain = load_extra(REGISTRY, config.extra_dataset, loaded, False)  # type: ignore[arg-type]
+    assert len(plain.selected) == len(labels) - without
+    assert (plain.identity == extra.identity) is not bool(without), "other frames are another training"
+
+
+def test_a_dataset_without_labels_cannot_be_tested(lab_tree: Tree, tmp_path: Path) -> None:
+    file = faces(tmp_path, lab_tree, "none", None)
+    with pytest.raises(FerbenchError, match="has no column expression"):
+        data("dataset=table", f"dataset.file={file}")
+    with pytest.raises(
+        FerbenchError, match="No frame of dataset 'table' has an expression, so that nothing can be tested"
+    ):
+        data("dataset=table", f"dataset.file={file}", "dataset.unlabelled=true")
