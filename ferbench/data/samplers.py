@@ -67,7 +67,7 @@ class Partners:
 
     Frames are sorted by what the partner shares, then by what it does not: the frames that share the first are a block, and those
     among them that share the second too are a block within it. A partner is drawn from the outer block without the inner one;
-    where nothing is left, from the inner one without the frame itself.
+    where nothing is left, from the inner one without the frame itself. A frame without an expression (-1) is a block of its own.
 
     Attributes:
         related: (M,), bool, whether a frame has a partner as asked for. alone: (M,), bool, whether it stands in for itself.
@@ -75,7 +75,8 @@ class Partners:
 
     def __init__(self, kind: Partner, expression: Tensor, subject: Tensor) -> None:
         same, other = (expression, subject) if kind is Partner.EXPRESSION else (subject, expression)
-        key = same * (int(other.max()) + 1) + other
+        same = torch.where(expression < 0, int(same.max()) + 1 + torch.arange(len(same)), same)
+        key = same * (int(other.max()) + 2) + other + 1
         self._order = torch.argsort(key, stable=True)
         self._place = torch.empty_like(self._order)
         self._place[self._order] = torch.arange(len(self._order))
