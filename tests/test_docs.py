@@ -52,7 +52,7 @@ def test_the_group_of_the_howto() -> None:
     group = names["group"]
     assert isinstance(group, Group)
     assert callable(group.schedule)
-    assert [part.lr_scale * group.lr for part in group.parts] == pytest.approx([0.001, 0.5])
+    assert [part.lr for part in group.parts] == pytest.approx([0.001, 0.5])
     half = 0.05 + 0.95 * 0.5
     found = [group.schedule(progress) for progress in (0.0, 0.025, 0.05, half - 0.01, half + 0.01, 0.9)]
     assert found == pytest.approx([0.0, 0.5, 1.0, 1.0, 0.1, 0.01]), (

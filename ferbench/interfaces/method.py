@@ -233,7 +233,7 @@ class Part:
 
     Attributes:
         modules: the modules. Where the group's modules contain them, they belong to the part.
-        lr_scale: their learning rate / the group's, at least 0.
+        lr: their learning rate, at least 0; None for the group's. The group's schedule multiplies it.
         weight_decay: as of `Group`; None for the group's.
 
     Raises:
@@ -241,12 +241,12 @@ class Part:
     """
 
     modules: Sequence[nn.Module]
-    lr_scale: float = 0.1
+    lr: float | None = None
     weight_decay: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modules", _modules("Part", self.modules))
-        _need("Part.lr_scale", self.lr_scale)
+        _need("Part.lr", self.lr or 0.0)
         _need("Part.weight_decay", self.weight_decay or 0.0)
 
 
@@ -302,7 +302,7 @@ class Group:
             raise FerbenchError(_not_among("Group.optimiser", self.optimiser, OPTIMISERS))
         if isinstance(self.parts, Part) or not all(isinstance(part, Part) for part in self.parts):
             raise FerbenchError(
-                f"Group.parts is {self.parts!r}; it is a list of parts: [Part([self.backbone], lr_scale=0.1)]."
+                f"Group.parts is {self.parts!r}; it is a list of parts: [Part([self.backbone], lr=1e-4)]."
             )
         if isinstance(self.schedule, type):
             raise FerbenchError(

@@ -17,8 +17,8 @@ from ferbench.interfaces.method import Group, Part
 NAMED: Mapping[str, Schedule] = {"constant": Constant(), "cosine": Cosine()}
 """The schedules that `Group.schedule` names."""
 
-SCALE = "lr_scale"
-"""Key in a torch parameter group: its learning rate / that of the `Group`."""
+WHOLE = "whole_lr"
+"""Key in a torch parameter group: its learning rate before the schedule."""
 
 
 def shares(group: Group) -> list[tuple[Part, list[nn.Parameter]]]:
@@ -35,7 +35,7 @@ def shares(group: Group) -> list[tuple[Part, list[nn.Parameter]]]:
             raise FerbenchError("two parts of it have weights in common")
         taken |= own.keys()
         parts.append((part, list(own.values())))
-    rest = Part(group.modules, 1.0)
+    rest = Part(group.modules)
     found = [(rest, [p for key, p in _parameters(rest).items() if key not in taken]), *parts]
     return [(part, own) for part, own in found if own]
 
@@ -50,22 +50,23 @@ def optimiser_of(group: Group, parameters: Sequence[nn.Parameter]) -> torch.opti
     device = parameters[0].device
     on_gpu = device.type == "cuda"
 
-    def rate(scale: float) -> Any:
-        return torch.tensor(group.lr * scale, device=device) if on_gpu else group.lr * scale
+    def rate(value: float) -> Any:
+        return torch.tensor(value, device=device) if on_gpu else value
 
     found: list[dict[str, Any]] = []
     for part, own in shares(group):
         decay = group.weight_decay if part.weight_decay is None else part.weight_decay
-        found.append({"params": own, "lr": rate(part.lr_scale), "weight_decay": decay, SCALE: part.lr_scale})
+        lr = group.lr if part.lr is None else part.lr
+        found.append({"params": own, "lr": rate(lr), "weight_decay": decay, WHOLE: lr})
     if group.optimiser == "sgd":
-        return torch.optim.SGD(found, lr=rate(1.0), momentum=group.momentum, nesterov=group.nesterov, fused=True)
+        return torch.optim.SGD(found, lr=rate(group.lr), momentum=group.momentum, nesterov=group.nesterov, fused=True)
     kind = torch.optim.Adam if group.optimiser == "adam" else torch.optim.AdamW
-    return kind(found, lr=rate(1.0), betas=group.betas, fused=True, capturable=on_gpu)
+    return kind(found, lr=rate(group.lr), betas=group.betas, fused=True, capturable=on_gpu)
 
 
-def rates_of(optimiser: torch.optim.Optimizer, rate: float) -> list[float]:
-    """The learning rate of each of an optimiser's parameter groups, where that of the `Group` is `rate`."""
-    return [rate * group[SCALE] for group in optimiser.param_groups]
+def rates_of(optimiser: torch.optim.Optimizer, factor: float) -> list[float]:
+    """The learning rate of each of an optimiser's parameter groups, where the schedule's factor is `factor`."""
+    return [group[WHOLE] * factor for group in optimiser.param_groups]
 
 
 def set_rates(optimiser: torch.optim.Optimizer, rates: Sequence[float]) -> None:
@@ -77,8 +78,8 @@ def set_rates(optimiser: torch.optim.Optimizer, rates: Sequence[float]) -> None:
             group["lr"] = rate
 
 
-def rate_of(group: Group, progress: float) -> float:
-    """The learning rate of a group where a fraction `progress` of the stage is done.
+def factor_of(group: Group, progress: float) -> float:
+    """The factor of a group's learning rates where a fraction `progress` of the stage is done.
 
     Raises:
         FerbenchError: its schedule gives a number that no learning rate can have.
@@ -87,7 +88,7 @@ def rate_of(group: Group, progress: float) -> float:
     factor = float(schedule(progress))
     if not 0 <= factor < math.inf:
         raise FerbenchError(f"its schedule gives {factor} at progress {progress:.4g}; a factor of lr is at least 0")
-    return group.lr * factor
+    return factor
 
 
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor:

@@ -22,7 +22,7 @@ from ferbench.interfaces.replicas import whole_batch
 from ferbench.randomness import set_seed
 from ferbench.records.files import SKIPPED
 from ferbench.training.averages import Averages
-from ferbench.training.optimisers import gradient_norm, rate_of, rates_of, set_rates, uphill
+from ferbench.training.optimisers import factor_of, gradient_norm, rates_of, set_rates, uphill
 from ferbench.training.state import Once
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Steps:
         found = {}
         for name, group in self.stage.trains.items():
             try:
-                found[name] = rates_of(self.optimisers[name], rate_of(group, fraction(step, self.steps)))
+                found[name] = rates_of(self.optimisers[name], factor_of(group, fraction(step, self.steps)))
             except FerbenchError as error:
                 raise TrainingError(
                     f"Group '{name}' of stage '{self.stage.name}' cannot be trained: {error}.", self.stage.name, step

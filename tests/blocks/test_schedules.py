@@ -13,14 +13,14 @@ from torch.optim import lr_scheduler
 
 from ferbench import FerbenchError, Group
 from ferbench.blocks.schedules import Constant, Cosine, Exponential, Polynomial, Schedule, StepDecay, Warmup
-from ferbench.training.optimisers import rate_of
+from ferbench.training.optimisers import factor_of
 
 STEPS, LR = 20, 0.3
 
 
 def rates(schedule: str | Schedule) -> list[float]:
     group = Group([torch.nn.Linear(2, 2)], LR, schedule=schedule)
-    return [rate_of(group, step / STEPS) for step in range(STEPS)]
+    return [LR * factor_of(group, step / STEPS) for step in range(STEPS)]
 
 
 def of_torch(kind: Any, **settings: Any) -> list[float]:

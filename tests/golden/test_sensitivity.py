@@ -114,10 +114,10 @@ LOOP: dict[str, Callable[[Patch], None]] = {
     "weight decay": _optimiser(weight_decay=lambda value: value * 1.1),
     "constant rate a tenth larger": lambda patch: patch.setattr(
         ferbench.training.steps,
-        "rate_of",
-        lambda group, progress: 1.1 * group.lr if group.schedule == "constant" else group.lr,
+        "factor_of",
+        lambda group, progress: 1.1 if group.schedule == "constant" else 1.0,
     ),
-    "no schedule": lambda patch: patch.setattr(ferbench.training.steps, "rate_of", lambda group, progress: group.lr),
+    "no schedule": lambda patch: patch.setattr(ferbench.training.steps, "factor_of", lambda group, progress: 1.0),
     "seed of a step": lambda patch: patch.setattr(
         ferbench.training.steps.Steps, "seed", lambda self, step: torch.default_generator.manual_seed(step)
     ),

@@ -119,7 +119,7 @@ def test_it_is_torchs_optimiser(group: dict[str, Any], make: Any) -> None:
 @pytest.mark.parametrize("modules", [None, lambda two: [two], lambda two: [two.head]], ids=["both", "whole", "head"])
 def test_a_part_has_a_rate_and_a_weight_decay_of_its_own(modules: Any) -> None:
     """Whether or not the group's modules contain the part."""
-    ours = Two(lr=0.01, weight_decay=0.1, part={"lr_scale": 0.1, "weight_decay": 0.0}, modules=modules)
+    ours = Two(lr=0.01, weight_decay=0.1, part={"lr": 0.001, "weight_decay": 0.0}, modules=modules)
     theirs = Two()
     run(ours)
     head = {"params": list(theirs.head.parameters()), "lr": 0.01, "weight_decay": 0.1}
@@ -128,9 +128,16 @@ def test_a_part_has_a_rate_and_a_weight_decay_of_its_own(modules: Any) -> None:
     assert same(ours, theirs)
 
 
+def test_a_part_is_trained_where_the_rest_stands_still() -> None:
+    ours, before = Two(optimiser="sgd", lr=0.0, part={"lr": 0.1}), Two()
+    run(ours)
+    assert torch.equal(ours.head.weight, before.head.weight)
+    assert not torch.equal(ours.trunk[1].weight, before.trunk[1].weight)
+
+
 def test_a_part_keeps_the_groups_weight_decay_and_follows_its_schedule() -> None:
     """Without gradients, AdamW's decay is lr * weight_decay a step."""
-    ours = Two(lr=0.5, weight_decay=0.1, schedule=lambda progress: 1 - progress, part={"lr_scale": 0.2})
+    ours = Two(lr=0.5, weight_decay=0.1, schedule=lambda progress: 1 - progress, part={"lr": 0.1})
 
     def still(batch: Batch, clock: Clock) -> Iterator[Update]:
         yield Update("net", 0 * sum(p.sum() for p in (*ours.head.parameters(), *ours.trunk.parameters())))  # type: ignore[arg-type]
@@ -211,7 +218,7 @@ def test_a_group_clips_by_its_own_norm() -> None:
 
 
 EVERYTHING: list[dict[str, Any]] = [
-    {"optimiser": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True, "part": {"lr_scale": 0.1}},
+    {"optimiser": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True, "part": {"lr": 0.01}},
     {"optimiser": "adam", "lr": 0.01, "weight_decay": 0.1, "schedule": Warmup(0.3, then=Cosine()), "part": {}},
     {"lr": 0.01, "sam": 0.2, "clip_norm": 0.5, "part": {"weight_decay": 0.1}},
 ]
@@ -294,7 +301,7 @@ LAYER = nn.Linear(2, 2)
             lambda: Group([nn.Parameter(torch.zeros(6, 64))]),  # type: ignore[list-item]
             "Put the parameter into one: self.centres = nn.ParameterList([nn.Parameter(...)]), then Group([self.centres]).",
         ),
-        (lambda: Part([LAYER], -0.1), "Part.lr_scale is -0.1; it has to be at least 0."),
+        (lambda: Part([LAYER], -0.1), "Part.lr is -0.1; it has to be at least 0."),
         (lambda: Part([LAYER], weight_decay=-1), "Part.weight_decay is -1; it has to be at least 0."),
         (lambda: Part(LAYER), "Part.modules is a Linear; write a list: Part([module])."),  # type: ignore[arg-type]
     ],

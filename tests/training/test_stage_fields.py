@@ -52,7 +52,7 @@ def test_what_a_stage_can_have() -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"parts": Part([nn.Linear(1, 1)])}, "it is a list of parts: [Part([self.backbone], lr_scale=0.1)]."),
+        ({"parts": Part([nn.Linear(1, 1)])}, "it is a list of parts: [Part([self.backbone], lr=1e-4)]."),
         ({"parts": [nn.Linear(1, 1)]}, "it is a list of parts"),
         ({"schedule": StepDecay}, "Group.schedule is the class StepDecay; write StepDecay(...)."),
     ],

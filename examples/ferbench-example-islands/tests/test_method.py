@@ -49,4 +49,4 @@ def test_centers_have_a_rate_of_their_own(trained: bool) -> None:
     method = method_named("island_loss", train_centers=trained, center_rate=0.2)
     (stage,) = method.stages()
     assert (stage.after is None) == trained
-    assert [part.lr_scale * stage.trains["network"].lr for part in stage.trains["network"].parts] == [0.2] * trained
+    assert [part.lr for part in stage.trains["network"].parts] == [0.2] * trained

@@ -88,7 +88,7 @@ class IslandLoss(Method):
         group = Group(
             [self.backbone, self.classifier],
             s.lr,
-            parts=[Part([self.centers], lr_scale=s.center_rate / s.lr, weight_decay=0.0)] if trained else [],
+            parts=[Part([self.centers], lr=s.center_rate, weight_decay=0.0)] if trained else [],
             optimiser="sgd",
             momentum=s.momentum,
             weight_decay=s.weight_decay,

@@ -67,7 +67,7 @@ class IdentityTuplets(Method):
     def stages(self) -> Sequence[Stage]:
         s = self.settings
         learned = s.tuplet_weight > 0 and s.threshold_rate > 0
-        parts = [Part([self.threshold], lr_scale=s.threshold_rate / s.lr)] if learned else []
+        parts = [Part([self.threshold], lr=s.threshold_rate)] if learned else []
         group = Group([self.backbone, self.classifier], s.lr, schedule="cosine", parts=parts)
         batches = PK(s.frames) if s.frames else None
         return [Stage("training", self.training_step, {"network": group}, batches=batches)]
