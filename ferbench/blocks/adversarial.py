@@ -52,7 +52,8 @@ def reverse_gradient(x: Tensor, weight: Tensor | float) -> Tensor:
     [-0.5, -0.5]
 
     Args:
-        x: any shape. weight: 0 or more; a number or a scalar tensor, such as one computed from `Clock.progress`.
+        x: any shape.
+        weight: 0 or more; a number or a scalar tensor, such as one computed from `Clock.progress`.
     """
     reversed_: Tensor = _Reversal.apply(x, weight)
     return reversed_

@@ -14,7 +14,8 @@ def masked_bce(logits: Tensor, targets: Tensor) -> Tensor:
     0.6931471824645996
 
     Args:
-        logits: (B, ...), float. targets: of the same shape, in [0, 1] or NaN.
+        logits: (B, ...), float.
+        targets: of the same shape, in [0, 1] or NaN.
     """
     known = ~targets.isnan()
     losses = F.binary_cross_entropy_with_logits(logits, torch.where(known, targets, 0.0), reduction="none")
@@ -25,7 +26,8 @@ def masked_mse(estimated: Tensor, targets: Tensor) -> Tensor:
     """Squared error of the values that are known, as a mean over them; 0 where none is.
 
     Args:
-        estimated: (B, ...), float. targets: of the same shape, or NaN.
+        estimated: (B, ...), float.
+        targets: of the same shape, or NaN.
     """
     known = ~targets.isnan()
     return torch.where(known, estimated - targets, 0.0).square().sum() / known.sum().clamp(min=1)
@@ -40,7 +42,8 @@ def ccc_loss(estimated: Tensor, targets: Tensor) -> Tensor:
     (0.0, True)
 
     Args:
-        estimated: (B,), float. targets: (B,), float or NaN.
+        estimated: (B,), float.
+        targets: (B,), float or NaN.
     """
     known = ~targets.isnan()
     count = known.sum().clamp(min=1)

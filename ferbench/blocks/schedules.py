@@ -30,6 +30,9 @@ class Constant:
 class Cosine:
     """Half a cosine from 1 to `floor` (Loshchilov and Hutter, SGDR, ICLR 2017, equation 5, without restarts).
 
+    Args:
+        floor: the factor at the end.
+
     Raises:
         FerbenchError: `floor` is not in [0, 1].
     """
@@ -47,6 +50,9 @@ class Cosine:
 class Exponential:
     """From 1 to `final` by an equal factor each step: final ** progress. A factor of g after each of n epochs is final = g ** n.
 
+    Args:
+        final: the factor at the end.
+
     Raises:
         FerbenchError: `final` is not in (0, 1].
     """
@@ -62,7 +68,11 @@ class Exponential:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """Multiplied by `factor` at each of the fractions `at` of the stage, such as (0.5, 0.75).
+    """Multiplied by `factor` at each of the fractions `at` of the stage.
+
+    Args:
+        at: growing fractions of the stage, such as (0.5, 0.75).
+        factor: by which each multiplies the rate.
 
     Raises:
         FerbenchError: there is no fraction, one is not in (0, 1) or not above the one before, or `factor` is not in (0, 1].
@@ -86,7 +96,10 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class Polynomial:
-    """(1 - progress) ** power, from 1 to 0; power 1 is a straight line.
+    """(1 - progress) ** power, from 1 to 0.
+
+    Args:
+        power: 1 is a straight line; more falls faster at first.
 
     Raises:
         FerbenchError: `power` is not above 0.
@@ -103,7 +116,12 @@ class Polynomial:
 
 @dataclass(frozen=True)
 class Warmup:
-    """A straight line from `start` to 1 over the fraction `share` of the stage, then the schedule `then` over the rest of it.
+    """A straight line from `start` to 1, then another schedule.
+
+    Args:
+        share: fraction of the stage that the line takes.
+        start: the factor at its beginning.
+        then: the schedule of the rest, whose progress goes from 0 to 1 over it.
 
     Raises:
         FerbenchError: `share` is not in (0, 1), or `start` is not in [0, 1].

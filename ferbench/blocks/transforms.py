@@ -43,11 +43,14 @@ def _grey(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Flip:
-    """A horizontal mirror image, with probability `p`.
+    """A horizontal mirror image.
 
     >>> images = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2).expand(2, 3, 1, 2)
     >>> Flip(p=0.5)(images, torch.tensor([[0.2, 0.7]]))[:, 0, 0].tolist()
     [[1.0, 0.0], [0.0, 1.0]]
+
+    Args:
+        p: probability, for each image.
     """
 
     p: float = 0.5
@@ -92,8 +95,13 @@ def _box(uniform: Tensor, scale: Range, ratio: Range) -> tuple[Tensor, Tensor, T
 
 @dataclass(frozen=True)
 class ColourJitter:
-    """Brightness, contrast and saturation, in this order, each multiplied by a factor in [1 - strength, 1 + strength], with
-    probability `p`. The factors mean what they do in torchvision."""
+    """Brightness, contrast and saturation, in this order, each multiplied by a factor in [1 - strength, 1 + strength]. The factors
+    mean what they do in torchvision.
+
+    Args:
+        brightness, contrast, saturation: strength of each, 0 or more.
+        p: probability, for each image.
+    """
 
     brightness: float = 0.4
     contrast: float = 0.4
@@ -116,7 +124,11 @@ class ColourJitter:
 
 @dataclass(frozen=True)
 class Grey:
-    """An image without colour, with probability `p`."""
+    """An image without colour.
+
+    Args:
+        p: probability, for each image.
+    """
 
     p: float = 0.2
     draws: ClassVar[int] = 1
@@ -128,11 +140,12 @@ class Grey:
 
 @dataclass(frozen=True)
 class Blur:
-    """A Gaussian blur, with probability `p`.
+    """A Gaussian blur.
 
     Args:
         sigma: its standard deviation in pixels, lowest and highest, each above 0. The kernel reaches 3 of the highest, and not
             beyond the image.
+        p: probability, for each image.
     """
 
     sigma: Range = (0.1, 1.5)
@@ -159,9 +172,10 @@ class Blur:
 
 @dataclass(frozen=True)
 class Erase:
-    """A rectangle of the image becomes grey, with probability `p` (Zhong et al., Random Erasing Data Augmentation, AAAI 2020).
+    """A rectangle of the image becomes grey (Zhong et al., Random Erasing Data Augmentation, AAAI 2020).
 
     Args:
+        p: probability, for each image.
         scale, ratio: as of CropResize.
     """
 
@@ -219,8 +233,12 @@ def _shares(alpha: float, images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Mixup:
-    """Each image as a mean with another of the batch, with a share of Beta(alpha, alpha) (Zhang et al., ICLR 2018), for steps:
-    `mixed = Mixup(0.2)(batch.images)`."""
+    """Each image as a mean with another of the batch (Zhang et al., mixup, ICLR 2018), for steps:
+    `mixed = Mixup(0.2)(batch.images)`.
+
+    Args:
+        alpha: the share of the image's own is drawn from Beta(alpha, alpha); above 0.
+    """
 
     alpha: float = 0.2
 
@@ -232,8 +250,12 @@ class Mixup:
 
 @dataclass(frozen=True)
 class Cutmix:
-    """A rectangle of each image from another of the batch, whose area is a share of Beta(alpha, alpha) (Yun et al., ICCV 2019), for
-    steps. `share` is what is left of the image, by pixels."""
+    """A rectangle of each image from another of the batch (Yun et al., CutMix, ICCV 2019), for steps. `share` is what is left
+    of the image, by pixels.
+
+    Args:
+        alpha: 1 minus the rectangle's area is drawn from Beta(alpha, alpha); above 0. The image's edge may cut it.
+    """
 
     alpha: float = 1.0
 

@@ -137,6 +137,52 @@ SECTIONS: Sequence[tuple[str, str, Sequence[str]]] = (
         ),
     ),
     (
+        "Blocks",
+        "What methods share: networks that take their sizes from the backbone, losses, schedules, and transforms of batches.",
+        (
+            "ferbench.blocks.encoder:Encoder",
+            "ferbench.blocks.decoder:Decoder",
+            "ferbench.blocks.discriminator:MultiTaskDiscriminator",
+            "ferbench.blocks.residue:ResidueBranch",
+            "ferbench.blocks.residue:residue_terms",
+            "ferbench.blocks.residue:trained",
+            "ferbench.blocks.adversarial:tell_apart",
+            "ferbench.blocks.adversarial:pass_for_real",
+            "ferbench.blocks.adversarial:reverse_gradient",
+            "ferbench.blocks.factors:masked_bce",
+            "ferbench.blocks.factors:masked_mse",
+            "ferbench.blocks.factors:ccc_loss",
+            "ferbench.blocks.schedules:Constant",
+            "ferbench.blocks.schedules:Cosine",
+            "ferbench.blocks.schedules:Exponential",
+            "ferbench.blocks.schedules:StepDecay",
+            "ferbench.blocks.schedules:Polynomial",
+            "ferbench.blocks.schedules:Warmup",
+            "ferbench.blocks.transforms:Flip",
+            "ferbench.blocks.transforms:CropResize",
+            "ferbench.blocks.transforms:ColourJitter",
+            "ferbench.blocks.transforms:Grey",
+            "ferbench.blocks.transforms:Blur",
+            "ferbench.blocks.transforms:Erase",
+            "ferbench.blocks.transforms:Mixup",
+            "ferbench.blocks.transforms:Cutmix",
+            "ferbench.blocks.transforms:Mixed",
+        ),
+    ),
+    (
+        "Metrics",
+        "Measures of disentanglement as `torchmetrics.Metric`, for a loop of your own too: [definitions](evaluation.md).",
+        (
+            "ferbench.metrics:IdentityLeakage",
+            "ferbench.metrics:ExpressionProbe",
+            "ferbench.metrics:Selectivity",
+            "ferbench.metrics:IdentityAUC",
+            "ferbench.metrics:MIG",
+            "ferbench.metrics:SAP",
+            "ferbench.metrics:DCI",
+        ),
+    ),
+    (
         "Errors",
         "An error that the user can mend is one of these; its text is what the user reads.",
         ("ferbench:FerbenchError", "ferbench:UnknownName", "ferbench:NoSuch", "ferbench:FrameError"),
@@ -224,21 +270,25 @@ def _member(name: str, value: Any) -> list[str]:
 
 
 def _table(thing: type, documented: Mapping[str, str]) -> list[str]:
-    """The fields of a class: name, type, default, meaning."""
+    """The fields of a class, or what its constructor takes: name, type, default, meaning."""
     fields = {f.name: f for f in dataclasses.fields(thing)} if dataclasses.is_dataclass(thing) else {}
+    taken = inspect.signature(thing).parameters if "__init__" in vars(thing) and not fields else {}
     types = {
         name: kind for base in reversed(thing.__mro__) for name, kind in vars(base).get("__annotations__", {}).items()
     }
+    types |= {name: parameter.annotation for name, parameter in taken.items() if name in documented}
+    defaults = {name: repr(one.default) for name, one in taken.items() if one.default is not inspect.Parameter.empty}
+    defaults |= {name: _default(field) for name, field in fields.items()}
     names = list(dict.fromkeys([*documented, *(n for n in vars(thing).get("__annotations__", {}) if n in fields)]))
     names = [name for name in names if not name.startswith("_")]
     if issubclass(thing, enum.Enum):
         return ["", *(f"- `{thing.__name__}.{member.name}`" for member in thing)]
     if not names:
         return []
-    lines = ["", "| field | type | default | |", "|---|---|---|---|"]
+    lines = ["", f"| {'argument' if taken else 'field'} | type | default | |", "|---|---|---|---|"]
     for name in names:
         kind = str(types.get(name, "")).replace("|", "\\|")
-        default = _default(fields[name]) if name in fields else repr(vars(thing)[name]) if name in vars(thing) else ""
+        default = defaults.get(name, repr(vars(thing)[name]) if name in vars(thing) else "")
         default = "" if default.startswith("<") else default
         cells = [
             f"`{name}`",

@@ -9,7 +9,7 @@ from ferbench.metrics.base import FactorMetric
 
 
 class DCI(FactorMetric):
-    """One of the three parts, each 0 to 1; higher is better.
+    """Disentanglement, completeness or informativeness (Eastwood and Williams, ICLR 2018), each 0 to 1; higher is better.
 
     >>> import torch
     >>> grid = torch.cartesian_prod(torch.arange(2), torch.arange(2)).repeat(20, 1)

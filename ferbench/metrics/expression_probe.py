@@ -9,7 +9,8 @@ from ferbench.metrics.base import FeatureMetric
 
 
 class ExpressionProbe(FeatureMetric):
-    """At most 1, chance is 0; higher is better.
+    """How much more often a linear probe names an expression for its own frames than for those of others, on people that it was not
+    fitted on. At most 1, chance is 0; higher is better.
 
     >>> import torch
     >>> subjects = torch.arange(4).repeat_interleave(9)

@@ -9,7 +9,8 @@ from ferbench.metrics.base import FeatureMetric
 
 
 class IdentityAUC(FeatureMetric):
-    """Range 0 to 1, 0.5 is chance; lower is better for a representation of expression.
+    """The probability that two frames of one person are more alike, by cosine, than two of different people, each pair with two
+    expressions. 0 to 1, 0.5 is chance; lower is better for a representation of expression.
 
     >>> import torch
     >>> metric = IdentityAUC()

@@ -12,7 +12,8 @@ PROBES: dict[str, Probe] = {"linear": linear_probe, "knn": nearest_neighbours, "
 
 
 class IdentityLeakage(FeatureMetric):
-    """At most 1, chance is 0; lower is better.
+    """How much more often a probe names a person for their own frames than for those of others, on expressions that it was not
+    fitted on. At most 1, chance is 0; lower is better.
 
     >>> import torch
     >>> subjects = torch.arange(4).repeat_interleave(9)

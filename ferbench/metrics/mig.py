@@ -9,7 +9,8 @@ from ferbench.metrics.base import FactorMetric
 
 
 class MIG(FactorMetric):
-    """0 to 1; higher is better: each factor stands in one dimension.
+    """The mutual information gap (Chen et al., NeurIPS 2018): by how much one dimension knows more of a factor than the next, as
+    a mean over the factors. 0 to 1; higher is better: each factor stands in one dimension.
 
     >>> import torch
     >>> grid = torch.cartesian_prod(torch.arange(2), torch.arange(2)).repeat(20, 1)

@@ -9,7 +9,8 @@ from ferbench.metrics.base import FactorMetric
 
 
 class SAP(FactorMetric):
-    """0 to 1; higher is better.
+    """Separated attribute predictability (Kumar et al., ICLR 2018): by how much one dimension predicts a factor better than the
+    next, as a mean over the factors. 0 to 1; higher is better.
 
     >>> import torch
     >>> grid = torch.cartesian_prod(torch.arange(2), torch.arange(2)).repeat(20, 1)

@@ -9,7 +9,8 @@ from ferbench.metrics.base import FeatureMetric
 
 
 class Selectivity(FeatureMetric):
-    """1 knows all of expression and nothing of identity, 0 as much of both, -1 the reverse; higher is better.
+    """`ExpressionProbe` minus `IdentityLeakage`: 1 knows all of expression and nothing of identity, 0 as much of both, -1 the
+    reverse; higher is better.
 
     >>> import torch
     >>> subjects = torch.arange(4).repeat_interleave(9)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import ferbench
-from ferbench import testing
+from ferbench import blocks, metrics, testing
 from ferbench.docstrings import parsed
 from ferbench.kit.reference import page
 
@@ -30,6 +32,26 @@ def test_every_public_name_is_on_it(text: str) -> None:
     constants = {"CPU", "EXPRESSIONS", "SIZE", "STEPS", "SUBJECTS"}
     names = {*ferbench.__all__, *testing.__all__} - constants - {"__version__", "hookimpl"}
     assert names <= headings, sorted(names - headings)
+
+
+def test_every_block_and_metric_is_on_it(text: str) -> None:
+    """The public classes and functions of the modules of ferbench.blocks, and the metrics; not what they inherit from."""
+    modules = [import_module(f"ferbench.blocks.{found.name}") for found in pkgutil.iter_modules(blocks.__path__)]
+    names = {
+        name
+        for module in modules
+        for name, thing in vars(module).items()
+        if not name.startswith("_") and getattr(thing, "__module__", "") == module.__name__
+    }
+    names |= {*metrics.__all__}
+    headings = {line.removeprefix("### ") for line in text.splitlines() if line.startswith("### ")}
+    assert len(names) > 30
+    assert names <= headings, sorted(names - headings)
+
+
+def test_what_a_constructor_takes_has_types_and_defaults(text: str) -> None:
+    assert "| `cells` | `int` | `1` | 1 averages over the whole map;" in text
+    assert "| `probe` | `str` | `'linear'` |" in text
 
 
 def test_every_field_has_a_meaning(text: str) -> None:
