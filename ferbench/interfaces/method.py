@@ -7,13 +7,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, not_a_choice
 from ferbench.hashing import digest
 from ferbench.interfaces.backbone import Backbone
 from ferbench.interfaces.sampling import PK, Balanced, Partner, Transform
@@ -299,7 +298,7 @@ class Group:
         for beta in self.betas:
             _need("a value of Group.betas", beta, below=1)
         if self.optimiser not in OPTIMISERS:
-            raise FerbenchError(_not_among("Group.optimiser", self.optimiser, OPTIMISERS))
+            raise FerbenchError(not_a_choice("Group.optimiser", self.optimiser, OPTIMISERS))
         if isinstance(self.parts, Part) or not all(isinstance(part, Part) for part in self.parts):
             raise FerbenchError(
                 f"Group.parts is {self.parts!r}; it is a list of parts: [Part([self.backbone], lr=1e-4)]."
@@ -312,7 +311,7 @@ class Group:
             further = (
                 "a function of the stage's progress, such as ferbench.blocks.schedules.Warmup(0.05, then=Cosine())"
             )
-            raise FerbenchError(_not_among("Group.schedule", self.schedule, (*SCHEDULES, further)))
+            raise FerbenchError(not_a_choice("Group.schedule", str(self.schedule), (*SCHEDULES, further)))
         if self.optimiser != "sgd" and (self.momentum or self.nesterov):
             raise FerbenchError(
                 f"Group.momentum and Group.nesterov are SGD's, and the optimiser is {self.optimiser}: write optimiser='sgd', or "
@@ -350,12 +349,6 @@ def _modules(kind: str, modules: object) -> tuple[nn.Module, ...]:
                 f"{kind}.modules has a {type(module).__name__}; it is a list of modules, such as [self.backbone]."
             )
     return found
-
-
-def _not_among(name: str, value: object, options: Sequence[str]) -> str:
-    near = get_close_matches(str(value), options, 1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"{name} is {value!r}; it can be {', '.join(options[:-1])} or {options[-1]}.{hint}"
 
 
 @dataclass(frozen=True)

@@ -290,11 +290,11 @@ LAYER = nn.Linear(2, 2)
         (lambda: Group([LAYER], optimiser="sgd", betas=(0.5, 0.9)), "SGD has none: write momentum=0.5."),
         (
             lambda: Group([LAYER], optimiser="adamwe"),
-            "Group.optimiser is 'adamwe'; it can be adamw, adam or sgd. Did you mean 'adamw'?",
+            "Group.optimiser is 'adamwe'; it can be adamw, adam, sgd. Did you mean 'adamw'?",
         ),
         (
             lambda: Group([LAYER], schedule="warmup_cosine"),
-            "Group.schedule is 'warmup_cosine'; it can be constant, cosine or a function of the stage's progress",
+            "Group.schedule is 'warmup_cosine'; it can be constant, cosine, a function of the stage's progress",
         ),
         (lambda: Group(LAYER), "Group.modules is a Linear; write a list: Group([module])."),  # type: ignore[arg-type]
         (lambda: Group(["head"]), "Group.modules has a str; it is a list of modules"),  # type: ignore[list-item]
