@@ -96,6 +96,7 @@ def test_the_examples_of_what_a_step_sees(
     ("example", "method", "ablation"),
     [
         ("islands", "island_loss", "trained_centers"),
+        ("relabel", "scn", "no_relabelling"),
         ("tuplets", "identity_tuplets", "fixed_threshold"),
         ("units", "unit_coupling", "no_coupling"),
     ],

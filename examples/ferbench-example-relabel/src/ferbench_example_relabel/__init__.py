@@ -1,0 +1,1 @@
+"""Self-Cure Network, as a plugin of ferbench."""
