@@ -39,16 +39,31 @@ TRAILING = ("device", "precision", "began", "seconds", "notes", "folder")
 def load_results(folders: Folders = "results") -> pd.DataFrame:
     """The trials of one or several results folders, one in a row. Trials that several folders have are there once.
 
+    Every setting is a column by the name that `ferbench run` takes, such as method.lr, dataset.root or budget.steps, empty where
+    the trial has none of the name. So is every metric, as `ferbench leaderboard --metric` takes it (accuracy, accuracy/pixels),
+    NaN where the trial does not have it; one with the name of another column is called metric.NAME. cost.steps,
+    cost.train_seconds ... are what the trial took, see docs/reference/records.md.
+
     Columns:
-        trial: its identifier. status: "done", "failed" or "oom" (out of memory). error: in one sentence, of those that failed.
-        method, variant, method_version, dataset, backbone, protocol: `variant` is "full" or the name of an ablation.
-        assignment, fold, folds, seed: which assignment of subjects to folds, which fold of how many, which seed.
-        method.lr, dataset.root, budget.steps ...: every setting, as `ferbench run` takes it. Empty where the trial has none of the
-            name.
-        accuracy, identity_leakage, accuracy/pixels ...: every metric, as `ferbench leaderboard --metric` takes it; NaN where the
-            trial does not have it. One with the name of another column is called metric.NAME.
-        cost.steps, cost.train_seconds ...: what the trial took, see docs/reference/records.md.
-        device, precision, began, seconds: of the trial. notes: sentences on what was left out. folder: of its record.
+        trial: its identifier.
+        status: "done", "failed" or "oom" (out of memory).
+        error: in one sentence, of a trial that failed.
+        method: name of the method.
+        variant: "full" or the name of an ablation.
+        method_version: version of the method's card.
+        dataset: name of the dataset.
+        backbone: name of the backbone.
+        protocol: name of the protocol.
+        assignment: number of the assignment of subjects to folds.
+        fold: number of the fold, from 0.
+        folds: number of folds.
+        seed: the trial's random seed.
+        device: on which it ran.
+        precision: in which it was trained.
+        began: when it began.
+        seconds: that it took.
+        notes: sentences on what was left out.
+        folder: of its record.
 
     `frame.attrs["notes"]` are sentences on damaged records, and on trials of which folders contradict one another.
 

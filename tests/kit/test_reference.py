@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 import ferbench
 from ferbench import blocks, metrics, testing
+from ferbench.api.results import LEADING, TRAILING
 from ferbench.docstrings import parsed
 from ferbench.kit.reference import page
 
@@ -69,3 +71,11 @@ def test_how_a_docstring_is_read() -> None:
         "Args": {"a": "both, on two lines.", "b": "both, on two lines.", "c": "one."},
         "Returns": {"": "(N,), int."},
     }
+
+
+def test_each_column_of_trials_is_explained_by_itself(text: str) -> None:
+    columns = text.split("### load_results")[1].split("Columns:")[1].split("Raises:")[0]
+    told = dict(re.findall(r"- `(\w+)`: (.+)", columns))
+    assert list(told) == [*LEADING, *TRAILING]
+    assert len(set(told.values())) == len(told)
+    assert len(columns.split("\n- ")) == 1 + len(told), "nothing else is listed"
