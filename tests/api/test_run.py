@@ -22,6 +22,7 @@ from ferbench.interfaces.executor import Progress
 from ferbench.records.schema import Trial
 from ferbench.registry.loader import load_registry
 from tests.disks import Disk
+from tests.onehead import plugin
 
 SMALL: dict[str, Any] = {
     "method": "cross_entropy",
@@ -202,3 +203,21 @@ print(run)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("began") == 1
     assert done.stdout.endswith("2 trials: 2 run. Results: results\n")
+
+
+def test_code_that_was_edited_after_it_was_loaded_is_not_run_under_the_name_of_the_edit(tmp_path: Path) -> None:
+    """As in a notebook, where a plugin is edited between two cells."""
+    file, helper = tmp_path / "edited_later.py", tmp_path / "scaled_later.py"
+    text = plugin("edited_later", "yield Update('all', scaled(F.cross_entropy(self.logits(batch.images), batch.expression)))")
+    file.write_text(f"from scaled_later import scaled\n{text}")
+    helper.write_text("def scaled(loss):\n    return loss\n")
+    asked = {**SMALL, "method": "edited_later", "results_dir": tmp_path / "results", "plugins": [file], "progress": QUIET}
+    done = library.run(**asked)
+    assert [outcome.status for outcome in done.outcomes] == ["done"]
+    helper.write_text("def scaled(loss):  # as it is\n    return loss\n")
+    assert [outcome.status for outcome in library.run(**asked).outcomes] == ["stored"]
+    helper.write_text("def scaled(loss):\n    return 5 * loss\n")
+    with pytest.raises(FerbenchError, match=r"scaled_later\.py: changed since this Python loaded it.*Restart Python"):
+        library.run(**asked)
+    helper.write_text("def scaled(loss):\n    return loss\n")
+    assert [outcome.status for outcome in library.run(**asked).outcomes] == ["stored"]
