@@ -208,10 +208,18 @@ print(run)
 def test_code_that_was_edited_after_it_was_loaded_is_not_run_under_the_name_of_the_edit(tmp_path: Path) -> None:
     """As in a notebook, where a plugin is edited between two cells."""
     file, helper = tmp_path / "edited_later.py", tmp_path / "scaled_later.py"
-    text = plugin("edited_later", "yield Update('all', scaled(F.cross_entropy(self.logits(batch.images), batch.expression)))")
+    text = plugin(
+        "edited_later", "yield Update('all', scaled(F.cross_entropy(self.logits(batch.images), batch.expression)))"
+    )
     file.write_text(f"from scaled_later import scaled\n{text}")
     helper.write_text("def scaled(loss):\n    return loss\n")
-    asked = {**SMALL, "method": "edited_later", "results_dir": tmp_path / "results", "plugins": [file], "progress": QUIET}
+    asked = {
+        **SMALL,
+        "method": "edited_later",
+        "results_dir": tmp_path / "results",
+        "plugins": [file],
+        "progress": QUIET,
+    }
     done = library.run(**asked)
     assert [outcome.status for outcome in done.outcomes] == ["done"]
     helper.write_text("def scaled(loss):  # as it is\n    return loss\n")
