@@ -19,6 +19,12 @@ def states() -> dict[str, Any]:
     return found
 
 
+def marks() -> dict[str, int]:
+    """A number for each of the states of "numpy" and "Python", equal where the states are; quick."""
+    arrays = np.random.get_state(legacy=False)["state"]  # noqa: NPY002
+    return {"numpy": hash((arrays["key"].tobytes(), arrays["pos"])), "Python": hash(random.getstate())}
+
+
 def set_seed(seed: int, cuda: bool = False) -> None:
     """Seed all of them. `seed` is not negative. `cuda`: also torch's state on a GPU, which is another one."""
     random.seed(seed)

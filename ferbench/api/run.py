@@ -147,7 +147,7 @@ def run(
                 outcomes = carried_out(registry, study, retry, ["run", *options, *words], progress)
         finally:
             _runner = None
-    return Run(Path(study.results_dir), tuple(outcomes), ("run", *options, *words))
+    return Run(Path(study.results_dir).absolute(), tuple(outcomes), ("run", *options, *words))
 
 
 def _words(asked: object) -> list[str]:

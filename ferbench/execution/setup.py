@@ -313,8 +313,15 @@ def build(registry: Registry, config: RunConfig, task: Task, expected: str = "")
     with task.init("backbone"):
         backbone = make_backbone(registry, config.backbone, task.image_size, expected)
     card = registry.get(MethodCard, config.method.name)
-    with registry.blaming(card), own_random_state(derive_seed("construction", task.seed)):
+    seed = derive_seed("construction", task.seed)
+    with registry.blaming(card), own_random_state(seed):
         method = card.load()(task, backbone, card.settings(**config.method.settings))
+        if torch.default_generator.initial_seed() != seed:
+            raise FerbenchError(
+                f"The constructor of method '{card.name}' sets torch's random seed (torch.manual_seed or the like), so that the "
+                "trials of all seeds would draw the same numbers. Leave it out, and create layers inside "
+                "`with task.init(part):`, which is seeded."
+            )
     return card, method, backbone
 
 

@@ -50,6 +50,7 @@ from ferbench.records.schema import (
     code_key,
 )
 from ferbench.records.store import Store
+from ferbench.registry.code import code_digest
 from ferbench.registry.loader import Registry
 from ferbench.training import checkpoint as checkpoints
 from ferbench.training.choice import curve_of, sentence
@@ -392,7 +393,9 @@ def _measure(registry: Registry, trial: Trial, store: Store, outputs: Outputs) -
     """What the evaluators found. The metrics of reference representations, "metric/reference", are equal for all methods on a fold.
     They are computed once and stored under a key of all that they depend on."""
     cards = standard(registry, outputs)
-    evaluators = [[card.name, card.version] for card in cards]
+    evaluators: list[object] = [[registry.recorded(card), card.version] for card in cards]
+    unreleased = evaluator_functions(card for card in cards if not registry.owner(card).released)
+    evaluators += [[name, code_digest(functions)] for name, functions in unreleased.items()]
     parts = ("dataset", "protocol", "frames_digest", "preparation", "backbone", "seed", "trainer", "core", "code")
     values = trial.identity.to_dict()
     judges = trial.judges.key if trial.judges else ""

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 from ferbench.hashing import digest
 
@@ -34,7 +35,7 @@ PLUGIN_FILE = "ferbench_file_"
 
 def functions_of(modules: Iterable[str]) -> dict[str, str]:
     """Digests of the code of some modules and of what they import: from their own packages, from our plugins, and for a plugin
-    file from the modules beside it.
+    file from the modules beside it. Of a module that this process has loaded it is the code that runs, not an edit made since.
 
     Returns:
         Digests by "module:name", sorted. Modules without a source file are ignored.
@@ -49,7 +50,7 @@ def functions_of(modules: Iterable[str]) -> dict[str, str]:
         if name in done or path is None:
             continue
         done.add(name)
-        module = _read(path, name, path.stat().st_mtime_ns)
+        module = _running(path, name)
         digests |= {f"{name}:{unit}": _short(_with_imports(text, module)) for unit, text in module.units.items()}
         for other in module.imports:
             root = other.partition(".")[0]
@@ -57,6 +58,30 @@ def functions_of(modules: Iterable[str]) -> dict[str, str]:
                 packages.add(root)
                 waiting.append(other)
     return dict(sorted(digests.items()))
+
+
+_RUNNING: dict[str, tuple[ModuleType | None, _Module]] = {}
+"""What modules were, and the code of their files, when `functions_of` saw them first; None for one that was not loaded."""
+
+
+def _running(path: Path, name: str) -> _Module:
+    """The code of a module: of one that is loaded, what its file had when it was first seen."""
+    loaded, code = sys.modules.get(name), _read(path, name, path.stat().st_mtime_ns)
+    before = _RUNNING.get(name)
+    if before is not None and loaded is not None and before[0] in (None, loaded):
+        code = before[1]
+    _RUNNING[name] = (loaded, code)
+    return code
+
+
+def edited() -> list[Path]:
+    """Files of loaded modules that `functions_of` has seen, and whose code was changed since."""
+    found = []
+    for name, (loaded, code) in _RUNNING.items():
+        path = source(name) if loaded is not None and sys.modules.get(name) is loaded else None
+        if path is not None and path.is_file() and _read(path, name, path.stat().st_mtime_ns).units != code.units:
+            found.append(path)
+    return sorted(found)
 
 
 def _beside(root: str, path: Path, name: str) -> bool:
@@ -153,7 +178,7 @@ def _with_imports(text: str, module: _Module) -> str:
     for name in sorted(used & set(module.own)):
         path = source(module.own[name])
         if path is not None:
-            units = _read(path, module.own[name], path.stat().st_mtime_ns).units
+            units = _running(path, module.own[name]).units
             found += [f"{unit} {_short(code)}" for unit, code in units.items() if unit.partition(".")[0] == name]
     return "\n".join([text, *found])
 

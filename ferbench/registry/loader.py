@@ -35,7 +35,7 @@ from ferbench.cards import KINDS, Card, DetectorCard, PublishedResult
 from ferbench.deprecation import OutdatedPlugin, outdated
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.limits import AGAIN, TimeUp, alarm
-from ferbench.registry.code import imported_beside
+from ferbench.registry.code import functions_of, imported_beside
 
 GROUP = "ferbench"
 ONLY = "FERBENCH_PLUGINS"
@@ -473,6 +473,7 @@ def _file_entry(path: str) -> _Entry:
         try:
             spec.loader.exec_module(module)
             _check_beside(file)
+            functions_of([name])  # so that an edit of the file is noticed from now on
         except BaseException:
             del sys.modules[name]
             raise

@@ -19,7 +19,7 @@ from torch.autograd.graph import increment_version
 from ferbench.errors import FerbenchError, TrainingError
 from ferbench.interfaces.method import Batch, Clock, Method, Stage, Update, derive_seed, fraction
 from ferbench.interfaces.replicas import whole_batch
-from ferbench.randomness import set_seed
+from ferbench.randomness import marks, set_seed
 from ferbench.records.files import SKIPPED
 from ferbench.training.averages import Averages
 from ferbench.training.optimisers import factor_of, gradient_norm, rates_of, set_rates, uphill
@@ -87,6 +87,7 @@ class Steps:
         self.averages = averages
         self._run = 0
         self._seeded: int | None = None
+        self._left: tuple[int, Mapping[str, int]] = (-1, {})
         self.scalers = scalers or {}
         why = ["their losses are scaled (fp16)"] if self.scalers else []
         why += [
@@ -118,17 +119,29 @@ class Steps:
         the second on.
 
         Raises:
-            TrainingError: since the last step something has seeded torch.
+            TrainingError: since the last step something has seeded one of them.
         """
         replica = (self.training.replicas.rank,) if self.training.replicas and self.training.replicas.rank else ()
-        if self._seeded is not None and torch.default_generator.initial_seed() != self._seeded:
+        if name := self._reseeded():
+            call = {"torch": "torch.manual_seed", "numpy": "numpy.random.seed", "Python": "random.seed"}[name]
             raise TrainingError(
-                f"Stage '{self.stage.name}' sets torch's random seed (torch.manual_seed or the like), so that all its steps would "
-                "draw the same numbers. Leave it out: each step is seeded, in a way that a resumed training repeats.",
+                f"Stage '{self.stage.name}' sets {name}'s random seed ({call} or the like), so that all its steps would draw the "
+                "same numbers. Leave it out: each step is seeded, in a way that a resumed training repeats.",
                 self.stage.name,
                 step,
             )
         self._seed("step", step, *replica)
+
+    def _reseeded(self) -> str:
+        """Which of torch, numpy and Python something has seeded since `seed`; empty if none. Two steps that were seeded apart and
+        leave the same state behind have seeded it alike."""
+        if self._seeded is None:
+            return ""
+        if torch.default_generator.initial_seed() != self._seeded:
+            return "torch"
+        (seed, before), self._left = self._left, (self._seeded, marks())
+        left = self._left[1]
+        return next((name for name in left if seed != self._seeded and before.get(name) == left[name]), "")
 
     def _seed(self, part: str, *more: object) -> None:
         self._seeded = seed = derive_seed(part, self.training.seed, self.stage.name, *more)

@@ -22,6 +22,7 @@ from ferbench.interfaces.executor import Progress
 from ferbench.records.schema import Trial
 from ferbench.registry.loader import load_registry
 from tests.disks import Disk
+from tests.onehead import plugin
 
 SMALL: dict[str, Any] = {
     "method": "cross_entropy",
@@ -201,4 +202,40 @@ print(run)
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("began") == 1
-    assert done.stdout.endswith("2 trials: 2 run. Results: results\n")
+    assert done.stdout.endswith(f"2 trials: 2 run. Results: {tmp_path / 'results'}\n")
+
+
+def test_code_that_was_edited_after_it_was_loaded_is_not_run_under_the_name_of_the_edit(tmp_path: Path) -> None:
+    """As in a notebook, where a plugin is edited between two cells."""
+    file, helper = tmp_path / "edited_later.py", tmp_path / "scaled_later.py"
+    text = plugin(
+        "edited_later", "yield Update('all', scaled(F.cross_entropy(self.logits(batch.images), batch.expression)))"
+    )
+    file.write_text(f"from scaled_later import scaled\n{text}")
+    helper.write_text("def scaled(loss):\n    return loss\n")
+    asked = {
+        **SMALL,
+        "method": "edited_later",
+        "results_dir": tmp_path / "results",
+        "plugins": [file],
+        "progress": QUIET,
+    }
+    done = library.run(**asked)
+    assert [outcome.status for outcome in done.outcomes] == ["done"]
+    helper.write_text("def scaled(loss):  # as it is\n    return loss\n")
+    assert [outcome.status for outcome in library.run(**asked).outcomes] == ["stored"]
+    helper.write_text("def scaled(loss):\n    return 5 * loss\n")
+    with pytest.raises(FerbenchError, match=r"scaled_later\.py: changed since this Python loaded it.*Restart Python"):
+        library.run(**asked)
+    helper.write_text("def scaled(loss):\n    return loss\n")
+    assert [outcome.status for outcome in library.run(**asked).outcomes] == ["stored"]
+
+
+def test_what_a_study_gave_is_found_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook may change its folder, and the results folder may be relative."""
+    monkeypatch.chdir(tmp_path)
+    done = library.run(**SMALL, progress=QUIET)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert [record.trial.id for record in done.records] == [outcome.trial.id for outcome in done.outcomes]
+    assert Path(done.frame["folder"][0]).is_dir()

@@ -134,3 +134,31 @@ def test_a_comparison_says_on_which_backbone(ferbench: Run, make: Make, tmp_path
     found = library.compare(folder, "m", "n")
     assert isinstance(found.frame, pd.DataFrame)
     assert all(head in str(found) for head in heads)
+
+
+LEVEL = """
+from ferbench import EvaluatorCard, Metric, hookimpl
+
+def level(outputs):
+    return {f"level{end}": 1.0 for end in outputs.representations}
+
+@hookimpl
+def ferbench_evaluators():
+    return [EvaluatorCard(name="level", target=f"{__name__}:level", title="t", metrics=[Metric(name="level", title="Level")])]
+"""
+
+
+def run(*words: str) -> None:
+    """The command line in a process of its own, which reads plugin files anew."""
+    subprocess.run([sys.executable, "-m", "ferbench", "run", *words], check=True, timeout=300)
+
+
+def test_an_evaluator_that_was_edited_measures_the_references_anew(smoke: tuple[str, ...], tmp_path: Path) -> None:
+    """They are worked out once for all methods on a fold, with the same code as the methods' own values."""
+    file = tmp_path / "level.py"
+    for method, level in (("cross_entropy", "1.0"), ("grl", "2.0")):
+        file.write_text(LEVEL.replace("1.0", level))
+        run("--plugin", str(file), f"method={method}", *smoke, "evaluation.judges=0")
+    found = {record.trial.method: record.metrics for record in Store(tmp_path / "results").scan()[0]}
+    for method, expected in (("cross_entropy", 1.0), ("grl", 2.0)):
+        assert {found[method][f"level{end}"] for end in ("", "/pixels", "/untrained")} == {expected}, method

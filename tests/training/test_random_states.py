@@ -192,13 +192,25 @@ def test_a_trial_whose_features_cannot_be_judged_fails_with_a_sentence(
     assert failure.trace == "", "it is a sentence"
 
 
-def test_a_seed_in_the_step_ends_the_training(method: Callable[..., Any]) -> None:
-    made = method(step=SEEDING[0])[1]()
+@pytest.mark.parametrize(("line", "name"), list(zip(SEEDING, GENERATORS, strict=True)))
+def test_a_seed_in_the_step_ends_the_training(method: Callable[..., Any], line: str, name: str) -> None:
+    made = method(step=line)[1]()
     with pytest.raises(
-        TrainingError, match=r"Stage 'training' sets torch's random seed .* each step is seeded"
+        TrainingError, match=rf"Stage 'training' sets {name}'s random seed .* each step is seeded"
     ) as failed:
         train(made, made.stages()[0], 3, training())
-    assert failed.value.step == 1
+    assert failed.value.step <= 2
+
+
+def test_a_torch_seed_in_the_constructor_ends_a_trial(tmp_path: Path) -> None:
+    """Else what it creates outside `task.init` would be the same in the trials of all seeds."""
+    from ferbench.config.compose import compose
+    from ferbench.execution.setup import build
+
+    registry = load_registry([str(written(tmp_path, construct=SEEDING[0]))])
+    (config,) = compose(registry, ["method=mine", "dataset=synthfaces"])
+    with pytest.raises(FerbenchError, match="The constructor of method 'mine' sets torch's random seed"):
+        build(registry, config, Task(("a", "b"), ("s",), 32, 0))
 
 
 @pytest.mark.parametrize("line", DRAWING)
@@ -228,7 +240,7 @@ def test_numpy_and_python_are_seeded_inside_init_too() -> None:
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("line", [*SEEDING, *DRAWING])
+@pytest.mark.parametrize("line", [*SEEDING[1:], *DRAWING])
 def test_a_constructor_changes_nobody_elses_numbers(tmp_path: Path, line: str) -> None:
     from ferbench.config.compose import compose
     from ferbench.execution.setup import build
