@@ -60,16 +60,29 @@ def test_the_group_of_the_howto() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["Constant", "Cosine", "Exponential", "StepDecay", "Polynomial", "Warmup"])
-def test_the_schedules_of_the_howto(name: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "module", "name"),
+    [
+        *(
+            ("write-a-method", "schedules", name)
+            for name in ("Constant", "Cosine", "Exponential", "StepDecay", "Polynomial", "Warmup")
+        ),
+        *(
+            ("choose-batches", "transforms", name)
+            for name in ("Flip", "CropResize", "ColourJitter", "Grey", "Blur", "Erase")
+        ),
+    ],
+)
+def test_the_arguments_in_the_tables_of_the_howtos(page: str, module: str, name: str) -> None:
+    import importlib
     import inspect
 
-    from ferbench.blocks import schedules
-
-    page = (ROOT / "docs" / "howto" / "write-a-method.md").read_text()
-    (shown,) = re.findall(rf"^\| `{name}\((.*?)\)` \|", page, re.M)
-    parameters = inspect.signature(getattr(schedules, name)).parameters.values()
-    assert shown == ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters)
+    text = (ROOT / "docs" / "howto" / f"{page}.md").read_text()
+    (shown,) = re.findall(rf"^\| `{name}\((.*?)\)` \|", text, re.M)
+    kind = getattr(importlib.import_module(f"ferbench.blocks.{module}"), name)
+    parameters = inspect.signature(kind).parameters.values()
+    exact = shown.replace("3/4, 4/3", f"{3 / 4}, {4 / 3}")
+    assert exact == ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters)
 
 
 def test_the_method_with_action_units_runs(

@@ -99,6 +99,7 @@ def test_the_examples_of_what_a_step_sees(
         ("relabel", "scn", "no_relabelling"),
         ("tuplets", "identity_tuplets", "fixed_threshold"),
         ("units", "unit_coupling", "no_coupling"),
+        ("sharpness", "sharp_cross_entropy", "no_sam"),
     ],
 )
 def test_the_examples_of_papers(
@@ -116,6 +117,25 @@ def test_the_examples_of_papers(
     board = ("-m", "ferbench", "leaderboard", results, "--include-ablations", "--format", "csv")
     assert f",{method},1,{ablation}," in here.run(*board)
     tests = EXAMPLES / name / "tests"
+    here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
+
+
+def test_the_example_without_labels(installed: Callable[[str], Environment], smoke: tuple[str, ...]) -> None:
+    """It asks for an extra dataset, whose board it is on; its own tests train it on a table without labels."""
+    here = installed("ferbench-example-confidence")
+    extra = (
+        "extra_dataset=synthfaces",
+        "extra_dataset.seed=1",
+        "extra_dataset.subjects=8",
+        "extra_dataset.image_size=48",
+    )
+    words = ("method=ada_cm", "ablation=no_contrast", "evaluation.judges=0", "evaluation.test_curve_points=0", *extra)
+    assert "no_contrast" in here.run("-m", "ferbench", "run", *words, *smoke)
+    (results,) = (word.partition("=")[2] for word in smoke if word.startswith("results_dir"))
+    board = here.run("-m", "ferbench", "leaderboard", results, "--include-ablations", "--format", "csv")
+    assert "ada_cm" in board
+    assert "synthfaces" in board
+    tests = EXAMPLES / "ferbench-example-confidence" / "tests"
     here.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests)
 
 

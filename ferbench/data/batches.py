@@ -427,8 +427,8 @@ class WithExtra:
         return replace(self.batches(step), extra=self.extra(step))
 
     def of(self, stage: Stage, accumulate: int = 1) -> WithExtra:
-        """As `Batches.of`; the batches of the extra dataset are plain."""
-        return WithExtra(self.batches.of(stage, accumulate), self.extra)
+        """As `Batches.of`."""
+        return WithExtra(self.batches.of(stage, accumulate), self.extra.of(beside(stage), accumulate))
 
     def notes(self) -> list[str]:
         """As `Batches.notes`, of the training set."""
@@ -455,6 +455,12 @@ class WithExtra:
         """As `Batches.assemble`."""
         extra = {name.removeprefix("extra."): values for name, values in plan.items() if name.startswith("extra.")}
         return replace(self.batches.assemble(plan), extra=self.extra.assemble(extra))
+
+
+def beside(stage: Stage) -> Stage:
+    """What a stage asks of the batches of an extra dataset beside its own: views and transforms. Which frames are drawn together,
+    and partners, are of the training set alone: the other may have neither subjects nor expressions."""
+    return replace(stage, batches=None, second=None, third=None)
 
 
 def batches_for(data: str, own: Batches, extra: Batches | None) -> Batches | WithExtra:

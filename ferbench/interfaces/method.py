@@ -112,8 +112,8 @@ class Batch:
         views: `Stage.views` versions of the images, each augmented by itself; the first is `images`. Empty where the stage asks for
             one.
         related: of a partner: (B,), bool, false where another frame stands in for the one that was asked for; else None.
-        extra: a batch of as many images of the extra dataset, whose labels are those of `Task.extra`; None unless the stage's card
-            says data="both" and there is such a dataset.
+        extra: a batch of as many images of the extra dataset, in random order, with the stage's views and transforms, and labels of
+            `Task.extra`; None unless the stage's card says data="both" and there is such a dataset.
     """
 
     images: Tensor
@@ -418,6 +418,8 @@ class Stage:
         views: how many versions of each image, augmented with other random numbers, are in `batch.views`.
         transforms: what images go through after the run's augmentation (`augment.*`), in this order; neutral faces with the random
             numbers of their image, partners and views with their own.
+
+    `views` and `transforms` are those of `batch.extra` too; `batches`, `second` and `third` are of the training set alone.
 
     Raises:
         FerbenchError: a value is none that it can be.

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from ferbench.cards import EXTRA, BackboneCard, MethodCard
+from ferbench.data.batches import beside
 from ferbench.errors import FerbenchError, UnknownName
 from ferbench.interfaces.evaluator import Outputs, Syntheses
 from ferbench.interfaces.method import PARTNERS, Batch, Method, Stage, Task
@@ -115,7 +116,9 @@ def make_batch(
         (index % 3 > 0).to(device) if partner else None,
         {name: values.to(device) for name, values in make_factors(task, count, generator).items()},
         (images, *(images.flip(0) for _ in range(views - 1))) if views > 1 else (),
-        make_batch(task.extra, count, seed + 3, device) if data == "both" and task.extra is not None else None,
+        make_batch(task.extra, count, seed + 3, device, stage and beside(stage))
+        if data == "both" and task.extra is not None
+        else None,
     )
 
 

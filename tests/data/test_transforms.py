@@ -14,9 +14,9 @@ from torchvision.transforms.v2 import functional as V
 
 from ferbench.blocks.transforms import Blur, ColourJitter, CropResize, Cutmix, Erase, Flip, Grey, Mixup
 from ferbench.config.schema import Augment
-from ferbench.data.batches import Batches, Images, Labels
+from ferbench.data.batches import Batches, Images, Labels, WithExtra
 from ferbench.errors import TrainingError
-from ferbench.interfaces.sampling import Partner, Transform
+from ferbench.interfaces.sampling import PK, Partner, Transform
 from tests.data.test_samplers import CPU, OFF, stage
 
 ALL = [Flip(), CropResize(), ColourJitter(), Grey(), Blur(), Erase()]
@@ -149,10 +149,10 @@ def test_mixed_images_are_what_they_say(kind: Any) -> None:
 # -- of a stage
 
 
-def batches(augment: Augment = OFF, **asked: Any) -> Batches:
+def batches(augment: Augment = OFF, key: int = 0, **asked: Any) -> Batches:
     rows = torch.arange(12)
     array = np.random.default_rng(0).integers(0, 256, (12, SIZE, SIZE, 3), np.uint8)
-    made = Batches(Images(array, CPU), Labels(rows, rows % 3, rows // 6, rows.flip(0)), augment, 8, (0,))
+    made = Batches(Images(array, CPU), Labels(rows, rows % 3, rows // 6, rows.flip(0)), augment, 8, (key,))
     return made.of(stage(**asked)) if asked else made
 
 
@@ -188,7 +188,7 @@ def test_neutral_faces_share_the_numbers_of_their_image_and_partners_do_not() ->
 
 
 def test_views_and_transforms_depend_on_the_step_alone_and_split() -> None:
-    asked = {"views": 2, "transforms": [CropResize(), Erase()]}
+    asked: dict[str, Any] = {"views": 2, "transforms": [CropResize(), Erase()]}
     going_on = batches(Augment(), **asked)
     for step in (4, 1, 9):
         ours, anew = going_on(step).tensors(), batches(Augment(), **asked)(step).tensors()
@@ -209,3 +209,21 @@ def test_views_and_transforms_depend_on_the_step_alone_and_split() -> None:
 def test_what_is_refused(asked: dict[str, Any], sentence: str) -> None:
     with pytest.raises(TrainingError, match=sentence):
         batches(**asked)
+
+
+def test_a_batch_of_an_extra_dataset_has_views_and_transforms_but_no_partners() -> None:
+    asked: dict[str, Any] = {"views": 2, "transforms": [Grey(1.0)], "second": Partner.SUBJECT, "batches": PK(4)}
+    extra = batches(Augment(), key=1)
+    both = WithExtra(batches(), extra).of(stage(**asked))
+    batch, plain = both(3), extra(3)
+    assert batch.second is not None
+    assert batch.extra is not None
+    assert batch.extra.second is None
+    assert torch.equal(batch.extra.expression, plain.expression), "drawn one by one"
+    assert torch.equal(batch.extra.images, Grey(1.0)(plain.images))
+    first, second = batch.extra.views
+    assert first is batch.extra.images
+    assert not torch.equal(first, second)
+    assert torch.equal(second[:, 0], second[:, 2]), "each view goes through the transforms"
+    halves = [half.extra for half in batch.split(2)]
+    assert torch.equal(torch.cat([half.views[1] for half in halves if half is not None]), second)
