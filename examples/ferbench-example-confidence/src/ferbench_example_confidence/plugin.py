@@ -28,9 +28,8 @@ class AdaCMSettings:
     """What a margin is at the beginning and at least, as in the released code."""
     adaptive: bool = True
     """Whether margins are learnt from labelled frames before each epoch."""
-    decay: float = 0.99
-    """Decay of the average of weights; 0.999 in the released code, for 16,000 steps. Of a short training that would be an
-    average of its beginning, whose confidence no margin could be learnt from."""
+    decay: float = 0.999
+    """Decay of the average of weights, as in the released code."""
     judge_average: bool = True
     """Whether features are those of the average of weights, as in the released code."""
 
