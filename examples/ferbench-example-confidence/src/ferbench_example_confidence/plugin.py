@@ -29,7 +29,8 @@ class AdaCMSettings:
     adaptive: bool = True
     """Whether margins are learnt from labelled frames before each epoch."""
     decay: float = 0.999
-    """Decay of the average of weights, as in the released code."""
+    """Decay of the average of weights, as in the released code, which trains 16,000 steps. A training of some hundred steps
+    needs less: the average lags behind, and its confidence stays below every margin."""
     judge_average: bool = True
     """Whether features are those of the average of weights, as in the released code."""
 
