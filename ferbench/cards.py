@@ -507,7 +507,10 @@ class MethodCard(Card):
         names = set(self.setting_names)
         self._check_settings("frames of a clip", *([self.clip] if self.clip else []))
         if abs(sum(stage.share for stage in self.stages if stage.data != EXTRA) - 1) > 1e-6:
-            raise FerbenchError(f"The shares of the stages of method '{self.name}' do not add up to 1.")
+            raise FerbenchError(
+                f"The shares of the stages of method '{self.name}' do not add up to 1: they are what part of the steps each stage "
+                "gets. Say StageCard(name=..., share=...) for each; those with data='extra' do not count."
+            )
         for stage in self.stages:
             if unknown := sorted(set(stage.settings) - names):
                 raise UnknownName(f"setting of method '{self.name}' (stage '{stage.name}')", unknown[0], names)

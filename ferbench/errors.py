@@ -73,6 +73,15 @@ class TrainingError(FerbenchError):
         self.step = step
 
 
+def a(noun: str) -> str:
+    """A noun with its article.
+
+    >>> a("method"), a("evaluator")
+    ('a method', 'an evaluator')
+    """
+    return f"{'an' if noun[:1] in set('aeiou') else 'a'} {noun}"
+
+
 def _either(names: list[str]) -> str:
     quoted = [f"'{name}'" for name in names]
     return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " or " + quoted[-1]

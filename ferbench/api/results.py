@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from ferbench.api.arguments import Texts, several
 from ferbench.api.reading import chosen_boards, known_cards, need_metric
 from ferbench.ranking import compare as comparing
 from ferbench.ranking.aggregate import BoardQuery
@@ -23,9 +24,6 @@ from ferbench.registry.loader import load_registry
 from ferbench.report import export, notebook
 from ferbench.report.columns import DEFAULT, Column, columns
 
-Folders = str | Path | Sequence[str | Path]
-"""One results folder, or several."""
-
 LEADING = (
     "trial", "status", "error", "method", "variant", "method_version", "dataset", "backbone", "protocol", "assignment", "fold",
     "folds", "seed",
@@ -36,7 +34,7 @@ TRAILING = ("device", "precision", "began", "seconds", "notes", "folder")
 """The last ones."""
 
 
-def load_results(folders: Folders = "results") -> pd.DataFrame:
+def load_results(folders: Texts = "results") -> pd.DataFrame:
     """The trials of one or several results folders, one in a row. Trials that several folders have are there once.
 
     Every setting is a column by the name that `ferbench run` takes, such as method.lr, dataset.root or budget.steps, empty where
@@ -70,7 +68,7 @@ def load_results(folders: Folders = "results") -> pd.DataFrame:
     Raises:
         FerbenchError: there is no such folder, or no trial in it.
     """
-    given = collect(_folders(folders))
+    given = collect(several("folders", folders))
     frame = frame_of(given.records.values(), given.failures, given.where)
     frame.attrs["notes"] = list(given.notes)
     return frame
@@ -179,14 +177,14 @@ class Leaderboard:
 
 
 def leaderboard(
-    folders: Folders = "results",
+    folders: Texts = "results",
     *,
     dataset: str | None = None,
-    metrics: Sequence[str] = (),
+    metrics: Texts = (),
     group: str = "",
     include_ablations: bool = False,
     baseline: str = "",
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
 ) -> Leaderboard:
     """Rank what was run: `ferbench leaderboard`, with its options.
 
@@ -197,21 +195,22 @@ def leaderboard(
     Args:
         folders: one results folder, or several.
         dataset: only this one.
-        metrics: that are shown; the first one ranks.
+        metrics: one that is shown, or several; the first one ranks.
         group: a board for each "backbone" or "method".
         include_ablations: also variants that are not the full method.
         baseline: a method with which every row is compared.
-        plugins: Python files that are loaded as plugins.
+        plugins: a Python file that is loaded as a plugin, or several.
 
     Raises:
         FerbenchError: there is no such folder, no trial in it, or none of that dataset, metric or baseline; or a plugin file cannot
             be loaded.
     """
-    given = collect(_folders(folders))
-    cards = known_cards(load_registry(map(str, plugins)), given)
-    shown = columns(list(metrics) or DEFAULT, cards)
+    given = collect(several("folders", folders))
+    cards = known_cards(load_registry(several("plugins", plugins)), given)
+    wanted = several("metrics", metrics)
+    shown = columns(wanted or DEFAULT, cards)
     query = BoardQuery(dataset, shown[0].metric, include_ablations, baseline, group, cards)
-    found = chosen_boards(given, query, list(metrics))
+    found = chosen_boards(given, query, wanted)
     return Leaderboard(found, list(given.notes), tuple(column.metric for column in shown), given, shown)
 
 
@@ -270,13 +269,13 @@ class Comparison:
 
 
 def compare(
-    folders: Folders,
+    folders: Texts,
     ours: str,
     theirs: str,
     *,
     dataset: str | None = None,
     metric: str = "accuracy",
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
 ) -> Comparison:
     """Compare two methods, each a method or method/variant, on the same subjects, folds and seeds: `ferbench compare`.
 
@@ -287,19 +286,14 @@ def compare(
         folders: one results folder, or several.
         dataset: only this one.
         metric: what is compared.
-        plugins: Python files that are loaded as plugins.
+        plugins: a Python file that is loaded as a plugin, or several.
 
     Raises:
         FerbenchError: there is no such folder or metric; no board has both on the same folds and seeds; or a plugin file cannot be
             loaded.
     """
-    given = collect(_folders(folders))
-    cards = known_cards(load_registry(map(str, plugins)), given)
+    given = collect(several("folders", folders))
+    cards = known_cards(load_registry(several("plugins", plugins)), given)
     need_metric(given, metric)
     found = comparing.compare(list(given.records.values()), ours, theirs, dataset, cards, metric)
     return Comparison(ours, theirs, metric, found, cards)
-
-
-def _folders(folders: Folders) -> list[str]:
-    given = [folders] if isinstance(folders, str | Path) else list(folders)
-    return [str(folder) for folder in given]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ferbench.api.arguments import Texts, several
 from ferbench.api.results import frame_of
 from ferbench.api.studies import carried_out, planned, reviewed, summary
 from ferbench.config.overrides import words_of
@@ -81,7 +82,7 @@ def run(
     retry: str = "",
     fresh: bool = False,
     multirun: bool = False,
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
     config_dir: str | Path | None = None,
     config_name: str | None = None,
     progress: Progress | None = None,
@@ -105,7 +106,7 @@ def run(
         retry: "failed", "oom" or "all" runs trials again that ended in an error, out of memory, or either.
         fresh: whether to run again what is stored but was made by other code of the same versions.
         multirun: whether settings may have several values: "method=degan,cross_entropy".
-        plugins: Python files that are loaded as plugins.
+        plugins: a Python file that is loaded as a plugin, or several.
         config_dir, config_name: as the options --config-dir and --config-name.
         progress: is told what goes on; None for lines, and a live display on a terminal. `ferbench.Progress()` says nothing.
 
@@ -122,7 +123,7 @@ def run(
     if _runner == threading.get_ident():
         raise FerbenchError("ferbench.run was called while it runs, by a plugin or a listener; call it afterwards.")
     words = [word for asked in overrides for word in _words(asked)] + words_of(settings)
-    files = [str(file) for file in plugins]
+    files = several("plugins", plugins)
     options = [
         *(["--retry", retry] if retry else []),
         *(["--fresh"] if fresh else []),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from ferbench.cli.options import plugin_option, say
-from ferbench.errors import FerbenchError, UnknownName, enumerate_first
+from ferbench.errors import FerbenchError, UnknownName, a, enumerate_first
 
 if TYPE_CHECKING:
     from ferbench.cards import Card, MethodCard
@@ -88,7 +88,7 @@ def component_of(registry: Registry, words: Sequence[str]) -> tuple[str, str, di
             raise UnknownName("component", name, known, hint=registry.broken_hint())
         if len(having) > 1:
             raise FerbenchError(
-                f"'{name}' is the name of a {' and of a '.join(having)}: write {' or '.join(f'{k}={name}' for k in having)}."
+                f"'{name}' is the name of {' and of '.join(map(a, having))}: write {' or '.join(f'{k}={name}' for k in having)}."
             )
         (kind,) = having
     return kind, name, _settings(registry, kind, name, [word for word in words if word not in named])
@@ -105,16 +105,16 @@ def _settings(registry: Registry, kind: str, name: str, words: Sequence[str]) ->
     from ferbench.config.compose import compose
     from ferbench.config.groups import GROUPS
 
+    if kind not in GROUPS and words:
+        raise FerbenchError(f"A component of the kind {kind} has no settings; leave out {', '.join(words)}.")
+    if kind not in GROUPS:
+        return {}
     given = []
     for word in words:
         group, dot, _ = word.partition("=")[0].partition(".")
         if dot and group != kind:
-            raise FerbenchError(f"'{word}' is no setting of a {kind}. Write {kind}.SETTING=VALUE, or SETTING=VALUE.")
+            raise FerbenchError(f"'{word}' is no setting of {a(kind)}. Write {kind}.SETTING=VALUE, or SETTING=VALUE.")
         given.append(word if dot else f"{kind}.{word}")
-    if kind not in GROUPS:
-        if given:
-            raise FerbenchError(f"A component of the kind {kind} has no settings; leave out {', '.join(words)}.")
-        return {}
     needed = [f for f in dataclasses.fields(registry.get(GROUPS[kind], name).settings) if _has_no_default(f)]
     if not given and not needed:
         return {}

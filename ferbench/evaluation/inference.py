@@ -42,6 +42,50 @@ def over_batches(function: Callable[[Tensor], Tensor], images: Callable[[Tensor]
     return torch.cat(parts).numpy()
 
 
+KEPT = "The trained stages are kept."
+"""The end of the sentences on what is wrong with a trained method."""
+
+
+def of_method(
+    method: Method, name: str, images: Callable[[Tensor], Tensor], rows: Tensor, identities: Batch | None = None
+) -> np.ndarray:
+    """What a method computes of the images in `rows`, batch by batch, as float32.
+
+    Args:
+        name: "features", "logits", "identity_features", or "synthesize" with `identities` for all rows, which are one batch.
+
+    Raises:
+        TrainingError: it is not of the shape and type that it has to have.
+    """
+    further = () if identities is None else (identities,)
+
+    def computed(given: Tensor) -> Tensor:
+        found: Tensor = getattr(method, name)(given, *further)
+        if fault := fault_of_output(name, found, given, len(method.task.expressions)):
+            raise TrainingError(f"{name}() of {type(method).__module__}:{type(method).__name__} {fault}. {KEPT}")
+        return found
+
+    return over_batches(computed, images, rows)
+
+
+def fault_of_output(name: str, found: object, images: Tensor, classes: int) -> str:
+    """What is wrong with a method's output `name` of `images`; empty if nothing is. `classes`: number of expressions."""
+    if not isinstance(found, Tensor):
+        return f"gives a {type(found).__name__}; it has to be a tensor"
+    count, shape = len(images), tuple(found.shape)
+    if name == "synthesize":
+        right, wanted = shape == tuple(images.shape), f"{tuple(images.shape)}, that of the images"
+    elif name == "logits":
+        right, wanted = shape == (count, classes), f"({count}, {classes}), a column for each expression"
+    else:
+        right, wanted = found.dim() == 2 and len(found) == count and shape[1] > 0, f"({count}, D), a row for each image"
+    if not right:
+        return f"gives the shape {shape} for {count} images; it has to be {wanted}"
+    if not found.is_floating_point():
+        return f"gives numbers of the type {str(found.dtype).removeprefix('torch.')}; it has to be a float type"
+    return ""
+
+
 def estimates(method: Estimates, images: Callable[[Tensor], Tensor], rows: Tensor) -> dict[str, np.ndarray]:
     """What a method estimates of the images in `rows`: (N,), float32, by name.
 

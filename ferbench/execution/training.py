@@ -10,7 +10,7 @@ import torch
 from ferbench.cards import MethodCard
 from ferbench.config.schema import Choose
 from ferbench.data.batches import Batches, Images, WithExtra
-from ferbench.errors import TrainingError
+from ferbench.errors import FerbenchError, TrainingError
 from ferbench.evaluation import inference
 from ferbench.evaluation.judges import Judges
 from ferbench.execution import replicas
@@ -32,7 +32,13 @@ from ferbench.training.stages import load_stage, train_and_store
 def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[StageNode, Stage, Training]]:
     """The stages of a trial in turn, each with its training."""
     method, fold, config = setup.method, setup.fold, setup.config
-    stages = method.stages()
+    whose = f"stages() of {type(method).__module__}:{type(method).__name__}"
+    try:
+        stages = method.stages()
+    except FerbenchError as error:
+        raise TrainingError(f"{whose} cannot be made: {error}") from error
+    if not isinstance(stages, Sequence) or not all(isinstance(stage, Stage) for stage in stages):
+        raise TrainingError(f"{whose} returns {stages!r}; it has to be a list of stages.")
     if len(stages) != len(trial.stages):
         raise TrainingError(
             f"The method's stages() returns {len(stages)} stages; its card has {len(trial.stages)}"
@@ -67,7 +73,7 @@ def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[
 
 def accuracy_on(method: Method, images: Images, frames: Frames) -> float:
     """The fraction of frames that a method recognises."""
-    logits = inference.over_batches(method.logits, images, frames.seen)
+    logits = inference.of_method(method, "logits", images, frames.seen)
     return float((logits.argmax(1) == frames.labels.numpy()).mean())
 
 

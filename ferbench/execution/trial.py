@@ -16,7 +16,7 @@ import torch
 
 from ferbench.config.schema import RunConfig
 from ferbench.data.batches import Images
-from ferbench.errors import FerbenchError, TrainingError, enumerate_first
+from ferbench.errors import FerbenchError
 from ferbench.evaluation import inference
 from ferbench.evaluation.evaluators.recognition import by_subject
 from ferbench.evaluation.judges import Judges
@@ -25,6 +25,7 @@ from ferbench.execution.executors.lanes import lanes
 from ferbench.execution.outputs import write_outputs
 from ferbench.execution.provenance import provenance
 from ferbench.execution.setup import Fold, Setup, clip_note
+from ferbench.execution.sound import need_finite, need_sound
 from ferbench.execution.training import accuracy_on, compile_networks, composed, judges_of, shared_code, stages_of
 from ferbench.execution.watch import Watched, store_failure, too_long
 from ferbench.hashing import digest
@@ -180,14 +181,14 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
         }
         if judges is not None:
             references["identity"] = inference.over_batches(judges.features, images, fold.test.rows)
-        _need_repeatable(method, images, fold)
+        need_sound(method, images, fold)
         outputs = Outputs(
             frames=fold.test.table,
             expressions=setup.data.card.expressions,
-            logits=inference.over_batches(method.logits, images, fold.test.seen),
-            features=inference.over_batches(method.features, images, fold.test.seen),
+            logits=inference.of_method(method, "logits", images, fold.test.seen),
+            features=inference.of_method(method, "features", images, fold.test.seen),
             references=references,
-            identity_features=inference.over_batches(method.identity_features, images, fold.test.seen)
+            identity_features=inference.of_method(method, "identity_features", images, fold.test.seen)
             if isinstance(method, Identifies)
             else None,
             syntheses=inference.transfers(method, judges, images, fold.test.rows, fold.test.labels, fold.faces(images))
@@ -196,7 +197,7 @@ def _run(trial: Trial, store: Store, progress: Progress) -> None:
             device="cuda" if device.device.type == "cuda" else "cpu",
             estimates=inference.estimates(method, images, fold.test.seen) if isinstance(method, Estimates) else {},
         )
-        _need_finite(method, outputs)
+        need_finite(method, outputs)
         validated = _validated(method, images, fold)
         grid = _grid(method, images, fold, outputs)
     measured = _measure(setup.registry, trial, store, outputs)
@@ -262,51 +263,6 @@ def _validated(method: Method, images: Images, fold: Fold) -> dict[str, float | 
     if not len(fold.validation.rows):
         return {}
     return {"validation_accuracy": accuracy_on(method, images, fold.validation)}
-
-
-REPEATED = 1e-3
-"""Largest difference, as a share of the largest value, between two evaluations of the same images."""
-
-
-def _need_repeatable(method: Method, images: Images, fold: Fold) -> None:
-    """Evaluate the first batch twice. Raise TrainingError if a method gives something else the second time: what is judged would be
-    chance. The trained stages are stored and are not lost."""
-    rows = inference.split(images, fold.test.seen)[0]
-    asked: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"features": method.features, "logits": method.logits}
-    if isinstance(method, Identifies):
-        asked["identity_features"] = method.identity_features
-    if isinstance(method, Synthesizes):
-        faces = fold.faces(images)
-        places = torch.arange(len(rows), device=faces.images.device) % len(faces)
-        identities = Batch(faces.images[places], faces.expression[places], faces.subject[places])
-        asked["synthesize"] = lambda batch: method.synthesize(batch, identities)
-    for name, function in asked.items():
-        once, again = (inference.over_batches(function, images, rows) for _ in range(2))
-        finite = np.isfinite(once) & np.isfinite(again)
-        if np.abs(once[finite] - again[finite]).max(initial=0) > REPEATED * np.abs(once[finite]).max(initial=0):
-            raise TrainingError(
-                f"{name} of {type(method).__module__}:{type(method).__name__} gives something else each time for the same images: "
-                "it draws random numbers, as dropout does that is not turned off by eval(). What is judged has to be the same each "
-                "time. The trained stages are kept."
-            )
-
-
-def _need_finite(method: Method, outputs: Outputs) -> None:
-    """Raise TrainingError if logits or features are NaN or infinite: they say no class, and nothing can be measured of them. The
-    trained stages are stored and are not lost."""
-    whose = f"{type(method).__module__}:{type(method).__name__}"
-    for name, values, so in (
-        ("logits", outputs.logits, "so that no class can be read from them"),
-        ("features", outputs.features, "so that nothing can be measured of them"),
-        ("identity_features", outputs.identity_features, "so that nothing can be measured of them"),
-    ):
-        bad = np.zeros(0, bool) if values is None else ~np.isfinite(values).all(axis=1)
-        if bad.any():
-            frames = enumerate_first(outputs.frames["frame_id"].to_numpy()[bad])
-            raise TrainingError(
-                f"The {name} of {bad.sum()} of {len(bad)} test frames are NaN or infinite, {so}: {whose} gives them for {frames}. "
-                "The trained stages are kept."
-            )
 
 
 def _stage_notes(runs: Sequence[StageRun], judges: StageRun | None, trial: Trial) -> list[str]:

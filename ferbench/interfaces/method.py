@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -245,8 +246,9 @@ class Part:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modules", _modules("Part", self.modules))
-        _need("Part.lr", self.lr or 0.0)
-        _need("Part.weight_decay", self.weight_decay or 0.0)
+        for name in ("lr", "weight_decay"):
+            if (value := getattr(self, name)) is not None:
+                _need(f"Part.{name}", value)
 
 
 @dataclass(frozen=True)
@@ -291,10 +293,11 @@ class Group:
         object.__setattr__(self, "modules", _modules("Group", self.modules))
         for name in ("lr", "weight_decay", "sam"):
             _need(f"Group.{name}", getattr(self, name))
-        _need("Group.clip_norm", self.clip_norm or 0.0)
+        if self.clip_norm is not None:
+            _need("Group.clip_norm", self.clip_norm)
         _need("Group.momentum", self.momentum, below=1)
-        if len(self.betas) != 2:
-            raise FerbenchError(f"Group.betas is {self.betas}; it has to be two numbers.")
+        if not isinstance(self.betas, Sequence) or len(self.betas) != 2:
+            raise FerbenchError(f"Group.betas is {self.betas!r}; it has to be two numbers.")
         for beta in self.betas:
             _need("a value of Group.betas", beta, below=1)
         if self.optimiser not in OPTIMISERS:
@@ -328,8 +331,10 @@ class Group:
         return (*self.modules, *(module for part in self.parts for module in part.modules))
 
 
-def _need(name: str, value: float, below: float = math.inf) -> None:
-    if not 0 <= value < below:
+def _need(name: str, value: object, below: float = math.inf) -> None:
+    if not isinstance(value, Real | Tensor):
+        raise FerbenchError(f"{name} is {value!r}; it has to be a number.")
+    if not 0 <= float(value) < below:
         what = "at least 0" if below == math.inf else f"at least 0 and below {below:g}"
         raise FerbenchError(f"{name} is {value}; it has to be {what}.")
 

@@ -11,12 +11,13 @@ import contextlib
 import importlib.util
 import re
 import shutil
+import unicodedata
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from ferbench.cards import API, BackboneCard, Card, DatasetCard, EvaluatorCard, MethodCard, ProtocolCard
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, a
 from ferbench.files import draft_of, move
 from ferbench.registry.loader import Registry
 
@@ -81,15 +82,17 @@ def first_steps(folder: Path) -> list[str]:
 def _check_name(registry: Registry, kind: str, name: str, component: str, package: str) -> None:
     """Raise FerbenchError if a new component cannot have this name."""
     if not _NAME.fullmatch(name):
-        proposal = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").lstrip("0123456789_")
-        hint = f" Write {proposal}." if _NAME.fullmatch(proposal) else ""
+        plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+        proposal = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_").lstrip("0123456789_")
+        foreign = any(c.isalnum() and not c.isascii() for c in plain)
+        hint = f" Write {proposal}." if _NAME.fullmatch(proposal) and not foreign else ""
         raise FerbenchError(
-            f"'{name}' cannot be the name of a {kind}: a name has lower-case letters and digits, '-' or '_' between words, and "
-            f"begins with a letter.{hint}"
+            f"'{name}' cannot be the name of {a(kind)}: a name has the lower-case letters a to z, digits, '-' or '_' between "
+            f"words, and begins with a letter.{hint}"
         )
     if taken := registry.catalogue(KINDS[kind]).get(component):
         raise FerbenchError(
-            f"There is a {kind} '{component}' already ({registry.owner(taken).origin}). Choose another name."
+            f"There is {a(kind)} '{component}' already ({registry.owner(taken).origin}). Choose another name."
         )
     for card in registry.catalogue(EvaluatorCard).values() if kind == EvaluatorCard.kind else ():
         if component in {metric.name for metric in card.metrics}:

@@ -73,9 +73,15 @@ _whole: dict[Path, Stamp] = {}
 
 
 class Store:
-    """A results folder: reads and writes the records, failures and stages in it."""
+    """A results folder: reads and writes the records, failures and stages in it.
+
+    Raises:
+        FerbenchError: the folder's name is empty, which Path takes for the current folder.
+    """
 
     def __init__(self, root: str | Path) -> None:
+        if not str(root).strip():
+            raise FerbenchError("The name of the results folder is empty. Write one; '.' is the current folder.")
         self.root = Path(root)
         self._pid = os.getpid()
 

@@ -33,7 +33,7 @@ import pluggy
 from ferbench import hookspecs
 from ferbench.cards import KINDS, Card, DetectorCard, PublishedResult
 from ferbench.deprecation import OutdatedPlugin, outdated
-from ferbench.errors import FerbenchError, UnknownName
+from ferbench.errors import FerbenchError, UnknownName, a
 from ferbench.limits import AGAIN, TimeUp, alarm
 from ferbench.registry.code import functions_of, imported_beside
 
@@ -175,9 +175,11 @@ class Registry:
             key = "preparation.detector" if kind is DetectorCard else kind.kind
             choices = sorted(f"{key}={one}/{bare}" for one in named if named.count(one) == 1)
             way = f"Write {' or '.join(choices)}, or leave one of them out" if choices and not meant else ""
+            if named.count(FILE) > 1 and not way:
+                way = f"'{FILE}/{bare}' does not tell files apart: rename one in its card, or leave out one --plugin"
             count = "Two" if len(owners) == 2 else len(owners)
             raise FerbenchError(
-                f"{count} plugins have a {kind.kind} '{bare}': {claims}. {way or 'Leave one of them out'}."
+                f"{count} plugins have {a(kind.kind)} '{bare}': {claims}. {way or 'Leave one of them out'}."
             )
         raise UnknownName(kind.kind, name, self.catalogue(kind), hint=self.broken_hint())
 

@@ -55,9 +55,9 @@ def findings(checks: Iterable[Check]) -> Iterator[Finding]:
 
 
 def in_words(error: Exception, package: str) -> str:
-    """What is wrong: the sentence of an assertion or of a FerbenchError; of any other error its kind, and the line of the package
-    that led to it."""
-    if isinstance(error, AssertionError | FerbenchError):
+    """What is wrong: the sentence of an assertion or of a FerbenchError; of any other error, or of one without a sentence, its kind
+    and the line of the package that led to it."""
+    if isinstance(error, AssertionError | FerbenchError) and str(error):
         return str(error)
     frames = [
         (frame.f_code.co_filename, line)
@@ -65,4 +65,4 @@ def in_words(error: Exception, package: str) -> str:
         if str(frame.f_globals.get("__name__", "")).partition(".")[0] == package
     ]
     where = f" ({frames[-1][0]}, line {frames[-1][1]})" if frames else ""
-    return f"{type(error).__name__}: {error}{where}"
+    return f"{type(error).__name__}: {str(error) or 'no message'}{where}"

@@ -22,9 +22,10 @@ ROUNDING = 1e-4
 
 def outputs_repeat(card: MethodCard, make: Callable[[], Method]) -> None:
     """features, logits, identity_features and synthesize give the same for the same images each time, in eval mode, and for an
-    image what they give without the others of its batch.
+    image what they give without the others of its batch; they leave the method in eval mode.
 
-    Draw no random numbers outside training: use dropout as a module, which eval() turns off, and no statistics of the batch.
+    Draw no random numbers outside training: use dropout as a module, which eval() turns off, and no statistics of the batch. Do not
+    call `train()`.
     """
     method = make().eval()
     batch, faces = make_batch(method.task), make_batch(method.task, seed=1)
@@ -43,6 +44,9 @@ def outputs_repeat(card: MethodCard, make: Callable[[], Method]) -> None:
             for seed, count in ((SEEDS[0], len(batch)), (SEEDS[1], len(batch)), (SEEDS[0], half)):
                 with own_random_state(seed):
                     found.append(function(count))
+            assert not any(module.training for module in method.modules()), (
+                f"{name} puts the method into train mode; leave train() out: each module is in the mode that it has to have"
+            )
             assert torch.equal(found[0], found[1]), (
                 f"{name} differs from one call to the next on the same images: it draws random numbers, as dropout does that is "
                 "not turned off by eval(). What is judged has to be the same each time"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ferbench.cards import MethodCard
 from ferbench.errors import enumerate_first
+from ferbench.evaluation.inference import fault_of_output
 from ferbench.interfaces.method import Clock
 from ferbench.registry.loader import Registry
 from ferbench.testing.inputs import EXPRESSIONS, STEPS, Make, data_of, make_batch, make_method, training
@@ -77,7 +78,8 @@ def step_on_meta(card: MethodCard, make: Make) -> None:
                 stage.after(batch, outputs, clock)
     method.eval()
     batch = make_batch(method.task, device="meta")
-    assert method.logits(batch.images).shape == (len(batch), len(EXPRESSIONS))
+    fault = fault_of_output("logits", method.logits(batch.images), batch.images, len(EXPRESSIONS))
+    assert not fault, f"logits() {fault}"
 
 
 def step_in_bf16(card: MethodCard, make: Make) -> None:

@@ -85,9 +85,15 @@ def factor_of(group: Group, progress: float) -> float:
         FerbenchError: its schedule gives a number that no learning rate can have.
     """
     schedule = NAMED[group.schedule] if isinstance(group.schedule, str) else group.schedule
-    factor = float(schedule(progress))
+    given = schedule(progress)
+    try:
+        factor = float(given)
+    except (TypeError, ValueError):
+        factor = math.nan
     if not 0 <= factor < math.inf:
-        raise FerbenchError(f"its schedule gives {factor} at progress {progress:.4g}; a factor of lr is at least 0")
+        raise FerbenchError(
+            f"its schedule gives {given!r} at progress {progress:.4g}; a factor of lr is a number from 0 on"
+        )
     return factor
 
 

@@ -194,9 +194,12 @@ class Steps:
                 self._end(batch, outputs, clock)
                 empty = torch.zeros(0, device=training.device.device)
                 return Row(tuple(names), torch.stack(values) if values else empty)
-            group = updates[0].group if isinstance(updates[0], Update) else ""
+            if wrong := [type(update).__name__ for update in updates if not isinstance(update, Update)]:
+                raise self._misuse(clock, f"yields a {wrong[0]}; write 'yield Update(group, loss)'")
+            group = updates[0].group
             if group not in optimisers:
-                raise self._misuse(clock, f"yields {updates[0]!r}; its groups are {', '.join(optimisers)}")
+                groups = f"its groups are {', '.join(optimisers)}" if optimisers else "its `trains` is empty"
+                raise self._misuse(clock, f"updates the group '{group}', which the stage does not have: {groups}")
             if len(updates) != len(micro) or any(update.group != group for update in updates):
                 raise self._misuse(clock, "yields different groups of updates for different micro-batches")
             if self.stage.after is not None:

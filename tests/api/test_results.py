@@ -78,6 +78,30 @@ def test_folders_without_trials_are_errors(tmp_path: Path) -> None:
         ferbench.load_results(tmp_path / "nothing")
     with pytest.raises(FerbenchError, match="There is no record in"):
         ferbench.leaderboard([tmp_path])
+    with pytest.raises(FerbenchError, match="The name of the results folder is empty"):
+        ferbench.load_results("")
+
+
+def test_one_metric_or_plugin_file_is_written_without_a_list(make: Make, tmp_path: Path) -> None:
+    record, folder, file = make("mine"), tmp_path / "results", tmp_path / "nothing.py"
+    store = Store(folder)
+    store.prepare()
+    store.write(record.trial.id, lambda _: record)
+    assert ferbench.leaderboard(folder, metrics="accuracy").metrics == ("accuracy",)
+    with pytest.raises(FerbenchError, match="no metric 'acuracy'"):
+        ferbench.leaderboard(folder, metrics="acuracy")
+    for plugins in (str(file), file):
+        with pytest.raises(FerbenchError, match=f"There is no plugin file {file}"):
+            ferbench.leaderboard(folder, plugins=plugins)
+        with pytest.raises(FerbenchError, match=f"There is no plugin file {file}"):
+            ferbench.compare(folder, "a", "b", plugins=plugins)
+
+
+def test_what_is_neither_a_text_nor_several_is_refused() -> None:
+    with pytest.raises(FerbenchError, match="folders has 3, of type int; it is a text, or a list of texts"):
+        ferbench.load_results(3)  # type: ignore[arg-type]
+    with pytest.raises(FerbenchError, match="folders has None, of type NoneType"):
+        ferbench.load_results(["results", None])  # type: ignore[list-item]
 
 
 @pytest.mark.needs("torch", "jinja2")

@@ -17,6 +17,7 @@ import ferbench as library
 from ferbench import FerbenchError
 from ferbench.api.run import _words
 from ferbench.api.studies import planned
+from ferbench.config.compose import compose
 from ferbench.config.overrides import words_of
 from ferbench.interfaces.executor import Progress
 from ferbench.records.schema import Trial
@@ -60,11 +61,34 @@ def test_a_list_of_components_is_a_sweep() -> None:
 
 
 def test_texts_are_taken_as_they_are() -> None:
-    for text in ("/data/CK+", "null", "1", "${HOME}", "it's [2], {3}", "a,b", ""):
+    for text in ("/data/CK+", "null", "1", "${HOME}", "it's [2], {3}", "a,b"):
         (word,) = words_of({"results_dir": text})
         registry = load_registry()
         study = planned(registry, ["method=cross_entropy", "dataset.subjects=10", word], tell=print)
         assert study.results_dir == text
+
+
+def test_an_empty_text_is_taken_as_it_is() -> None:
+    (config,) = compose(load_registry(), ["method=cross_entropy", *words_of({"results_dir": "", "cache_dir": ""})])
+    assert (config.results_dir, config.cache_dir) == ("", "")
+
+
+def test_a_results_folder_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        FerbenchError, match=r"The name of the results folder is empty\. Write one; '\.' is the current"
+    ):
+        library.run(SMALL, results_dir="", progress=QUIET)
+    assert not any(tmp_path.iterdir())
+
+
+def test_one_plugin_file_is_a_text_or_a_path(tmp_path: Path) -> None:
+    file = tmp_path / "nothing.py"
+    for plugins in (str(file), file, [file]):
+        with pytest.raises(FerbenchError, match=f"There is no plugin file {file}"):
+            library.run(SMALL, plugins=plugins, progress=QUIET)
+    with pytest.raises(FerbenchError, match="plugins has 3, of type int; it is a text, or a list of texts"):
+        library.run(SMALL, plugins=3, progress=QUIET)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,14 @@ from ferbench.config.overrides import as_registered, command_of
 from ferbench.plan.study import plan
 from ferbench.registry import loader
 from ferbench.registry.loader import Registry, load_registry
+from tests.onehead import plugin
 
 BAD = """
 from dataclasses import dataclass
 
 from ferbench import BackboneCard, DatasetCard, DetectorCard, ExecutorCard, MethodCard, ProtocolCard, StageCard, hookimpl
 from ferbench.interfaces.protocol import ProtocolSettings
+from tests.onehead import plugin
 
 @dataclass
 class Settings:
@@ -194,6 +196,18 @@ def test_one_distribution_with_two_of_a_name(installed: Callable[..., None]) -> 
     for name in ("mine", "twice-tools/mine"):
         with pytest.raises(FerbenchError, match=r"Two plugins have a method 'mine': .*\. Leave one of them out\."):
             registry.get(MethodCard, name)
+
+
+def test_two_plugin_files_with_one_name(tmp_path: Path) -> None:
+    files = [tmp_path / "one.py", tmp_path / "other.py"]
+    for file in files:
+        file.write_text(plugin("mine", "pass"))
+    registry = load_registry([str(file) for file in files])
+    for name in ("mine", "file/mine"):
+        with pytest.raises(FerbenchError) as error:
+            registry.get(MethodCard, name)
+        assert all(str(file) in str(error.value) for file in files)
+        assert "'file/mine' does not tell files apart: rename one in its card, or leave out" in str(error.value)
 
 
 def test_what_is_typed_for_a_detector(installed: Callable[..., None]) -> None:

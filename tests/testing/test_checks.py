@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 
@@ -68,3 +69,11 @@ def test_former_names_are_found_with_a_warning() -> None:
         assert checks.step_on_cpu is steps.step_on_cpu
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         checks.nothing  # noqa: B018
+
+
+def test_an_assertion_of_a_plugin_without_a_sentence() -> None:
+    from ferbench.testing.findings import in_words
+
+    with pytest.raises(AssertionError) as caught:
+        raise AssertionError
+    assert re.fullmatch(r"AssertionError: no message \(.*test_checks\.py, line \d+\)", in_words(caught.value, "tests"))

@@ -231,7 +231,25 @@ def test_an_unknown_group() -> None:
         yield Update("c", method.a(batch.images).mean())
 
     method.step = wrong
-    with pytest.raises(TrainingError, match="its groups are a, b"):
+    with pytest.raises(
+        TrainingError, match="updates the group 'c', which the stage does not have: its groups are a, b"
+    ):
+        run(method, 1)
+    method.groups = {}
+    with pytest.raises(
+        TrainingError, match="updates the group 'c', which the stage does not have: its `trains` is empty"
+    ):
+        run(method, 1)
+
+
+def test_what_is_no_update() -> None:
+    method = Toy()
+
+    def wrong(batch: Batch, clock: Clock) -> Iterator[Any]:
+        yield method.a(batch.images).mean()
+
+    method.step = wrong
+    with pytest.raises(TrainingError, match=r"yields a Tensor; write 'yield Update\(group, loss\)'"):
         run(method, 1)
 
 

@@ -270,6 +270,11 @@ LAYER = nn.Linear(2, 2)
         (lambda: Group([LAYER], lr=-1), "Group.lr is -1; it has to be at least 0."),
         (lambda: Group([LAYER], lr=float("nan")), "Group.lr is nan"),
         (lambda: Group([LAYER], lr=math.inf), "Group.lr is inf"),
+        (lambda: Group([LAYER], lr="0.1"), "Group.lr is '0.1'; it has to be a number."),  # type: ignore[arg-type]
+        (lambda: Group([LAYER], lr=None), "Group.lr is None; it has to be a number."),  # type: ignore[arg-type]
+        (lambda: Group([LAYER], clip_norm=""), "Group.clip_norm is ''; it has to be a number."),  # type: ignore[arg-type]
+        (lambda: Group([LAYER], betas=0.9), "Group.betas is 0.9; it has to be two numbers."),  # type: ignore[arg-type]
+        (lambda: Part([LAYER], "1e-4"), "Part.lr is '1e-4'; it has to be a number."),  # type: ignore[arg-type]
         (lambda: Group([LAYER], weight_decay=-0.1), "Group.weight_decay is -0.1"),
         (lambda: Group([LAYER], sam=-0.1), "Group.sam is -0.1"),
         (lambda: Group([LAYER], clip_norm=-1), "Group.clip_norm is -1"),
@@ -339,6 +344,16 @@ def test_parts_may_not_share_weights() -> None:
     method.groups = {"net": Group([method.head], parts=[Part([method.trunk]), Part([method.trunk[1]])])}
     with pytest.raises(
         TrainingError, match="Group 'net' of stage 'toy' cannot be trained: two parts of it have weights in common."
+    ):
+        run(method, 1)
+
+
+@pytest.mark.parametrize(("given", "shown"), [(None, "None"), ("much", "'much'")])
+def test_a_schedule_that_gives_no_number(given: Any, shown: str) -> None:
+    method = Two(schedule=lambda progress: given)
+    with pytest.raises(
+        TrainingError,
+        match=f"Group 'net' of stage 'toy' cannot be trained: its schedule gives {shown} at progress 0; a factor of lr is a number",
     ):
         run(method, 1)
 

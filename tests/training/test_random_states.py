@@ -15,11 +15,12 @@ import torch
 from ferbench import FerbenchError, Method, Task
 from ferbench.cards import MethodCard
 from ferbench.errors import TrainingError
-from ferbench.execution.trial import _need_finite, _need_repeatable
+from ferbench.execution.sound import need_finite, need_sound
 from ferbench.randomness import own_random_state, set_seed, states
 from ferbench.records.store import Store
 from ferbench.registry.loader import load_registry
 from ferbench.testing import make_batch, make_method, training
+from ferbench.testing.outputs import outputs
 from ferbench.testing.randomness import construction_randomness, outputs_repeat, step_randomness
 from ferbench.training.loop import train
 from tests.conftest import SMOKE
@@ -141,7 +142,7 @@ def test_noise_in_what_a_method_may_have_besides(method: Callable[..., Any], nam
 def repeat(method: Method) -> None:
     batch = make_batch(method.task)
     fold = SimpleNamespace(test=SimpleNamespace(seen=torch.arange(len(batch))), faces=lambda images: batch.split(2)[0])
-    _need_repeatable(method.eval(), lambda rows: batch.images[rows], fold)  # type: ignore[arg-type]
+    need_sound(method.eval(), lambda rows: batch.images[rows], fold)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("line", NOISE)
@@ -153,15 +154,66 @@ def test_noise_in_features_is_refused(method: Callable[..., Any], line: str) -> 
         repeat(make())
 
 
+BATCH = ("found = found - found.mean(0)", "found = F.batch_norm(found, None, None, training=True)")
+
+
+@pytest.mark.parametrize("line", BATCH)
+def test_features_of_a_whole_batch_are_refused(method: Callable[..., Any], line: str) -> None:
+    _, make = method(features=line)
+    with pytest.raises(
+        TrainingError,
+        match=r"features of ferbench_file_mine_\w+:OneHead gives something else for an image that is in another",
+    ):
+        repeat(make())
+
+
+def test_a_method_that_goes_back_to_train_mode_is_refused(method: Callable[..., Any]) -> None:
+    card, make = method(features="self.head.train()")
+    with pytest.raises(
+        TrainingError, match=r"features\(\) of .*:OneHead puts self\.head into train mode, in which dropout"
+    ):
+        repeat(make())
+    with pytest.raises(AssertionError, match="features puts the method into train mode; leave train"):
+        outputs_repeat(card, make)
+
+
+SHAPES: tuple[tuple[str, Callable[[torch.Tensor], object], str], ...] = (
+    ("features", lambda f: f[1:], r"gives the shape \(11, \d+\) for 12 images; it has to be \(12, D\), a row for each image"),
+    ("features", lambda f: f[:, :0], r"gives the shape \(12, 0\) for 12 images"),
+    ("features", lambda f: f.round().long(), "gives numbers of the type int64; it has to be a float type"),
+    ("features", lambda f: f.numpy(), "gives a ndarray; it has to be a tensor"),
+    ("logits", lambda f: f.repeat(1, 2), r"gives the shape \(12, \d+\) for 12 images; it has to be \(12, 6\), a column for each"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "change", "sentence"), SHAPES)
+def test_outputs_of_a_wrong_shape_or_type(
+    method: Callable[..., Any], name: str, change: Callable[[torch.Tensor], object], sentence: str
+) -> None:
+    card, make = method()
+
+    def wrong() -> Method:
+        made = make()
+        right = getattr(type(made), name)
+        made.__class__ = type("Wrong", (type(made),), {name: lambda self, images: change(right(self, images))})
+        return made
+
+    with pytest.raises(TrainingError, match=rf"{name}\(\) of .*:Wrong {sentence}.*The trained stages are kept\."):
+        repeat(wrong())
+    with pytest.raises(AssertionError, match=rf"{name}\(\) {sentence}"):
+        outputs(card, wrong)
+
+
 def test_what_gives_the_same_each_time_passes(method: Callable[..., Any]) -> None:
     repeat(method()[1]())
 
 
 @pytest.mark.parametrize("name", ["logits", "features", "identity_features"])
 def test_the_frames_are_named_where_outputs_are_not_finite(method: Callable[..., Any], name: str) -> None:
-    from tests.evaluation.test_probes import codes, outputs
+    from tests.evaluation.test_probes import codes
+    from tests.evaluation.test_probes import outputs as made_outputs
 
-    made = outputs(codes("expression"))
+    made = made_outputs(codes("expression"))
     values = np.zeros((len(made.frames), 4), np.float32)
     values[1], values[3, 2] = np.nan, np.inf
     changed = SimpleNamespace(**{**vars(made), "identity_features": None, name: values})
@@ -170,13 +222,18 @@ def test_the_frames_are_named_where_outputs_are_not_finite(method: Callable[...,
         f"The {name} of 2 of {len(values)} test frames are NaN or infinite, .* gives them for {first}, {second}. The"
     )
     with pytest.raises(TrainingError, match=sentence):
-        _need_finite(method()[1](), changed)  # type: ignore[arg-type]
+        need_finite(method()[1](), changed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("features", "why"),
     [
         (NOISE[0], "gives something else each time for the same images"),
+        ("found = found - found.mean(0)", "gives something else for an image that is in another batch"),
+        (
+            "found = found[1:]",
+            "gives the shape (83, 7) for 84 images; it has to be (84, 7), a column for each expression",
+        ),
         ("found = found / 0", "test frames are NaN or infinite, so that"),
     ],
 )
