@@ -18,7 +18,7 @@ HEAVY = ("ferbench.metrics", "ferbench.blocks", "ferbench.testing", "ferbench.tr
          "ferbench.interfaces.backbone", "ferbench.interfaces.replicas", "ferbench.data.batches", "ferbench.data.samplers",
          "ferbench.evaluation",
          "ferbench.execution.trial", "ferbench.execution.setup", "ferbench.execution.provenance", "ferbench.execution.estimate",
-         "ferbench.execution.gradients", "ferbench.execution.reevaluate", "ferbench.execution.replicas",
+         "ferbench.execution.gradients", "ferbench.execution.reevaluate", "ferbench.execution.replicas", "ferbench.execution.sound",
          "ferbench.execution.training")  # fmt: skip
 """Modules and packages that may import torch; every other module of the core may not."""
 
