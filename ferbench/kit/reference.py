@@ -171,7 +171,7 @@ SECTIONS: Sequence[tuple[str, str, Sequence[str]]] = (
     ),
     (
         "Metrics",
-        "Measures of disentanglement as `torchmetrics.Metric`, for a loop of your own too: [definitions](../reference/evaluation.md).",
+        "Measures of disentanglement as `torchmetrics.Metric`, for your own loop too: [definitions](../reference/evaluation.md).",
         (
             "ferbench.metrics:IdentityLeakage",
             "ferbench.metrics:ExpressionProbe",
