@@ -46,6 +46,11 @@ KEPT = "The trained stages are kept."
 """The end of the sentences on what is wrong with a trained method."""
 
 
+def whose(method: object) -> str:
+    """The class of a method as its card names it, "package.module:Name"."""
+    return f"{type(method).__module__}:{type(method).__name__}"
+
+
 def of_method(
     method: Method, name: str, images: Callable[[Tensor], Tensor], rows: Tensor, identities: Batch | None = None
 ) -> np.ndarray:
@@ -62,7 +67,7 @@ def of_method(
     def computed(given: Tensor) -> Tensor:
         found: Tensor = getattr(method, name)(given, *further)
         if fault := fault_of_output(name, found, given, len(method.task.expressions)):
-            raise TrainingError(f"{name}() of {type(method).__module__}:{type(method).__name__} {fault}. {KEPT}")
+            raise TrainingError(f"{name}() of {whose(method)} {fault}. {KEPT}")
         return found
 
     return over_batches(computed, images, rows)
@@ -97,7 +102,7 @@ def estimates(method: Estimates, images: Callable[[Tensor], Tensor], rows: Tenso
     for part, own in zip(parts, split(images, rows), strict=True):
         for name, values in part.items():
             if fault := fault_of_estimate(name, values, len(own)):
-                raise TrainingError(f"estimates() of {type(method).__module__}:{type(method).__name__} {fault}.")
+                raise TrainingError(f"estimates() of {whose(method)} {fault}.")
     return {name: torch.cat([part[name].float().cpu() for part in parts]).numpy() for name in parts[0]}
 
 

@@ -43,7 +43,7 @@ def need_sound(method: Method, images: Images, fold: Fold) -> None:
             return inference.of_method(method, "synthesize", images, rows, identities)
 
         asked["synthesize"] = synthesized
-    whose = f"{type(method).__module__}:{type(method).__name__}"
+    whose = inference.whose(method)
     few = min(2, len(rows) // 2)
     before = _training(method)
     for name, function in asked.items():
@@ -83,7 +83,7 @@ def _size(values: np.ndarray) -> float:
 
 def need_finite(method: Method, outputs: Outputs) -> None:
     """Raise TrainingError if logits or features are NaN or infinite: they say no class, and nothing can be measured of them."""
-    whose = f"{type(method).__module__}:{type(method).__name__}"
+    whose = inference.whose(method)
     for name, values, so in (
         ("logits", outputs.logits, "so that no class can be read from them"),
         ("features", outputs.features, "so that nothing can be measured of them"),

@@ -32,7 +32,7 @@ from ferbench.training.stages import load_stage, train_and_store
 def stages_of(trial: Trial, setup: Setup, progress: Progress) -> Iterator[tuple[StageNode, Stage, Training]]:
     """The stages of a trial in turn, each with its training."""
     method, fold, config = setup.method, setup.fold, setup.config
-    whose = f"stages() of {type(method).__module__}:{type(method).__name__}"
+    whose = f"stages() of {inference.whose(method)}"
     try:
         stages = method.stages()
     except FerbenchError as error:
