@@ -142,6 +142,11 @@ class Card:
         added_by_core = set(self.setting_names) - {f.name for f in dataclasses.fields(self.settings)}
         return self.settings(**{name: value for name, value in values.items() if name not in added_by_core})
 
+    @property
+    def module(self) -> str:
+        """The module of what `target` names."""
+        return self.target.partition(":")[0]
+
     def load(self) -> Any:
         """Import and return the class or function that `target` names.
 

@@ -10,7 +10,6 @@ from ferbench.api.display import progress_display
 from ferbench.api.drawing import Drawing
 from ferbench.config.compose import compose
 from ferbench.config.studyfile import expand, find
-from ferbench.errors import FerbenchError, enumerate_first
 from ferbench.execution.study import made_by_other_code, missing, replacing, run_study
 from ferbench.execution.tracking import tracked
 from ferbench.interfaces.executor import Progress
@@ -19,7 +18,6 @@ from ferbench.records.migrate import waiting
 from ferbench.records.schema import DONE, FAILED, OOM, STORED, Outcome, Record
 from ferbench.records.store import Store
 from ferbench.records.studies import remembered
-from ferbench.registry.code import edited
 from ferbench.registry.loader import Registry
 
 
@@ -35,7 +33,7 @@ def planned(
     """The study that overrides ask for, `study=NAME` among them or not.
 
     Raises:
-        FerbenchError: as `compose` and `plan`; or the code of a plugin was edited after this process had loaded it.
+        FerbenchError: as `compose` and `plan`.
     """
     named = [word for word in words if word.startswith("study=")]
     runs = [list(words)]
@@ -49,13 +47,7 @@ def planned(
             registry, overrides, sweep=multirun, config_dir=config_dir, config_name=config_name or "run", tell=tell
         )
     ]
-    study = plan(registry, configs)
-    if files := edited():
-        raise FerbenchError(
-            f"{enumerate_first([str(file) for file in files])}: changed since this Python loaded it, so that the old code would "
-            "run. Restart Python (in a notebook: the kernel), and run again."
-        )
-    return study
+    return plan(registry, configs)
 
 
 def reviewed(study: Study, retry: str, fresh: bool, note: Callable[[str], None], tell: Callable[[str], None]) -> Study:

@@ -122,6 +122,11 @@ class Cards:
         found: dict[str, Card] = {**self._parts(), **{f"evaluator {card.name}": card for card in evaluators}}
         return {part: registry.owner(card).source for part, card in found.items()}
 
+    @property
+    def modules(self) -> set[str]:
+        """The modules of the components."""
+        return {card.module for card in self._parts().values()}
+
     def unreleased(self, registry: Registry) -> dict[str, str]:
         """Digest of the code of each component that has no released version, by part."""
         return {part: self.code[part] for part, card in self._parts().items() if not registry.owner(card).released}
@@ -137,7 +142,7 @@ def evaluator_functions(cards: Iterable[EvaluatorCard]) -> dict[str, Functions]:
 
 
 def _functions(card: Card) -> Functions:
-    return functions_of([card.target.partition(":")[0]])
+    return functions_of([card.module])
 
 
 def make_trial(

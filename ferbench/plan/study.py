@@ -6,16 +6,17 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ferbench.cards import EXTRA, MethodCard
+from ferbench.cards import EXTRA, EvaluatorCard, MethodCard
 from ferbench.config.schema import RunConfig
 from ferbench.data.frames import factor_columns
 from ferbench.data.load import Data, data_key, load_data
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, enumerate_first
 from ferbench.hashing import digest
 from ferbench.plan.identity import Cards, Side, make_trial
 from ferbench.plan.variants import variants
 from ferbench.protocols.select import chosen_folds
 from ferbench.records.schema import Trial
+from ferbench.registry.code import edited
 from ferbench.registry.component import Component
 from ferbench.registry.loader import Registry
 
@@ -51,12 +52,14 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
     """Plan a study: all trials of the configurations, each once.
 
     Raises:
-        FerbenchError: a name is unknown, a dataset lacks what a method needs or is trained on, or the data cannot be read or split.
+        FerbenchError: a name is unknown, a dataset lacks what a method needs or is trained on, or the data cannot be read or split;
+            or code that they would run was edited after this process had loaded it.
     """
     trials: dict[str, Trial] = {}
     by_trial: dict[str, Data] = {}
     data_of: dict[str, Data] = {}
     prepares: dict[str, tuple[Data, RunConfig]] = {}
+    modules = {card.module for card in registry.catalogue(EvaluatorCard).values()}
     for config in [single for asked in configs for single in _assignments(asked)]:
         values = config.to_dict()
         key = data_key(values)
@@ -73,12 +76,18 @@ def plan(registry: Registry, configs: Sequence[RunConfig]) -> Study:
         folds = chosen_folds(data.folds, config.protocol.settings.get("folds"))
         sides = {fold: Side.of(data, fold) for fold in folds}
         cards = Cards.of(registry, config, data.protocol.name)
+        modules |= cards.modules
         for seed in config.seeds:
             for fold in folds:
                 for settings in chosen:
                     trial = make_trial(registry, config, data, cards, settings, fold, seed, sides[fold])
                     trials.setdefault(trial.id, trial)
                     by_trial[trial.id] = data
+    if files := edited(modules):
+        raise FerbenchError(
+            f"{enumerate_first([str(file) for file in files])}: changed since this Python loaded it, so that the old code would "
+            "run. Restart Python (in a notebook: the kernel), and run again."
+        )
     first = configs[0]
     return Study(
         tuple(trials.values()), tuple(prepares.values()), first.results_dir, first.executor, by_trial, first.tracker

@@ -40,24 +40,30 @@ def functions_of(modules: Iterable[str]) -> dict[str, str]:
     Returns:
         Digests by "module:name", sorted. Modules without a source file are ignored.
     """
+    digests: dict[str, str] = {}
+    for name, (_, module) in _reached(modules).items():
+        digests |= {f"{name}:{unit}": _short(_with_imports(text, module)) for unit, text in module.units.items()}
+    return dict(sorted(digests.items()))
+
+
+def _reached(modules: Iterable[str]) -> dict[str, tuple[Path, _Module]]:
+    """File and running code of some modules and of what they import, as `functions_of` says."""
     waiting = list(modules)
     packages = {name.partition(".")[0] for name in waiting} - {"ferbench"}
-    digests: dict[str, str] = {}
-    done: set[str] = set()
+    found: dict[str, tuple[Path, _Module]] = {}
     while waiting:
         name = waiting.pop()
         path = source(name)
-        if name in done or path is None:
+        if name in found or path is None:
             continue
-        done.add(name)
         module = _running(path, name)
-        digests |= {f"{name}:{unit}": _short(_with_imports(text, module)) for unit, text in module.units.items()}
+        found[name] = path, module
         for other in module.imports:
             root = other.partition(".")[0]
             if root in packages or root.startswith("ferbench_") or _beside(root, path, name):
                 packages.add(root)
                 waiting.append(other)
-    return dict(sorted(digests.items()))
+    return found
 
 
 _RUNNING: dict[str, tuple[ModuleType | None, _Module]] = {}
@@ -74,14 +80,14 @@ def _running(path: Path, name: str) -> _Module:
     return code
 
 
-def edited() -> list[Path]:
-    """Files of loaded modules that `functions_of` has seen, and whose code was changed since."""
-    found = []
-    for name, (loaded, code) in _RUNNING.items():
-        path = source(name) if loaded is not None and sys.modules.get(name) is loaded else None
-        if path is not None and path.is_file() and _read(path, name, path.stat().st_mtime_ns).units != code.units:
-            found.append(path)
-    return sorted(found)
+def edited(modules: Iterable[str]) -> list[Path]:
+    """Files whose code was changed since this process loaded them: of the core, of some modules and of what they import."""
+    used = [module for package in CORE for module in package_modules(package)] + list(modules)
+    return sorted(
+        path
+        for name, (path, code) in _reached(used).items()
+        if name in sys.modules and _read(path, name, path.stat().st_mtime_ns).units != code.units
+    )
 
 
 def _beside(root: str, path: Path, name: str) -> bool:

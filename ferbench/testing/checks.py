@@ -128,7 +128,7 @@ class Check:
     def of(cls, rule: Rule, card: Card, component: str, run: Callable[[], None]) -> Check:
         """The check of a rule, whose docstring gives the words."""
         words, _, mend = (inspect.getdoc(rule) or "").partition("\n\n")
-        package = card.target.partition(":")[0].partition(".")[0]
+        package = card.module.partition(".")[0]
         return cls(rule.__name__, component, package, run, " ".join(words.split()), " ".join(mend.split()))
 
     @property

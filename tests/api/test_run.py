@@ -251,6 +251,8 @@ def test_code_that_was_edited_after_it_was_loaded_is_not_run_under_the_name_of_t
     helper.write_text("def scaled(loss):\n    return 5 * loss\n")
     with pytest.raises(FerbenchError, match=r"scaled_later\.py: changed since this Python loaded it.*Restart Python"):
         library.run(**asked)
+    other = library.run(**{**asked, "method": "cross_entropy", "plugins": []})  # which does not run the edited code
+    assert [outcome.status for outcome in other.outcomes] == ["done"]
     helper.write_text("def scaled(loss):\n    return loss\n")
     assert [outcome.status for outcome in library.run(**asked).outcomes] == ["stored"]
 

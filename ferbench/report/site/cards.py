@@ -49,7 +49,7 @@ def described(card: C) -> Described[C]:
         readings += [head] if head and not head.startswith(f"{kind.__name__}(") else []
         meanings |= sections.get("Attributes", {})
     settings = [Setting(name, _text(value), meanings.get(name, "")) for name, value in card.defaults().items()]
-    modules = dict.fromkeys([card.target.partition(":")[0], card.settings.__module__])
+    modules = dict.fromkeys([card.module, card.settings.__module__])
     texts = [text for module in modules if (text := _docstring(module))]
     return Described(card, texts, readings, settings)
 
