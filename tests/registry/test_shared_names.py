@@ -18,14 +18,12 @@ from ferbench.config.overrides import as_registered, command_of
 from ferbench.plan.study import plan
 from ferbench.registry import loader
 from ferbench.registry.loader import Registry, load_registry
-from tests.onehead import plugin
 
 BAD = """
 from dataclasses import dataclass
 
 from ferbench import BackboneCard, DatasetCard, DetectorCard, ExecutorCard, MethodCard, ProtocolCard, StageCard, hookimpl
 from ferbench.interfaces.protocol import ProtocolSettings
-from tests.onehead import plugin
 
 @dataclass
 class Settings:
@@ -201,7 +199,7 @@ def test_one_distribution_with_two_of_a_name(installed: Callable[..., None]) -> 
 def test_two_plugin_files_with_one_name(tmp_path: Path) -> None:
     files = [tmp_path / "one.py", tmp_path / "other.py"]
     for file in files:
-        file.write_text(plugin("mine", "pass"))
+        file.write_text(BAD.partition("@hookimpl\ndef ferbench_datasets")[0])
     registry = load_registry([str(file) for file in files])
     for name in ("mine", "file/mine"):
         with pytest.raises(FerbenchError) as error:
