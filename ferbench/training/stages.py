@@ -53,10 +53,12 @@ def run_stage(
             "the same order.",
             stage.name,
         )
-    with store.lease(
-        f"stage-{node.key}",
-        lambda who: progress.message(f"waiting for stage '{node.name}', in training by {who}"),
-    ):
+
+    def waiting(who: str) -> None:
+        if not store.trained(node.key):  # else somebody reads it
+            progress.message(f"waiting for stage '{node.name}', in training by {who}")
+
+    with store.lease(f"stage-{node.key}", waiting):
         if target.is_dir():
             _set_aside_if_damaged(store, node, progress)
         if _outdated(store, node, method, stage, training.code, fresh):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,30 @@ def test_a_trained_stage_is_trained_once(store: Store) -> None:
     assert run.weights == again.weights
     assert losses == found
     assert all(torch.equal(v, second.state_dict()[k]) for k, v in first.state_dict().items())
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_stage_that_another_trains_is_awaited_and_one_that_it_reads_is_not_called_so(
+    store: Store, trained: bool
+) -> None:
+    if trained:
+        first = method()
+        run_stage(store, NODE, first, first.stages()[0], training(), Progress())
+    told, other, held = Told(), method(), threading.Event()
+
+    def hold() -> None:
+        with store.lease(f"stage-{NODE.key}"):
+            held.set()
+            time.sleep(1.5)  # longer than leases are looked at
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    run, _ = run_stage(store, NODE, other, other.stages()[0], training(), told)
+    holder.join()
+    assert run.steps_run == (0 if trained else 4)
+    said = [text for text in told.messages if text.startswith("waiting for stage 'training', in training by ")]
+    assert len(said) == (0 if trained else 1)
 
 
 def test_a_killed_stage_goes_on_from_its_checkpoint(store: Store) -> None:
