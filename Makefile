@@ -25,11 +25,11 @@ test: .venv/tested
 test-slow: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(COVERAGE) --ignore tests/engines -m slow
 
-# On clusters of Slurm and Ray that are started here and stopped again, beside one another, since both mostly wait, and with the
-# libraries of trackers. The Slurm daemons are Debian's packages slurmctld, slurmd, slurm-client and munge; without them, or where there
-# may be no namespaces for Ray, tests are skipped.
+# On clusters of Slurm and Ray that are started here and stopped again, one after another, since Ray gives up on a busy machine, and with
+# the libraries of trackers. The Slurm daemons are Debian's packages slurmctld, slurmd, slurm-client and munge; without them, or where
+# there may be no namespaces for Ray, tests are skipped.
 test-engines: .venv/engines
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/engines
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines
 
 # The light part without torch, on the newest dependencies and the coming Hydra.
 test-light: $(LIGHT)/installed
