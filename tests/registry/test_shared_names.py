@@ -19,7 +19,7 @@ from ferbench.plan.study import plan
 from ferbench.registry import loader
 from ferbench.registry.loader import Registry, load_registry
 
-BAD = """
+METHODS = """
 from dataclasses import dataclass
 
 from ferbench import BackboneCard, DatasetCard, DetectorCard, ExecutorCard, MethodCard, ProtocolCard, StageCard, hookimpl
@@ -33,7 +33,9 @@ class Settings:
 def ferbench_methods():
     stages = [StageCard(name="training", settings=frozenset({"depth"}))]
     return [MethodCard(name=n, target="bad:X", title="t", settings=Settings, stages=stages) for n in ("cross_entropy", "mine")]
+"""
 
+BAD = f"""{METHODS}
 @hookimpl
 def ferbench_datasets():
     return [DatasetCard(name="synthfaces", target="bad:X", title="t", expressions=("a", "b"))]
@@ -199,7 +201,7 @@ def test_one_distribution_with_two_of_a_name(installed: Callable[..., None]) -> 
 def test_two_plugin_files_with_one_name(tmp_path: Path) -> None:
     files = [tmp_path / "one.py", tmp_path / "other.py"]
     for file in files:
-        file.write_text(BAD.partition("@hookimpl\ndef ferbench_datasets")[0])
+        file.write_text(METHODS)
     registry = load_registry([str(file) for file in files])
     for name in ("mine", "file/mine"):
         with pytest.raises(FerbenchError) as error:

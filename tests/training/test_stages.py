@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -68,19 +67,26 @@ def test_a_trained_stage_is_trained_once(store: Store) -> None:
 
 
 @pytest.mark.parametrize("trained", [False, True])
-def test_a_stage_that_another_trains_is_awaited_and_one_that_it_reads_is_not_called_so(
-    store: Store, trained: bool
+def test_a_stage_is_said_to_be_in_training_only_while_it_is(
+    store: Store, trained: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Another holds its lease, to train it or to read it, until somebody has looked which of both it is."""
     if trained:
         first = method()
         run_stage(store, NODE, first, first.stages()[0], training(), Progress())
-    told, other, held = Told(), method(), threading.Event()
+    told, other, held, looked = Told(), method(), threading.Event(), threading.Event()
+    is_trained = store.trained
+
+    def look(key: str) -> bool:
+        looked.set()
+        return is_trained(key)
 
     def hold() -> None:
         with store.lease(f"stage-{NODE.key}"):
             held.set()
-            time.sleep(1.5)  # longer than leases are looked at
+            looked.wait(60)
 
+    monkeypatch.setattr(store, "trained", look)
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait()
