@@ -72,9 +72,8 @@ def connected(address: str) -> Iterator[None]:
             else:
                 ray.init(address=address, **quiet)
         except Exception as error:  # each kind of address has errors of its own
-            first = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise FerbenchError(
-                f"executor.address={address}: no Ray cluster can be had there ({first.rstrip('.')}). Start one with 'ray start "
+                f"executor.address={address}: no Ray cluster can be had there ({reason(error)}). Start one with 'ray start "
                 "--head', name another with executor.address=HOST:PORT, or write executor.address=local for one of its own on "
                 "this machine."
             ) from error
@@ -83,6 +82,13 @@ def connected(address: str) -> Iterator[None]:
                 signal.signal(signal.SIGTERM, handler)  # Ray sets one of its own
         stack.callback(ray.shutdown)
         yield
+
+
+def reason(error: Exception) -> str:
+    """What an error of Ray says, in one line: the first of its text, and the last, too, if the first announces a traceback."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    told = lines[:1] if len(lines) == 1 or not lines[0].endswith(":") else [lines[0], lines[-1]]
+    return " ".join(line.strip() for line in told).rstrip(".")
 
 
 def machines() -> list[Machine]:

@@ -149,6 +149,21 @@ def test_settings_that_make_no_sense(setting: dict[str, float], sentence: str) -
 
 
 @pytest.mark.needs("ray")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Ray is too old.\nStart it again.", "Ray is too old"),
+        ("Failure:\nTraceback (...):\n  File ...\nRuntimeError: No port.\n", "Failure: RuntimeError: No port"),
+        ("", "ConnectionError"),
+    ],
+)
+def test_why_there_is_no_cluster(text: str, said: str) -> None:
+    from ferbench_ray.cluster import reason
+
+    assert reason(ConnectionError(text)) == said
+
+
+@pytest.mark.needs("ray")
 def test_gpus_of_a_trial(make: Make) -> None:
     from ferbench_ray.cluster import Machine, per_trial
     from ferbench_ray.plugin import RaySettings

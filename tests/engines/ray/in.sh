@@ -16,6 +16,7 @@ ip link set lo up
 [ -z "${CGROUP:-}" ] || mount --bind "$CGROUP" /sys/fs/cgroup
 : "${RAY_HOME:?}" "${NODES:=2}" "${PORT:=6399}" "${RAY:=ray}"
 export HOME=$RAY_HOME TMPDIR=$RAY_HOME RAY_USAGE_STATS_ENABLED=0 OMP_NUM_THREADS=1
+export RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S=300  # on a busy machine ray:// takes longer than the 30 that Ray gives its server
 mkdir -p "$RAY_HOME"
 common=(--node-ip-address=127.0.0.1 --disable-usage-stats --log-style=record --object-store-memory=100000000)
 if [ "$NODES" != 0 ]; then
