@@ -86,9 +86,14 @@ def connected(address: str) -> Iterator[None]:
 
 def reason(error: Exception) -> str:
     """What an error of Ray says, in one line: the first of its text, and the last, too, if the first announces a traceback."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    told = lines[:1] if len(lines) == 1 or not lines[0].endswith(":") else [lines[0], lines[-1]]
-    return " ".join(line.strip() for line in told).rstrip(".")
+    lines = lines_of(error)
+    told = [lines[0], lines[-1]] if lines[0].endswith(":") else lines[:1]
+    return " ".join(dict.fromkeys(told)).rstrip(".")
+
+
+def lines_of(error: Exception) -> list[str]:
+    """The lines of an error's text; the name of its class if it has none."""
+    return [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
 
 
 def machines() -> list[Machine]:

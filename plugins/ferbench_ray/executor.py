@@ -18,7 +18,7 @@ from ferbench import Executor, FerbenchError
 from ferbench.interfaces import parcels
 from ferbench.interfaces.executor import Node, Outcome, Progress, Trial, Work
 from ferbench_ray import worker
-from ferbench_ray.cluster import Machine, connected, machines, per_trial, ray
+from ferbench_ray.cluster import Machine, connected, lines_of, machines, per_trial, ray
 from ferbench_ray.display import Display
 from ferbench_ray.plugin import RaySettings
 from ferbench_ray.worker import Report, Shared
@@ -124,7 +124,7 @@ def _agreed(shared: Shared, work: Work, able: Sequence[Machine]) -> Shared:
                 f"The Ray node {machine.host} did not answer in {ANSWER:.0f} s. 'ray status' shows what it does."
             ) from error
         except ray.exceptions.RayError as error:
-            raise FerbenchError(f"The Ray node {machine.host} cannot run ferbench: {_last_line(error)}") from error
+            raise FerbenchError(f"The Ray node {machine.host} cannot run ferbench: {lines_of(error)[-1]}") from error
         if isinstance(theirs, str):
             raise FerbenchError(f"The Ray node {machine.host} cannot run the study: {theirs}")
         if difference := worker.different(ours, theirs):
@@ -240,7 +240,7 @@ class _Study:
                 "run at a time; a smaller budget.batch_size needs less."
             )
         elif isinstance(error, ray.exceptions.RayTaskError):
-            why = f"Its Ray task failed: {_last_line(error)}"
+            why = f"Its Ray task failed: {lines_of(error)[-1]}"
         else:
             again = f", and so did {self.settings.retries} more that went on with it" if self.settings.retries else ""
             why = f"Its Ray process or node died{again} ({type(error).__name__})."
@@ -287,8 +287,3 @@ class _Study:
                 for m in self.able
             ]
             ray.wait(cleared, num_returns=len(cleared), timeout=GRACE)
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
